@@ -1,0 +1,108 @@
+"""The four voices in which something fails, and the one table of problems and close codes.
+
+`Refused`: the business says no. `Violation`: the peer broke the contract. `Unavailable`: something is away.
+Anything else is a bug of ours and stays loud.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Any
+
+
+class Problem(Enum):
+    """Every problem a client can meet over HTTP: name, status, title (RFC 9457)."""
+
+    BAD_REQUEST = ("bad-request", 400, "The request cannot be read")
+    BAD_JSON = ("bad-json", 400, "The body is not JSON")
+    KEY_IN_QUERY = ("key-in-query", 400, "A key does not belong in a query string")
+    UNAUTHORIZED = ("unauthorized", 401, "No valid key")
+    FORBIDDEN = ("forbidden", 403, "This kind of key may not do this")
+    ORIGIN = ("origin-not-allowed", 403, "This origin may not connect")
+    NOT_FOUND = ("not-found", 404, "Not found")
+    METHOD = ("method-not-allowed", 405, "Method not allowed")
+    WRONG_STEP = ("wrong-step", 409, "The order cannot take this step")
+    INSUFFICIENT_BALANCE = ("insufficient-balance", 409, "Not enough balance")
+    CARD_EXPIRED = ("card-expired", 409, "The gift card has expired")
+    INSUFFICIENT_POINTS = ("insufficient-points", 409, "Not enough points")
+    TENANT_EXISTS = ("tenant-exists", 409, "The slug is taken")
+    STILL_RUNNING = ("still-running", 409, "A request with this Idempotency-Key is still running")
+    TOO_LARGE = ("too-large", 413, "The body is too large")
+    INVALID_FIELDS = ("invalid-fields", 422, "Some fields are wrong")
+    KEY_REUSED = ("idempotency-key-reused", 422, "This Idempotency-Key came with another body before")
+    EVENT_TOO_LARGE = ("event-too-large", 422, "The event would be too large")
+    UPGRADE_REQUIRED = ("upgrade-required", 426, "This is a WebSocket")
+    TOO_MANY = ("too-many-requests", 429, "Too many requests")
+    INTERNAL = ("internal", 500, "A fault of ours")
+    UNAVAILABLE = ("unavailable", 503, "Something that this needs is away")
+
+    def __init__(self, code: str, status: int, title: str) -> None:
+        self.code = code
+        self.status = status
+        self.title = title
+
+
+class CloseCode(IntEnum):
+    """Why a WebSocket was closed by us. `retry` says what a terminal does next."""
+
+    BYE = 1000
+    GOING_AWAY = 1001
+    BAD_DATA = 1007
+    TOO_BIG = 1009
+    INTERNAL = 1011
+    RESTART = 1012
+    BAD_MESSAGES = 4400
+    REVOKED = 4403
+    TOO_SLOW = 4408
+    REPLACED = 4409
+    TOO_MANY_MESSAGES = 4429
+
+    @property
+    def retry(self) -> bool:
+        """Whether a terminal should come back by itself. 4403: its key is gone; 4409: another one took its place."""
+        return self not in (CloseCode.BYE, CloseCode.REVOKED, CloseCode.REPLACED)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field: `loc` is a dotted path such as `items.0.quantity`."""
+
+    loc: str
+    msg: str
+
+
+class BellwireError(Exception):
+    """The base of the three voices that a caller may catch."""
+
+
+class Refused(BellwireError):
+    """The business says no. `facts` become extra members of the problem document."""
+
+    def __init__(self, problem: Problem, detail: str, **facts: Any) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+        self.facts = facts
+
+
+class Violation(BellwireError):
+    """The peer broke the contract; `errors` names every wrong field."""
+
+    def __init__(self, problem: Problem, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+        self.errors = errors
+
+    @classmethod
+    def field(cls, problem: Problem, loc: str, msg: str) -> "Violation":
+        """One wrong field."""
+        return cls(problem, f"{loc}: {msg}", (FieldError(loc, msg),))
+
+
+class Unavailable(BellwireError):
+    """Something this needs is away; `retry_after` seconds is a fair time to come back."""
+
+    def __init__(self, what: str, retry_after: int = 1) -> None:
+        super().__init__(f"{what} is unavailable")
+        self.what = what
+        self.retry_after = retry_after

@@ -1,0 +1,108 @@
+"""The messages of a terminal's socket: what we say, what we understand, and the WebSocket frame around it.
+
+Server-to-client frames are unmasked (RFC 6455, 5.1), so one frame built once serves every socket.
+"""
+
+from dataclasses import dataclass
+
+import orjson
+
+from backbone.contract.errors import Problem, Violation
+from backbone.contract.offset import Offset
+
+PROTOCOL_VERSION = 1
+SUBPROTOCOL = "bellwire.v1"
+BEARER_SUBPROTOCOL = "bearer."
+MAX_INBOUND_BYTES = 4 * 1024
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Return the finished WebSocket text frame around `payload`."""
+    length = len(payload)
+    if length < 126:
+        return bytes((0x81, length)) + payload
+    if length < 65536:
+        return bytes((0x81, 126)) + length.to_bytes(2) + payload
+    return bytes((0x81, 127)) + length.to_bytes(8) + payload
+
+
+PING_FRAME = b"\x89\x00"
+
+
+def hello(
+    tenant: str, terminal: str, head: Offset, after: Offset, resumed: bool, heartbeat_seconds: int
+) -> bytes:
+    """First message, always. `after` is where the stream starts."""
+    return orjson.dumps(
+        {
+            "type": "hello",
+            "tenant": tenant,
+            "terminal": terminal,
+            "head": str(head),
+            "after": str(after),
+            "resumed": resumed,
+            "heartbeatSeconds": heartbeat_seconds,
+            "protocol": PROTOCOL_VERSION,
+        }
+    )
+
+
+def caught_up(offset: Offset) -> bytes:
+    """Replay is over; what follows is live."""
+    return b'{"type":"caught_up","offset":"%d-%d"}' % (offset.epoch, offset.seq)
+
+
+def heartbeat(head: Offset) -> bytes:
+    """We are here, and this is the newest offset we know of."""
+    return b'{"type":"heartbeat","head":"%d-%d"}' % (head.epoch, head.seq)
+
+
+def pong(head: Offset) -> bytes:
+    """The answer to a terminal's ping."""
+    return b'{"type":"pong","head":"%d-%d"}' % (head.epoch, head.seq)
+
+
+def reset(to: Offset, reason: str) -> bytes:
+    """History before `to` cannot be replayed; `reason` is `retention`, `epoch` or `unknown_offset`."""
+    return orjson.dumps({"type": "reset", "to": str(to), "reason": reason})
+
+
+def error(code: str, detail: str) -> bytes:
+    """A message of the terminal's was not understood."""
+    return orjson.dumps({"type": "error", "code": code, "detail": detail})
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The terminal has received and stored everything up to `offset`."""
+
+    offset: Offset
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The terminal asks for a `pong`."""
+
+
+def parse_message(data: bytes) -> Ack | Ping:
+    """Read what a terminal said.
+
+    Raises:
+        Violation: it is not JSON, not an object, of no known type, or its offset is not one.
+    """
+    try:
+        message = orjson.loads(data)
+    except orjson.JSONDecodeError as exc:
+        raise Violation(Problem.BAD_JSON, "the message is not JSON") from exc
+    if not isinstance(message, dict):
+        raise Violation(Problem.BAD_REQUEST, "the message is not a JSON object")
+    match message.get("type"):
+        case "ack":
+            offset = message.get("offset")
+            if not isinstance(offset, str):
+                raise Violation.field(Problem.BAD_REQUEST, "offset", "an ack carries an offset such as 1-42")
+            return Ack(Offset.parse(offset))
+        case "ping":
+            return Ping()
+        case _:
+            raise Violation.field(Problem.BAD_REQUEST, "type", "must be ack or ping")

@@ -1,0 +1,55 @@
+"""The position of an event in its tenant's log, `<epoch>-<seq>`.
+
+The same text is the Redis Stream entry ID, the WebSocket `offset`, the SSE `id` and the polling cursor.
+"""
+
+import re
+from dataclasses import dataclass
+
+from backbone.contract.errors import Problem, Violation
+
+# Both halves stay within a signed 64-bit integer: the column types, and half of what Redis takes in an ID.
+_OFFSET = re.compile(r"(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,17})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Offset:
+    """A position; ordered by epoch, then by seq. `seq` 0 is the position before a tenant's first event."""
+
+    epoch: int
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Offset":
+        """Read `<epoch>-<seq>`.
+
+        Raises:
+            Violation: `text` is not an offset.
+        """
+        match = _OFFSET.fullmatch(text)
+        if match is None:
+            raise Violation(Problem.BAD_REQUEST, "an offset has the form <epoch>-<seq>, for example 1-42")
+        return cls(int(match[1]), int(match[2]))
+
+
+BEGINNING = Offset(0, 0)
+"""What `after=0` means: everything that is retained."""
+
+
+def parse_after(text: str | None) -> Offset | None:
+    """Read the `after` of a request: None is "from the head", `0` everything retained, else an offset.
+
+    Raises:
+        Violation: `text` is neither.
+    """
+    if text is None:
+        return None
+    if text == "0":
+        return BEGINNING
+    try:
+        return Offset.parse(text)
+    except Violation as exc:
+        raise Violation.field(Problem.BAD_REQUEST, "after", "must be 0 or an offset such as 1-42") from exc

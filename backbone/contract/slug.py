@@ -1,0 +1,11 @@
+"""A tenant's name in URLs, keys and events."""
+
+import re
+
+SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+
+
+def is_slug(text: str) -> bool:
+    """Whether `text` can be a tenant's slug."""
+    return _SLUG.fullmatch(text) is not None
