@@ -1,0 +1,51 @@
+"""Is this pod alive, and should it get new work?
+
+Liveness stays while the event loop turns. Readiness names what is missing; Redis is never among it, because nothing
+that a client asks for needs Redis.
+"""
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from backbone.contract.errors import Problem
+from backbone.runtime.problems import problem_response
+
+
+class Health:
+    """What the pod says about itself. A requirement counts as missing until it was met once."""
+
+    def __init__(self, *requirements: str) -> None:
+        self._missing = dict.fromkeys(requirements, True)
+        self.draining = False
+
+    def report(self, requirement: str, met: bool) -> None:
+        """Tell whether a requirement is met now."""
+        self._missing[requirement] = not met
+
+    @property
+    def missing(self) -> list[str]:
+        """The requirements that are not met."""
+        return [name for name, missing in self._missing.items() if missing]
+
+    async def healthz(self, _: Request) -> Response:
+        """`GET /healthz`: 200 while the process works at all."""
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, _: Request) -> Response:
+        """`GET /readyz`: 200; 404 while draining (the load balancer then sends nothing new and keeps what is open);
+        503 with what is missing."""
+        if self.draining:
+            return problem_response(Problem.NOT_FOUND, "This pod is draining", draining=True)
+        if self.missing:
+            return problem_response(
+                Problem.UNAVAILABLE,
+                f"Waiting for {', '.join(self.missing)}",
+                headers={"Retry-After": "1"},
+                missing=self.missing,
+            )
+        return PlainTextResponse("ready\n")
+
+    def routes(self) -> list[Route]:
+        """The two routes."""
+        return [Route("/healthz", self.healthz), Route("/readyz", self.readyz)]

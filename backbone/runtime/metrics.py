@@ -1,0 +1,16 @@
+"""The metrics that every kind of pod exports, and the page they are read from.
+
+No label ever holds a tenant, a terminal, a phone or a card. Counters say what was, gauges what is; base units.
+"""
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Gauge, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+REDIS_UP = Gauge("bellwire_redis_up", "1 while Redis answers this pod, else 0.")
+POSTGRES_UP = Gauge("bellwire_postgres_up", "1 while PostgreSQL answers this pod, else 0.")
+
+
+async def metrics_page(_: Request) -> Response:
+    """`GET /metrics`, in Prometheus' text format."""
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

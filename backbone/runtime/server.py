@@ -1,0 +1,184 @@
+"""Run an ASGI application as a pod: uvicorn, with a drain that begins before any socket is closed.
+
+uvicorn itself closes every socket within 70 ms of SIGTERM, before the application hears of it; so the drain starts in
+`shutdown`, ahead of uvicorn's own. After a polite signal the process ends with 0.
+"""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from backbone.runtime.settings import PodSettings
+
+log = logging.getLogger("bellwire.server")
+
+BACKLOG = 4096
+KEEP_ALIVE_SECONDS = (
+    75  # longer than the load balancer keeps an idle connection, so that it is the one to close
+)
+GRACE_SECONDS = 10
+USEFUL_DESCRIPTORS = 4096
+
+
+class Server(uvicorn.Server):
+    """uvicorn, draining first."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, but without raising the signal again at the end: a drained pod ends with 0."""
+        originals = {
+            number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in originals.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        # The second signal cuts the drain short.
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        log.info("server.signal", extra={"signal": signal.Signals(number).name, "force": self.force_exit})
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then let uvicorn close what is left."""
+        drain = asyncio.ensure_future(self._drain())
+        while not drain.done() and not self.force_exit:
+            await asyncio.wait([drain], timeout=0.1)
+        drain.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await drain
+        await super().shutdown(sockets)
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of file descriptors to the hard one and return it; warns when that is not much."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < USEFUL_DESCRIPTORS:
+        log.warning("server.few_descriptors", extra={"limit": hard, "hint": "raise it with `ulimit -n`"})
+    return hard
+
+
+def listen(host: str, port: int, *, send_buffer_bytes: int | None = None) -> socket.socket:
+    """Return a listening socket; what is set on it is inherited by every connection it accepts.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if send_buffer_bytes is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What there is to serve, and how it is brought to an end without hurting anybody."""
+
+    app: ASGIApp
+    drain: Callable[[], Awaitable[None]]
+
+
+def serve_pod(
+    make_pod: Callable[[], AbstractAsyncContextManager[Pod]],
+    settings: PodSettings,
+    *,
+    websocket: type[asyncio.Protocol] | None = None,
+    websocket_max_bytes: int = 0,
+    send_buffer_bytes: int | None = None,
+) -> None:
+    """Serve a pod until a polite signal, drain it, return.
+
+    `make_pod` is entered in the event loop that serves it, and left when nobody is served any more.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    raise_descriptor_limit()
+    listener = listen(settings.listen_host, settings.listen_port, send_buffer_bytes=send_buffer_bytes)
+    host, port = listener.getsockname()[:2]
+
+    async def serve() -> None:
+        async with make_pod() as pod:
+            config = uvicorn.Config(
+                pod.app,
+                http="httptools",
+                ws=websocket or "none",
+                ws_max_size=websocket_max_bytes,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+            log.info("server.listening", extra={"pod": settings.pod_name, "address": f"{host}:{port}"})
+            await Server(config, pod.drain).serve(sockets=[listener])
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())
+
+
+def run_pod(
+    app: ASGIApp,
+    settings: PodSettings,
+    *,
+    drain: Callable[[], Awaitable[None]],
+    websocket: type[asyncio.Protocol] | None = None,
+    send_buffer_bytes: int | None = None,
+) -> None:
+    """Serve until a polite signal, drain, return.
+
+    Raises:
+        OSError: the address cannot be listened on.
+        SystemExit: the application failed to start.
+    """
+    raise_descriptor_limit()
+    listener = listen(settings.listen_host, settings.listen_port, send_buffer_bytes=send_buffer_bytes)
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws=websocket or "none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    host, port = listener.getsockname()[:2]
+    log.info("server.listening", extra={"pod": settings.pod_name, "address": f"{host}:{port}"})
+    Server(config, drain).run(sockets=[listener])

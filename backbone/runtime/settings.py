@@ -1,0 +1,69 @@
+"""Settings: read once from the environment (`BELLWIRE_…`), checked as a whole, handed over.
+
+A wrong setting stops the process before it does anything, with every wrong one listed.
+"""
+
+import os
+import socket
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, UrlConstraints, ValidationError
+from pydantic_core import Url
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DatabaseUrl = Annotated[Url, UrlConstraints(allowed_schemes=["postgresql", "postgres"])]
+RedisUrl = Annotated[Url, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
+
+
+class InvalidSettings(Exception):
+    """Some settings are wrong; the text lists all of them, one a line."""
+
+
+class PodSettings(BaseSettings):
+    """What API pods and gateway pods have in common."""
+
+    model_config = SettingsConfigDict(env_prefix="BELLWIRE_", extra="ignore", frozen=True)
+
+    database_url: DatabaseUrl = Field(
+        description="PostgreSQL, the primary: postgresql://user:password@host:port/name"
+    )
+    redis_url: RedisUrl = Field(description="Redis or Valkey: redis://host:port/0")
+    listen_host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
+    listen_port: int = Field(8000, ge=0, le=65535, description="port to listen on")
+    pod_name: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}",
+        min_length=1,
+        max_length=200,
+        description="this pod's name in logs and in the list of terminals",
+    )
+    log_format: Literal["json", "text"] = Field("json", description="json for machines, text for a console")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    redis_timeout_seconds: float = Field(0.25, gt=0, le=5, description="bound of every wait for Redis")
+    database_timeout_seconds: float = Field(3.0, gt=0, le=30, description="bound of every statement")
+    database_connect_seconds: float = Field(2.0, gt=0, le=30, description="bound of a connection attempt")
+    stream_events: int = Field(
+        256, ge=1, le=100_000, description="events that a tenant's Redis stream keeps, about"
+    )
+    stream_seconds: int = Field(86_400, ge=60, description="life of a Redis stream after its last event")
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load_settings(cls: type[S], **overrides: object) -> S:
+    """Read the settings of a pod from the environment; `overrides` (from the command line) win.
+
+    Raises:
+        InvalidSettings: at least one is missing or wrong; the message lists every one, without its value.
+    """
+    try:
+        given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+        return cls(**given)
+    except ValidationError as exc:
+        lines = []
+        for error in exc.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in error["loc"]) or "settings"
+            field = cls.model_fields.get(name)
+            hint = f" ({field.description})" if field is not None and field.description else ""
+            lines.append(f"BELLWIRE_{name.upper()}: {error['msg']}{hint}")
+        raise InvalidSettings("\n".join(lines)) from exc
