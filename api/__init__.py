@@ -1,0 +1,1 @@
+"""API pods: take requests, commit them to PostgreSQL, announce them. Never imports `gateway`."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: one module a noun, the SQL above the function that runs it, one statement a call."""

@@ -1,0 +1,1 @@
+"""The event log: PostgreSQL holds it, Redis wakes and caches."""

@@ -1,0 +1,177 @@
+"""Read the log of record: ranges, heads, and what gateways need to know about their terminals.
+
+Statements for PostgreSQL's primary, each above the function that runs it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from backbone.contract.event import Event
+from backbone.contract.offset import Offset
+from backbone.eventlog.postgres import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive events, oldest first, and the head at the moment they were read.
+
+    `floor` is the position right before the first one; later than the position asked for, it means that what lay
+    between is gone (retention). Without events it is the head, or the position asked for when that is not earlier.
+    """
+
+    floor: Offset
+    head: Offset
+    events: tuple[Event, ...]
+
+
+# One snapshot for head and events: whatever the head counts is committed, so what is not there is gone.
+_READ = """
+    SELECT s.epoch AS head_epoch, s.seq AS head_seq, e.seq, e.epoch, e.type, e.committed_ms, e.payload
+    FROM tenant_streams s LEFT JOIN LATERAL (
+        SELECT l.seq, l.epoch, l.type, (extract(epoch FROM l.committed_at) * 1000)::bigint AS committed_ms, l.payload
+        FROM pos_sync_logs l WHERE l.tenant = $1 AND l.seq > $2 AND l.seq <= s.seq ORDER BY l.seq LIMIT $3
+    ) e ON true
+    WHERE s.tenant = $1
+"""
+
+
+async def read(database: Database, tenant: str, after: Offset, limit: int) -> Run:
+    """Return up to `limit` (at least 1) events later than `after`.
+
+    Raises:
+        Unavailable: PostgreSQL.
+        LookupError: there is no such tenant.
+    """
+    rows = await database.fetch(_READ, tenant, after.seq, limit)
+    if not rows:
+        raise LookupError("no such tenant")
+    head = Offset(rows[0]["head_epoch"], rows[0]["head_seq"])
+    events = tuple(
+        Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])
+        for row in rows
+        if row["seq"] is not None
+    )
+    if not events:
+        return Run(max(after, head), head, ())
+    first = events[0].offset
+    floor = after if first.seq == after.seq + 1 else Offset(first.epoch, first.seq - 1)
+    return Run(floor, head, events)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What of a tenant's log can be replayed: everything later than `floor`, up to `head`.
+
+    `forks` gives for each later epoch the last seq that it shares with the history before it.
+    """
+
+    floor: Offset
+    head: Offset
+    forks: dict[int, int]
+
+
+# The subselect is one index probe a partition. An empty log starts at its head.
+_EXTENT = """
+    SELECT s.epoch, s.seq,
+           coalesce((SELECT l.seq - 1 FROM pos_sync_logs l WHERE l.tenant = $1 ORDER BY l.seq LIMIT 1), s.seq) AS floor,
+           ARRAY (SELECT f.epoch FROM stream_forks f WHERE f.tenant = $1 ORDER BY f.epoch) AS fork_epochs,
+           ARRAY (SELECT f.fork_seq FROM stream_forks f WHERE f.tenant = $1 ORDER BY f.epoch) AS fork_seqs
+    FROM tenant_streams s WHERE s.tenant = $1
+"""
+
+
+async def extent(database: Database, tenant: str) -> Extent | None:
+    """Return what of the tenant's log is retained; None when there is no such tenant.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_EXTENT, tenant)
+    if row is None:
+        return None
+    forks = dict(zip(row["fork_epochs"], row["fork_seqs"], strict=True))
+    return Extent(Offset(row["epoch"], row["floor"]), Offset(row["epoch"], row["seq"]), forks)
+
+
+_HEADS = "SELECT tenant, epoch, seq FROM tenant_streams WHERE tenant = ANY ($1)"
+
+
+async def heads(database: Database, tenants: list[str]) -> dict[str, Offset]:
+    """Return the heads of `tenants`, in one statement.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    rows = await database.fetch(_HEADS, tenants)
+    return {row["tenant"]: Offset(row["epoch"], row["seq"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A terminal whose connection may no longer be the one that counts."""
+
+    tenant: str
+    terminal: UUID
+    connection: UUID | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The answer to a head check. `moment` is the database's clock: hand it back next time as `since`."""
+
+    moment: datetime
+    heads: dict[str, Offset]
+    changes: tuple[Change, ...]
+
+
+# What changed is asked from a little before the last check on: a transaction that was under way then is not missed.
+_CHECK = """
+    WITH known AS (SELECT unnest($1::text[]) AS tenant)
+    SELECT NULL AS tenant, NULL::integer AS epoch, NULL::bigint AS seq, NULL::uuid AS terminal_id,
+           NULL::uuid AS connection_id, NULL::boolean AS revoked, clock_timestamp() AS moment
+    UNION ALL
+    SELECT s.tenant, s.epoch, s.seq, NULL, NULL, NULL, NULL
+    FROM known JOIN tenant_streams s USING (tenant)
+    UNION ALL
+    SELECT t.tenant, NULL, NULL, t.terminal_id, t.connection_id,
+           t.revoked_at IS NOT NULL OR n.disabled_at IS NOT NULL, NULL
+    FROM terminals t JOIN known USING (tenant) JOIN tenants n USING (tenant)
+    WHERE t.changed_at > $2::timestamptz - interval '15 seconds'
+       OR n.disabled_at > $2::timestamptz - interval '15 seconds'
+"""
+
+_CLOCK = "SELECT clock_timestamp() AS moment"
+
+
+async def check(database: Database, tenants: list[str], since: datetime) -> Check:
+    """Ask for the heads of `tenants` and for their terminals that changed since the check of `since`.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    rows = await database.fetch(_CHECK, tenants, since)
+    found: dict[str, Offset] = {}
+    changes = []
+    moment = since
+    for row in rows:
+        if row["moment"] is not None:
+            moment = row["moment"]
+        elif row["terminal_id"] is None:
+            found[row["tenant"]] = Offset(row["epoch"], row["seq"])
+        else:
+            changes.append(Change(row["tenant"], row["terminal_id"], row["connection_id"], row["revoked"]))
+    return Check(moment, found, tuple(changes))
+
+
+async def clock(database: Database) -> datetime:
+    """Return the database's time.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_CLOCK)
+    assert row is not None
+    moment: datetime = row["moment"]
+    return moment

@@ -1,0 +1,112 @@
+"""A bounded pool of PostgreSQL connections that speaks in our voices.
+
+The only asyncpg outside `api/db/migrate.py`. Knows no statement of its own; the SQL stands above the functions that run
+it. Every call is one round trip in autocommit and has a bound; what is away is `Unavailable`, never a hang.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+from asyncpg.connect_utils import SessionAttribute
+
+from backbone.contract.errors import Unavailable
+from backbone.runtime.settings import PodSettings
+
+log = logging.getLogger("bellwire.postgres")
+
+# Server states in which the same statement may work in a moment, possibly on another server.
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,  # a deadlock, a conflict: nothing was done
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.UndefinedTableError,  # the migrations have not run yet
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InterfaceError,
+)
+
+Row = asyncpg.Record
+
+
+async def _keep_session(_: object) -> None:
+    """Give a connection back as it is: nothing here changes session state, so no second round trip resets it."""
+
+
+class Database:
+    """A pool. Made by `open_database`; opening works with the server away, the first statement then fails."""
+
+    def __init__(self, pool: "asyncpg.Pool[Row]", acquire_seconds: float) -> None:
+        self._pool = pool
+        self._acquire_seconds = acquire_seconds
+
+    async def fetch(self, sql: str, *args: Any) -> Sequence[Row]:
+        """Run one statement and return its rows.
+
+        Raises:
+            Unavailable: no answer within the bound, no connection free, or the server cannot serve now.
+        """
+        connection: Any = None
+        try:
+            connection = await self._pool.acquire(timeout=self._acquire_seconds)
+            rows: Sequence[Row] = await connection.fetch(sql, *args)
+            return rows
+        except _AWAY as exc:
+            if isinstance(exc, asyncpg.InterfaceError) and isinstance(exc, ValueError):
+                raise  # asyncpg could not encode an argument: a bug of ours, and nothing is away
+            # The first line only: a server's message can quote values of the statement.
+            log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
+            raise Unavailable("PostgreSQL") from exc
+        finally:
+            if connection is not None:
+                await self._release(connection)
+
+    async def fetch_row(self, sql: str, *args: Any) -> Row | None:
+        """Run one statement and return its first row, or None. Raises as `fetch`."""
+        rows = await self.fetch(sql, *args)
+        return rows[0] if rows else None
+
+    async def _release(self, connection: Any) -> None:
+        # Shielded and bounded: a cancelled caller must not take a connection of the pool with it.
+        try:
+            await asyncio.shield(self._pool.release(connection, timeout=1))
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Close every connection; those that do not end within 2 s are cut."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 2)
+        except TimeoutError:
+            self._pool.terminate()
+
+
+async def open_database(settings: PodSettings, *, size: int, application: str) -> Database:
+    """Open a pool of at most `size` connections. Does not connect yet."""
+    pool = await asyncpg.create_pool(
+        str(settings.database_url),
+        min_size=0,
+        max_size=size,
+        timeout=settings.database_connect_seconds,
+        command_timeout=settings.database_timeout_seconds,
+        reset=_keep_session,
+        # A standby that took the name of the primary must not answer as if it were the truth.
+        target_session_attrs=SessionAttribute.read_write,
+        server_settings={
+            "application_name": application,
+            "synchronous_commit": "on",
+            "timezone": "UTC",
+            "statement_timeout": str(int(settings.database_timeout_seconds * 1000)),
+            "lock_timeout": str(int(settings.database_timeout_seconds * 1000 / 2)),
+            "idle_in_transaction_session_timeout": "5000",
+        },
+    )
+    return Database(pool, settings.database_timeout_seconds)
