@@ -1,0 +1,1 @@
+"""Gateway pods: hold the terminals' sockets and push their tenants' logs to them. Never imports `api`."""

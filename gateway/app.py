@@ -1,0 +1,70 @@
+"""Wire a gateway pod: settings in, a pod out. Nothing here decides anything."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
+
+from backbone.contract.frames import MAX_INBOUND_BYTES
+from backbone.eventlog.access import Access
+from backbone.eventlog.postgres import open_database
+from backbone.eventlog.stream import Stream
+from backbone.runtime.health import Health
+from backbone.runtime.logs import configure_logging
+from backbone.runtime.metrics import metrics_page
+from backbone.runtime.problems import HANDLERS
+from backbone.runtime.server import Pod, serve_pod
+from backbone.runtime.settings import load_settings
+from backbone.runtime.tasks import TaskOwner
+from gateway.endpoint import Endpoint
+from gateway.hub import Hub
+from gateway.settings import GatewaySettings
+from gateway.wsprotocol import WebSocketProtocol
+
+
+@contextlib.asynccontextmanager
+async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
+    """A running gateway; on leaving, what it knows of its terminals is written and everything is closed."""
+    async with contextlib.AsyncExitStack() as stack:
+        health = Health("PostgreSQL")
+        database = await open_database(
+            settings, size=settings.database_connections, application="bellwire-gateway"
+        )
+        stack.push_async_callback(database.close)
+        stream = Stream(settings)
+        stack.push_async_callback(stream.close)
+        hub = Hub(settings, database, stream, health)
+        stack.push_async_callback(hub.close)
+        tasks = TaskOwner()
+        stack.push_async_callback(tasks.stop)
+        tasks.start("feed", hub.feed.run)
+        tasks.start("head-check", hub.run_head_check)
+        tasks.start("upkeep", hub.run_upkeep)
+        tasks.start("ledger", hub.ledger.run)
+        endpoint = Endpoint(settings, hub, Access(database))
+        routes = [
+            WebSocketRoute("/ws/pos/{tenant}", endpoint.connect),
+            Route("/ws/pos/{tenant}", endpoint.upgrade_required),
+            Route("/metrics", metrics_page),
+            *health.routes(),
+        ]
+        yield Pod(Starlette(routes=routes, exception_handlers=HANDLERS), hub.drain)
+
+
+def run(**overrides: object) -> None:
+    """Run a gateway pod until a polite signal.
+
+    Raises:
+        InvalidSettings: some settings are missing or wrong.
+        OSError: the address cannot be listened on.
+    """
+    settings = load_settings(GatewaySettings, **overrides)
+    configure_logging(settings.pod_name, settings.log_format, settings.log_level)
+    serve_pod(
+        lambda: gateway_pod(settings),
+        settings,
+        websocket=WebSocketProtocol,
+        websocket_max_bytes=MAX_INBOUND_BYTES,
+        send_buffer_bytes=settings.send_buffer_bytes,
+    )

@@ -1,0 +1,70 @@
+"""What a cursor that is not at the head gets next. Pure.
+
+A connection is a cursor and nothing more: a position (a seq) in its tenant's log.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.core.tenant_log import Entry, TenantLog
+
+
+@dataclass(frozen=True, slots=True)
+class AtHead:
+    """Nothing is missing; live delivery takes over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Send `data`, finished frames of `count` events; the cursor stands at `position` then."""
+
+    data: bytes
+    count: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """The ring does not reach back to the cursor: read the log of record from its position on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """What lies between is gone: tell the terminal, and go on at `position`."""
+
+    position: int
+
+
+def next_step(
+    position: int, log: TenantLog, types: frozenset[str] | None, max_bytes: int
+) -> AtHead | Write | Fetch | Skip:
+    """Decide for a cursor at `position`."""
+    if position < log.floor.seq:
+        return Skip(log.floor.seq)
+    if position >= log.head_seq:
+        return AtHead()
+    entries = log.entries_after(position)
+    return Fetch() if entries is None else pack(entries, position, log.head_seq, types, max_bytes)
+
+
+def pack(
+    entries: Iterable[Entry], position: int, through: int, types: frozenset[str] | None, max_bytes: int
+) -> Write:
+    """Join the frames of consecutive `entries` that follow `position`, about `max_bytes` of them.
+
+    Entries at or before `position` are passed over, and so are those of other types; the position moves past those too.
+    None later than `through`, the log's head, is taken: a page of history may know more than the log does, and what the
+    log has yet to receive will be delivered live.
+    """
+    frames: list[bytes] = []
+    size = 0
+    for entry in entries:
+        if entry.seq <= position:
+            continue
+        if entry.seq > through or size >= max_bytes:
+            break
+        if types is None or entry.type in types:
+            frames.append(entry.frame)
+            size += len(entry.frame)
+        position = entry.seq
+    return Write(b"".join(frames), len(frames), position)

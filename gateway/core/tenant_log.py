@@ -1,0 +1,189 @@
+"""The newest part of one tenant's log, as a gateway holds it: a head, and a ring of ready frames.
+
+Pure. The one mutator that takes events, `receive`, lets only the event right behind the head in; whatever comes early
+waits, whatever comes late or from a dead epoch is dropped. So the ring is contiguous and in order, always.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
+
+from backbone.contract.event import Event
+from backbone.contract.frames import text_frame
+from backbone.contract.offset import Offset
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event ready to be sent: `frame` is the finished WebSocket frame, built once for all sockets."""
+
+    seq: int
+    type: str
+    committed_ms: int
+    frame: bytes
+
+
+def entry_of(event: Event) -> Entry:
+    """Build the frame around an event's payload."""
+    return Entry(event.offset.seq, event.type, event.committed_ms, text_frame(event.payload))
+
+
+class Outcome(Enum):
+    """What `receive` made of an event."""
+
+    APPENDED = "appended"
+    DUPLICATE = "duplicate"
+    GAP = "gap"
+    STALE_EPOCH = "stale_epoch"
+    NEW_EPOCH = "new_epoch"
+
+
+class TenantLog:
+    """A tenant's head and newest events.
+
+    `floor` is the earliest position from which the log of record can still be replayed, as far as is known.
+    `known_head` is the newest offset that anybody spoke of; while it is later than `head`, events are missing here.
+    `forks` gives for each later epoch the last seq that it shares with the history before it.
+    """
+
+    __slots__ = ("_early", "_max_bytes", "_max_events", "_ring", "_ring_bytes", "epoch", "floor", "forks", "head_seq",
+                 "known_head")  # fmt: skip
+
+    def __init__(
+        self,
+        head: Offset,
+        floor: Offset,
+        forks: dict[int, int] | None = None,
+        *,
+        max_events: int = 512,
+        max_bytes: int = 1 << 20,
+    ) -> None:
+        self.epoch = head.epoch
+        self.head_seq = head.seq
+        self.floor = floor
+        self.known_head = head
+        self.forks = forks or {}
+        self._ring: deque[Entry] = deque()
+        self._ring_bytes = 0
+        self._early: dict[int, Event] = {}
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+
+    @property
+    def head(self) -> Offset:
+        """The offset of the newest event held, or the one that the log started from."""
+        return Offset(self.epoch, self.head_seq)
+
+    @property
+    def behind(self) -> bool:
+        """Whether events are known to exist that are not here."""
+        return self.known_head > self.head or bool(self._early)
+
+    @property
+    def ring_start(self) -> int:
+        """The earliest position (seq) from which the ring can serve."""
+        return self.head_seq - len(self._ring)
+
+    def receive(self, event: Event) -> tuple[Outcome, list[Entry]]:
+        """Take an event from anywhere: live channel, Redis stream or PostgreSQL, in any order, any number of times.
+
+        Returns:
+            What became of it, and the entries that are new at the head now, in order; several when it closed a gap
+            behind which others waited.
+        """
+        offset = event.offset
+        if offset.epoch < self.epoch and offset.seq > self._last_shared_seq(offset.epoch):
+            return Outcome.STALE_EPOCH, []
+        if offset.epoch > self.epoch:
+            self.known_head = max(self.known_head, offset)
+            return Outcome.NEW_EPOCH, []
+        if offset.seq <= self.head_seq:
+            return Outcome.DUPLICATE, []
+        self.known_head = max(self.known_head, Offset(self.epoch, offset.seq))
+        if offset.seq > self.head_seq + 1:
+            if len(self._early) < self._max_events:
+                self._early[offset.seq] = event
+            return Outcome.GAP, []
+        return Outcome.APPENDED, self._append_with_followers(event)
+
+    def learn(self, head: Offset) -> None:
+        """Hear of a head; of an earlier one than is known already nothing follows."""
+        self.known_head = max(self.known_head, head)
+
+    def confirm(self, head: Offset) -> None:
+        """PostgreSQL's own word of its head, read together with everything up to it: rumours of more are dropped.
+
+        An event that came in the meantime may go with them; the next head check brings it back.
+        """
+        self._early = {seq: event for seq, event in self._early.items() if seq <= head.seq}
+        self.known_head = max(head, self.head)
+
+    def entries_after(self, seq: int) -> Iterator[Entry] | None:
+        """The entries later than position `seq`, or None when the ring does not reach back so far."""
+        if seq < self.ring_start:
+            return None
+        return islice(self._ring, seq - self.ring_start, None)
+
+    def raise_floor(self, floor: Offset) -> None:
+        """History up to `floor` turned out to be gone."""
+        self.floor = max(self.floor, floor)
+        if floor.seq > self.head_seq:
+            self._restart_at(floor.seq)
+
+    def enter_epoch(self, head: Offset, floor: Offset, forks: dict[int, int]) -> int:
+        """The database's history forked: drop what the new epoch does not share.
+
+        Returns:
+            The last shared seq; whoever stands behind it stood on events that no longer exist.
+        """
+        shared = min((fork for epoch, fork in forks.items() if epoch > self.epoch), default=0)
+        shared = min(shared, head.seq)
+        while self._ring and self._ring[-1].seq > shared:
+            self._ring_bytes -= len(self._ring.pop().frame)
+        self._early.clear()
+        if self.head_seq > shared:
+            self.head_seq = shared
+        self.epoch = head.epoch
+        self.forks = forks
+        self.floor = floor
+        self.known_head = head
+        return shared
+
+    def shared_seq(self, epoch: int) -> int | None:
+        """The last seq that a history of `epoch` shares with ours; None when there was no such epoch.
+
+        With several forks since, the earliest counts: what the first one cut off never came back.
+        """
+        if epoch == self.epoch:
+            return self.known_head.seq if self.known_head.epoch == epoch else self.head_seq
+        later = [fork for forked, fork in self.forks.items() if forked > epoch]
+        return min(later) if later and 0 < epoch < self.epoch else None
+
+    def _last_shared_seq(self, epoch: int) -> int:
+        return self.shared_seq(epoch) or 0
+
+    def _append_with_followers(self, event: Event) -> list[Entry]:
+        entries = []
+        following: Event | None = event
+        while following is not None:
+            entry = entry_of(following)
+            self._ring.append(entry)
+            self._ring_bytes += len(entry.frame)
+            self.head_seq = entry.seq
+            entries.append(entry)
+            self._early.pop(self.head_seq, None)
+            following = self._early.pop(self.head_seq + 1, None)
+        while len(self._ring) > self._max_events or (
+            self._ring_bytes > self._max_bytes and len(self._ring) > 1
+        ):
+            self._ring_bytes -= len(self._ring.popleft().frame)
+        return entries
+
+    def _restart_at(self, seq: int) -> None:
+        self._ring.clear()
+        self._ring_bytes = 0
+        self._early = {early: event for early, event in self._early.items() if early > seq}
+        self.head_seq = seq
+        self.known_head = max(self.known_head, self.head)

@@ -1,0 +1,98 @@
+"""Close the holes that a best-effort feed leaves: wait a moment, then read what is missing, once per tenant.
+
+A hole is any head that is known to be later than ours, however it became known: a later event on the live channel, or
+the head check. Where PostgreSQL speaks of a later epoch, its forks are read first.
+"""
+
+import asyncio
+import logging
+
+from backbone.contract.errors import Unavailable
+from gateway import metrics
+from gateway.history import History
+from gateway.room import Room
+
+log = logging.getLogger("bellwire.healer")
+
+HOLD_SECONDS = 0.02
+"""Another pod's publish may have been overtaken; it is usually here by then."""
+RETRY_SECONDS = 0.25
+
+
+class Healer:
+    """Runs one task per room with a hole."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._tasks: dict[Room, asyncio.Task[None]] = {}
+
+    def start(self, room: Room) -> None:
+        """See to it that this room's hole is closed."""
+        if room in self._tasks:
+            return
+        task = asyncio.create_task(self._run(room), name=f"heal:{room.tenant}")
+        self._tasks[room] = task
+        task.add_done_callback(lambda done: self._ended(room, done))
+
+    async def healed(self, room: Room) -> None:
+        """Wait until nothing is known to be missing; the caller bounds the wait."""
+        while room.log.behind:
+            self.start(room)
+            await asyncio.wait([self._tasks[room]])
+
+    async def stop(self) -> None:
+        """End every task."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, room: Room, task: asyncio.Task[None]) -> None:
+        del self._tasks[room]
+        if not task.cancelled() and task.exception() is not None:
+            # The head check starts it again within a second.
+            log.error("healer.bug", exc_info=task.exception(), extra={"tenant": room.tenant})
+
+    async def _run(self, room: Room) -> None:
+        await asyncio.sleep(HOLD_SECONDS)
+        if not room.log.behind:
+            metrics.GAPS.labels("wait").inc()
+            return
+        missing_from = room.log.head
+        sources = set()
+        while room.log.behind:
+            try:
+                sources.add(await self._step(room))
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+        healed_by = "postgres" if "postgres" in sources else "redis"
+        metrics.GAPS.labels(healed_by).inc()
+        log.info(
+            "gap.healed",
+            extra={
+                "tenant": room.tenant, "after": str(missing_from), "through": str(room.log.head), "by": healed_by,
+            },
+        )  # fmt: skip
+
+    async def _step(self, room: Room) -> str:
+        if room.log.known_head.epoch > room.log.epoch:
+            extent = await self._history.extent(room.tenant)
+            if extent.head.epoch > room.log.epoch:
+                room.change_epoch(extent.head, extent.floor, extent.forks)
+                log.warning("epoch.changed", extra={"tenant": room.tenant, "head": str(extent.head)})
+            else:
+                room.log.confirm(extent.head)
+            return "postgres"
+        page = await self._history.page(room.tenant, room.log.head, room.log.known_head)
+        if page.head is not None:
+            # It may speak of a later epoch: then that comes first, in the next step.
+            room.log.learn(page.head)
+            if page.head.epoch > room.log.epoch:
+                return page.source
+            if page.floor.seq > room.log.head_seq:
+                room.lose_history(page.floor)
+        for event in page.events:
+            room.receive(event, is_live=False)
+        if page.head is not None and room.log.head >= page.head:
+            room.log.confirm(page.head)
+        return page.source

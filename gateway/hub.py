@@ -1,0 +1,263 @@
+"""The rooms of this gateway: opened for a tenant's first terminal, closed a while after its last one left.
+
+Owns what the rooms share (feed, ledger, pump, healer) and the upkeep that runs for all of them at once: head checks,
+heartbeats, and the end of connections that take or answer nothing.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+
+from backbone.contract.errors import CloseCode, Unavailable
+from backbone.contract.event import Event
+from backbone.eventlog import history as records
+from backbone.eventlog.live import LiveFeed
+from backbone.eventlog.postgres import Database
+from backbone.eventlog.stream import Stream
+from backbone.runtime.health import Health
+from backbone.runtime.metrics import POSTGRES_UP, REDIS_UP
+from gateway import metrics
+from gateway.core.drain import drain_plan
+from gateway.core.tenant_log import TenantLog
+from gateway.core.wheel import Wheel
+from gateway.healer import Healer
+from gateway.history import History
+from gateway.ledger import Ledger
+from gateway.pump import Pump
+from gateway.room import Room
+from gateway.settings import GatewaySettings
+from gateway.terminal import Terminal
+
+log = logging.getLogger("bellwire.hub")
+
+TICK_SECONDS = 0.25
+STALL_SECONDS = 0.5
+SUSPECT_CHECK_SECONDS = 0.25
+IDLE_SECONDS = 60.0
+MISSED_PINGS = 2
+GATHER_SECONDS = 0.005
+
+
+class Hub:
+    """Every room of this pod. Its `run_…` methods are the bodies of the pod's tasks."""
+
+    def __init__(self, settings: GatewaySettings, database: Database, stream: Stream, health: Health) -> None:
+        self._settings = settings
+        self._database = database
+        self._health = health
+        self._history = History(database, stream)
+        self._rooms: dict[str, Room] = {}
+        self._opening: dict[str, asyncio.Task[Room]] = {}
+        self._missed_while_opening: set[str] = set()
+        self._wheel: Wheel[Terminal] = Wheel(max(1, round(settings.heartbeat_seconds / TICK_SECONDS)))
+        self._check_now = asyncio.Event()
+        self.ledger = Ledger(database, settings.pod_name)
+        self.pump = Pump(self._history)
+        self.healer = Healer(self._history)
+        self.feed = LiveFeed(settings, self._on_event, self._on_confirmed)
+        self.sockets = 0
+
+    # -- rooms ---------------------------------------------------------------------------------------------------
+
+    async def room(self, tenant: str) -> Room:
+        """Return the tenant's room, opening it when this is its first terminal here; many callers share one opening.
+
+        Raises:
+            Unavailable: PostgreSQL.
+            LookupError: there is no such tenant.
+        """
+        room = self._rooms.get(tenant)
+        if room is not None:
+            room.empty_since = time.monotonic() if room.empty_since is not None else None
+            return room
+        task = self._opening.get(tenant)
+        if task is None:
+            task = asyncio.create_task(self._open(tenant), name=f"open:{tenant}")
+            self._opening[tenant] = task
+            task.add_done_callback(lambda _: self._opening.pop(tenant, None))
+        # Shielded: a terminal that gives up must not take the opening from the others.
+        return await asyncio.shield(task)
+
+    async def _open(self, tenant: str) -> Room:
+        # Heard first, read then: what is committed in between is in both, and a double is dropped.
+        self.feed.want(tenant)
+        try:
+            extent = await self._history.extent(tenant)
+        except (Unavailable, LookupError):
+            self.feed.unwant(tenant)
+            raise
+        tenant_log = TenantLog(
+            extent.head,
+            extent.floor,
+            extent.forks,
+            max_events=self._settings.ring_events,
+            max_bytes=self._settings.ring_bytes,
+        )
+        room = Room(tenant, tenant_log, self.ledger, self.pump.start, self.healer.start, self._on_left)
+        room.empty_since = time.monotonic()
+        self._rooms[tenant] = room
+        metrics.ROOMS.set(len(self._rooms))
+        if tenant in self._missed_while_opening:
+            self._missed_while_opening.discard(tenant)
+            self._check_now.set()
+        return room
+
+    async def compare(self, room: Room) -> None:
+        """Compare a room's log with PostgreSQL and fill what is missing; for a terminal that knows more than we do.
+
+        Raises:
+            Unavailable: PostgreSQL, or the hole could not be closed in time.
+        """
+        extent = await self._history.extent(room.tenant)
+        room.learn(extent.head)
+        try:
+            async with asyncio.timeout(self._settings.database_timeout_seconds):
+                await self.healer.healed(room)
+        except TimeoutError as exc:
+            raise Unavailable("the event log") from exc
+
+    def enter(self, terminal: Terminal) -> None:
+        """Take a connected terminal in."""
+        self.sockets += 1
+        metrics.SOCKETS.set(self.sockets)
+        terminal.slot = self._wheel.add(terminal)
+        terminal.room.enter(terminal)
+
+    def _on_left(self, _: Room, terminal: Terminal) -> None:
+        self.sockets -= 1
+        metrics.SOCKETS.set(self.sockets)
+        self._wheel.remove(terminal, terminal.slot)
+
+    # -- the feed ------------------------------------------------------------------------------------------------
+
+    def _on_event(self, tenant: str, event: Event) -> None:
+        room = self._rooms.get(tenant)
+        if room is not None:
+            room.receive(event, is_live=True)
+        elif tenant in self._opening:
+            # Maybe later than the head that is being read for this room.
+            self._missed_while_opening.add(tenant)
+
+    def _on_confirmed(self, _: str) -> None:
+        # Whatever was published before the subscription held was heard by nobody.
+        self._check_now.set()
+
+    # -- the head check ------------------------------------------------------------------------------------------
+
+    async def run_head_check(self) -> None:
+        """Compare every room with PostgreSQL, each second or so, and at once when there is a reason."""
+        since = None
+        while True:
+            try:
+                since = since or await records.clock(self._database)
+                check = await records.check(self._database, list(self._rooms), since)
+                since = max(since, check.moment)
+                self._apply(check)
+                self._report(postgres=True)
+            except Unavailable:
+                self._report(postgres=False)
+            await self._until_next_check()
+
+    def _apply(self, check: records.Check) -> None:
+        missing = 0
+        for tenant, head in check.heads.items():
+            room = self._rooms.get(tenant)
+            if room is not None:
+                missing += max(0, head.seq - room.log.head_seq)
+                room.learn(head)
+        metrics.HEAD_CHECK_LAG.set(missing)
+        for change in check.changes:
+            room = self._rooms.get(change.tenant)
+            if room is not None and change.revoked:
+                room.revoke(change.terminal)
+            elif room is not None and change.connection is not None:
+                room.replace(change.terminal, change.connection)
+
+    def _report(self, *, postgres: bool) -> None:
+        self._health.report("PostgreSQL", postgres)
+        POSTGRES_UP.set(postgres)
+        REDIS_UP.set(self.feed.trusted)
+
+    async def _until_next_check(self) -> None:
+        seconds = self._settings.head_check_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
+        if not self.feed.trusted:
+            seconds = min(seconds, SUSPECT_CHECK_SECONDS)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._check_now.wait()
+            # Confirmations come in crowds; one check answers those of the next moment too.
+            await asyncio.sleep(GATHER_SECONDS)
+        except TimeoutError:
+            pass
+        self._check_now.clear()
+
+    # -- upkeep --------------------------------------------------------------------------------------------------
+
+    async def run_upkeep(self) -> None:
+        """Turn the wheel: heartbeats, dead peers, slow readers, empty rooms."""
+        due = time.monotonic()
+        while True:
+            due += TICK_SECONDS
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            now = time.monotonic()
+            if now - due > STALL_SECONDS:
+                log.warning("loop.stalled", extra={"seconds": round(now - due, 3)})
+                self._check_now.set()
+                due = now
+            self._beat()
+            self._end_slow(now)
+            self._close_empty(now)
+
+    def _beat(self) -> None:
+        beats: dict[Room, bytes] = {}
+        for terminal in self._wheel.turn():
+            terminal.messages = 0
+            if terminal.unanswered_pings >= MISSED_PINGS:
+                terminal.socket.abort()
+            elif not terminal.socket.paused:
+                terminal.unanswered_pings += 1
+                room = terminal.room
+                if room not in beats:
+                    beats[room] = room.heartbeat_frames()
+                terminal.socket.write(beats[room])
+
+    def _end_slow(self, now: float) -> None:
+        for room in self._rooms.values():
+            for terminal in tuple(room.paused):
+                if terminal.paused_at is not None and now - terminal.paused_at > self._settings.slow_seconds:
+                    metrics.SLOW_CLOSED.inc()
+                    terminal.socket.close(CloseCode.TOO_SLOW, "too slow to keep up; resume by offset")
+
+    def _close_empty(self, now: float) -> None:
+        for tenant, room in list(self._rooms.items()):
+            if room.empty_since is not None and now - room.empty_since > IDLE_SECONDS:
+                del self._rooms[tenant]
+                self.feed.unwant(tenant)
+                metrics.ROOMS.set(len(self._rooms))
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Close every socket, spread over `drain_seconds`, each with its own moment to come back."""
+        self._health.draining = True
+        metrics.DRAINING.set(1)
+        terminals = [terminal for room in self._rooms.values() for terminal in room.terminals]
+        if terminals:
+            await asyncio.sleep(self._settings.drain_notice_seconds)
+            terminals = [terminal for room in self._rooms.values() for terminal in room.terminals]
+        random.shuffle(terminals)
+        log.info("drain.started", extra={"sockets": len(terminals), "seconds": self._settings.drain_seconds})
+        began = time.monotonic()
+        for closing in drain_plan(len(terminals), self._settings.drain_seconds):
+            await asyncio.sleep(max(0.0, began + closing.at_seconds - time.monotonic()))
+            terminals[closing.index].socket.close(CloseCode.RESTART, f"retry_ms={closing.retry_ms}")
+        log.info("drain.ended", extra={"seconds": round(time.monotonic() - began, 1)})
+
+    async def close(self) -> None:
+        """End the rooms' tasks, and write the last words about the terminals."""
+        await self.pump.stop()
+        await self.healer.stop()
+        with contextlib.suppress(Unavailable):
+            await self.ledger.flush()

@@ -1,0 +1,108 @@
+"""What this gateway has to tell the log of record about its terminals: who came, who went, what they acked.
+
+Gathered in memory, written in batches by one task, at most a second late. What could not be written is kept and written
+with the next batch, newest word per terminal; so the memory is bounded by the number of terminals.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from backbone.contract.errors import Unavailable
+from backbone.contract.offset import Offset
+from backbone.eventlog.acks import store_acks
+from backbone.eventlog.postgres import Database
+from backbone.eventlog.presence import Arrival, record_arrivals, record_departures, renew_lease
+
+if TYPE_CHECKING:
+    from gateway.terminal import Terminal
+
+log = logging.getLogger("bellwire.ledger")
+
+FLUSH_SECONDS = 0.5
+RENEW_SECONDS = 2.0
+
+
+class Ledger:
+    """Pending words about terminals. `run` is its only task's body."""
+
+    def __init__(self, database: Database, gateway: str) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._arrivals: dict[UUID, tuple[Arrival, Terminal]] = {}
+        self._departures: dict[UUID, UUID] = {}
+        self._acks: dict[UUID, tuple[str, Offset]] = {}
+
+    def arrived(self, terminal: "Terminal") -> None:
+        """A connection was made."""
+        identity = terminal.identity
+        self._arrivals[identity.terminal] = (
+            Arrival(identity.terminal, identity.connection, datetime.now(UTC)),
+            terminal,
+        )
+
+    def departed(self, terminal: "Terminal") -> None:
+        """A connection is gone."""
+        identity = terminal.identity
+        pending = self._arrivals.get(identity.terminal)
+        if pending is not None and pending[1] is terminal:
+            del self._arrivals[identity.terminal]
+        if terminal.recorded:
+            self._departures[identity.connection] = identity.terminal
+
+    def acked(self, tenant: str, terminal: "Terminal", offset: Offset) -> None:
+        """A terminal stored everything up to `offset`."""
+        self._acks[terminal.identity.terminal] = (tenant, offset)
+
+    async def run(self) -> None:
+        """Write what has gathered, for ever; ends by cancellation only."""
+        renewed_at = float("-inf")
+        now = asyncio.get_running_loop().time
+        while True:
+            try:
+                if now() - renewed_at >= RENEW_SECONDS:
+                    await renew_lease(self._database, self._gateway)
+                    renewed_at = now()
+                await self.flush()
+            except Unavailable:
+                # Told by whoever watches PostgreSQL; what is pending stays.
+                await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(FLUSH_SECONDS)
+
+    async def flush(self) -> None:
+        """Write everything pending, in at most three statements.
+
+        Raises:
+            Unavailable: PostgreSQL; what was not written is pending still.
+        """
+        if self._acks:
+            acks, self._acks = self._acks, {}
+            try:
+                await store_acks(
+                    self._database, [(own, tenant, offset) for own, (tenant, offset) in acks.items()]
+                )
+            except Unavailable:
+                self._acks = acks | self._acks
+                raise
+        if self._arrivals:
+            arrivals, self._arrivals = self._arrivals, {}
+            try:
+                await record_arrivals(
+                    self._database, self._gateway, [arrival for arrival, _ in arrivals.values()]
+                )
+            except Unavailable:
+                self._arrivals = arrivals | self._arrivals
+                raise
+            for _, terminal in arrivals.values():
+                terminal.recorded = True
+                if terminal.socket.closing:
+                    self._departures[terminal.identity.connection] = terminal.identity.terminal
+        if self._departures:
+            departures, self._departures = self._departures, {}
+            try:
+                await record_departures(self._database, [(own, conn) for conn, own in departures.items()])
+            except Unavailable:
+                self._departures = departures | self._departures
+                raise

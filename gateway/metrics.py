@@ -1,0 +1,44 @@
+"""What a gateway counts. Names are the contract's; see `docs/metrics.md`.
+
+Per event and per batch, never per socket, on the hot path.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_ACK = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+CONNECTIONS = Gauge("bellwire_gateway_connections", "Open connections of terminals.", ["transport"])
+DELIVERIES = Counter("bellwire_gateway_deliveries_total", "Events handed to connections.", ["transport"])
+DELIVERY_SECONDS = Histogram(
+    "bellwire_gateway_delivery_seconds", "Commit timestamp to socket write, live events.", buckets=_LATENCY
+)
+REPLAYED = Counter(
+    "bellwire_gateway_replayed_events_total", "Events sent to cursors that lagged.", ["source"]
+)
+CLOSED = Counter(
+    "bellwire_gateway_closed_total", "Connections that ended, by WebSocket close code.", ["code"]
+)
+GAPS = Counter(
+    "bellwire_gateway_gaps_total", "Holes in a tenant's live feed, by what closed them.", ["healed_by"]
+)
+SLOW_CLOSED = Counter("bellwire_gateway_slow_closed_total", "Connections closed because they took nothing.")
+HEAD_CHECK_LAG = Gauge(
+    "bellwire_gateway_head_check_lag_events",
+    "Events that the last head check found missing here, all tenants.",
+)
+ACK_SECONDS = Histogram("bellwire_ack_seconds", "Commit to the first terminal's ack.", buckets=_ACK)
+REFUSED = Counter(
+    "bellwire_gateway_handshakes_refused_total", "Handshakes refused, by HTTP status.", ["status"]
+)
+ROOMS = Gauge("bellwire_gateway_tenants", "Tenants followed.")
+RESETS = Counter("bellwire_gateway_resets_total", "Resets told to terminals.", ["reason"])
+DRAINING = Gauge("bellwire_gateway_draining", "1 while this pod drains.")
+
+SOCKETS = CONNECTIONS.labels("websocket")
+SOCKET_DELIVERIES = DELIVERIES.labels("websocket")
+REPLAYED_RING = REPLAYED.labels("ring")
+REPLAYED_REDIS = REPLAYED.labels("redis")
+REPLAYED_POSTGRES = REPLAYED.labels("postgres")
+for _source in ("wait", "redis", "postgres"):
+    GAPS.labels(_source)

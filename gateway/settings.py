@@ -1,0 +1,39 @@
+"""The settings of a gateway pod."""
+
+from pydantic import Field, field_validator
+
+from backbone.runtime.settings import PodSettings
+
+
+class GatewaySettings(PodSettings):
+    """`BELLWIRE_…`, see `docs/settings.md`."""
+
+    heartbeat_seconds: int = Field(20, ge=1, le=300, description="between two heartbeats of a socket")
+    drain_seconds: float = Field(20, ge=0, le=600, description="over which a stopping pod spreads its closes")
+    drain_notice_seconds: float = Field(
+        3,
+        ge=0,
+        le=60,
+        description="between the end of readiness and the first close, for the load balancer to notice",
+    )
+    max_sockets: int = Field(50_000, ge=1, description="sockets on this pod; more get 503")
+    max_handshakes: int = Field(256, ge=1, description="handshakes under way at once; more get 503")
+    slow_seconds: float = Field(
+        10, gt=0, le=300, description="a socket that takes nothing for so long is closed"
+    )
+    head_check_seconds: float = Field(1, gt=0, le=60, description="between two comparisons with PostgreSQL")
+    ring_events: int = Field(512, ge=1, le=100_000, description="newest events kept ready, per tenant")
+    ring_bytes: int = Field(1 << 20, ge=32 * 1024, description="the same in bytes")
+    allowed_origins: tuple[str, ...] = Field(
+        (), description='JSON list of origins of browsers; ["*"] allows all'
+    )
+    database_connections: int = Field(8, ge=1, le=200, description="connections to PostgreSQL")
+    send_buffer_bytes: int = Field(32 * 1024, ge=4096, description="kernel send buffer of a socket")
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _plain_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and ("://" not in origin or origin.endswith("/")):
+                raise ValueError(f"{origin!r} is not an origin such as https://till.example.com")
+        return origins

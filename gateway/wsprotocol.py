@@ -1,0 +1,378 @@
+"""The gateway's WebSocket protocol for uvicorn: a handshake as ASGI knows it, then a raw handle.
+
+Parsing is Sans-I/O by the `websockets` library. An application that only speaks ASGI sees an ordinary WebSocket. One
+that takes the handle from `scope["extensions"]["bellwire.socket"]` attaches a listener and returns: from then on the
+connection has no task, no queue and no timer, and finished frames go straight to its transport.
+
+Nothing is written after a Close frame, and the listener hears `on_closing` at the moment closing starts, whoever starts
+it, before anything else can be written anywhere.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from http import HTTPStatus
+from typing import Any, Protocol, cast
+from urllib.parse import unquote
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+from websockets.datastructures import Headers
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+log = logging.getLogger("bellwire.socket")
+
+EXTENSION = "bellwire.socket"
+WRITE_BUFFER_BYTES = 64 * 1024
+CLOSE_SECONDS = 5.0
+ABNORMAL = 1006
+
+
+class Listener(Protocol):
+    """What an attached application hears. Called from the event loop; must not wait and must not raise."""
+
+    def on_message(self, data: bytes, is_text: bool) -> None:
+        """A whole message; text is valid UTF-8."""
+
+    def on_pong(self) -> None:
+        """The peer answered a ping."""
+
+    def on_paused(self) -> None:
+        """The transport's buffer is full; what is written now only makes it longer."""
+
+    def on_writable(self) -> None:
+        """The transport's buffer has drained."""
+
+    def on_closing(self, code: int) -> None:
+        """Closing starts, or the connection is gone. Called once; nothing may be written any more."""
+
+
+class WebSocketProtocol(asyncio.Protocol):
+    """One connection, from uvicorn's hand-over of the upgrade request to its end."""
+
+    __slots__ = ("_app", "_app_state", "_config", "_denial", "_handshaken", "_inbox", "_listener", "_loop", "_parts",
+                 "_parts_are_text", "_response", "_scope", "_server_state", "_waiter", "_writable", "_ws", "closing",
+                 "paused", "transport")  # fmt: skip
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._config = config
+        self._app = config.loaded_app
+        self._server_state = server_state
+        self._app_state = app_state
+        self._loop = _loop or asyncio.get_running_loop()
+        self._ws = ServerProtocol(max_size=config.ws_max_size)
+        self._scope: dict[str, Any] = {}
+        self._response: Response | None = None
+        self._denial: tuple[int, Headers, bytes] | None = None
+        self._handshaken = False
+        self._listener: Listener | None = None
+        self._parts: list[bytes] = []
+        self._parts_are_text = True
+        # Until a listener is attached, ASGI messages wait here.
+        self._inbox: deque[dict[str, Any]] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.paused = False
+        self.closing = False
+
+    # -- the handle that an attached application uses ------------------------------------------------------------
+
+    def attach(self, listener: Listener) -> None:
+        """Give the open connection to `listener`; the ASGI application may return now.
+
+        What arrived in the meantime is handed over at once, an end of the connection included.
+        """
+        self._listener = listener
+        while self._inbox:
+            message = self._inbox.popleft()
+            if message["type"] == "websocket.receive":
+                text = message.get("text")
+                listener.on_message(message["bytes"] if text is None else text.encode(), text is not None)
+            elif message["type"] == "websocket.disconnect":
+                listener.on_closing(message["code"])
+        if self.paused and not self.closing:
+            listener.on_paused()
+
+    def write(self, frames: bytes) -> None:
+        """Send finished frames. After closing started this does nothing."""
+        if not self.closing:
+            self.transport.write(frames)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Start closing with a Close frame; the connection is cut if the peer does not answer in time."""
+        if self.closing:
+            return
+        self._start_closing(code)
+        self._ws.send_close(code, reason)
+        self._flush()
+        self._loop.call_later(CLOSE_SECONDS, self._cut)
+
+    def abort(self) -> None:
+        """Cut the connection at once; for a peer that does not answer any more."""
+        self._start_closing(ABNORMAL)
+        self.transport.abort()
+
+    # -- asyncio.Protocol ----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over the transport from uvicorn's HTTP protocol."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self._server_state.connections.add(cast("Any", self))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport is gone."""
+        self._server_state.connections.discard(cast("Any", self))
+        self._start_closing(ABNORMAL)
+        self._wake_writer()
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is over its mark."""
+        self.paused = True
+        if self._listener is not None and not self.closing:
+            self._listener.on_paused()
+
+    def resume_writing(self) -> None:
+        """The transport's buffer is under its mark again."""
+        self.paused = False
+        self._wake_writer()
+        if self._listener is not None and not self.closing:
+            self._listener.on_writable()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, answer pings and closes, hand the rest on."""
+        self._ws.receive_data(data)
+        for event in self._ws.events_received():
+            if isinstance(event, Request):
+                self._on_request(event)
+            else:
+                self._on_frame(cast("Frame", event))
+        if (
+            self._ws.parser_exc is not None
+            or self._ws.close_rcvd is not None
+            or self._ws.close_sent is not None
+        ):
+            self._end()
+        else:
+            self._flush()
+
+    def eof_received(self) -> None:
+        """The peer will send nothing more; without a Close frame that is an abnormal end."""
+        self._start_closing(ABNORMAL)
+
+    def shutdown(self) -> None:
+        """uvicorn stops: whoever is still here is told to come back."""
+        if self._handshaken:
+            self.close(1012, "retry_ms=500")
+        elif not self.closing:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+
+    # -- frames --------------------------------------------------------------------------------------------------
+
+    def _on_frame(self, frame: Frame) -> None:
+        if self.closing:
+            return
+        match frame.opcode:
+            case Opcode.TEXT | Opcode.BINARY:
+                self._parts_are_text = frame.opcode is Opcode.TEXT
+                self._parts = [bytes(frame.data)]
+            case Opcode.CONT:
+                self._parts.append(bytes(frame.data))
+            case Opcode.PONG if self._listener is not None:
+                self._listener.on_pong()
+            case _:
+                return
+        if frame.fin and self._parts:
+            self._on_message(b"".join(self._parts))
+            self._parts = []
+
+    def _on_message(self, data: bytes) -> None:
+        text = None
+        if self._parts_are_text:
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                self.close(1007, "invalid UTF-8")
+                return
+        if self._listener is not None:
+            self._listener.on_message(data, self._parts_are_text)
+        else:
+            self._hand_to_app(
+                {"type": "websocket.receive"} | ({"bytes": data} if text is None else {"text": text})
+            )
+
+    def _end(self) -> None:
+        """The closing handshake is under way or the peer broke the protocol: say our part and close."""
+        closed = self._ws.close_rcvd or self._ws.close_sent
+        self._start_closing(closed.code if closed is not None else ABNORMAL)
+        self._flush()
+        if self._ws.close_rcvd is not None:
+            self.transport.close()
+        elif self._ws.parser_exc is not None:
+            # Closing with input unread would reset the connection and take our Close frame with it: the peer closes,
+            # having read it, or is cut.
+            self._loop.call_later(CLOSE_SECONDS, self._cut)
+
+    def _start_closing(self, code: int) -> None:
+        if self.closing:
+            return
+        self.closing = True
+        if self._listener is not None:
+            self._listener.on_closing(code)
+        else:
+            self._hand_to_app({"type": "websocket.disconnect", "code": code})
+
+    def _cut(self) -> None:
+        self.transport.abort()
+
+    def _flush(self) -> None:
+        for data in self._ws.data_to_send():
+            if data:
+                self.transport.write(data)
+            elif self.transport.can_write_eof():
+                self.transport.write_eof()
+
+    # -- ASGI ----------------------------------------------------------------------------------------------------
+
+    def _on_request(self, request: Request) -> None:
+        self._response = self._ws.accept(request)
+        if self._response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.closing = True
+            self._ws.send_response(self._response)
+            self._flush()
+            self.transport.close()
+            return
+        path, _, query = request.path.partition("?")
+        headers = [
+            (name.lower().encode("ascii"), value.encode("latin-1"))
+            for name, value in request.headers.raw_items()
+        ]
+        offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
+        self._scope = {
+            "type": "websocket",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": "wss" if self.transport.get_extra_info("sslcontext") else "ws",
+            "server": self.transport.get_extra_info("sockname"),
+            "client": self.transport.get_extra_info("peername"),
+            "root_path": "",
+            "path": unquote(path),
+            "raw_path": path.encode("ascii", "replace"),
+            "query_string": query.encode("ascii", "replace"),
+            "headers": headers,
+            "subprotocols": [token.strip() for token in offered.split(",") if token.strip()],
+            "state": self._app_state.copy(),
+            "extensions": {"websocket.http.response": {}, EXTENSION: self},
+        }
+        self._inbox.append({"type": "websocket.connect"})
+        task = self._loop.create_task(self._run_app())
+        self._server_state.tasks.add(task)
+        task.add_done_callback(self._server_state.tasks.discard)
+
+    async def _run_app(self) -> None:
+        try:
+            await self._app(cast("Any", self._scope), cast("Any", self._receive), cast("Any", self._send))
+        except ConnectionError:
+            pass
+        except Exception:
+            log.exception("socket.bug")
+            if self._handshaken:
+                self.close(1011, "a fault of ours")
+            elif not self.closing:
+                self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
+        # An attached connection outlives the application's call; any other one ends with it.
+        if self._listener is None:
+            if self._handshaken:
+                self.close(1000)
+            elif not self.closing:
+                self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
+        self._scope = {}
+        self._response = None
+
+    def _hand_to_app(self, message: dict[str, Any]) -> None:
+        self._inbox.append(message)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if len(self._inbox) > 1 and not self.closing:
+            # A queue of one: an application that does not read stops the peer, not our memory.
+            self.transport.pause_reading()
+
+    async def _receive(self) -> dict[str, Any]:
+        while not self._inbox:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        message = self._inbox.popleft()
+        if not self._inbox and not self.closing:
+            self.transport.resume_reading()
+        return message
+
+    def _wake_writer(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if self.paused and not self.closing:
+            self._writable = self._loop.create_future()
+            await self._writable
+        match message["type"]:
+            case "websocket.accept":
+                self._accept(message)
+            case "websocket.http.response.start":
+                headers = Headers(
+                    [(n.decode("latin-1"), v.decode("latin-1")) for n, v in message.get("headers", [])]
+                )
+                self._denial = (message["status"], headers, b"")
+            case "websocket.http.response.body" if self._denial is not None:
+                status, headers, body = self._denial
+                self._denial = (status, headers, body + message.get("body", b""))
+                if not message.get("more_body", False):
+                    self._deny(*self._denial)
+            case "websocket.close" if not self._handshaken:
+                self._refuse(HTTPStatus.FORBIDDEN)
+            case "websocket.close":
+                self.close(message.get("code", 1000), message.get("reason") or "")
+            case "websocket.send" if self._handshaken:
+                if self._ws.state is not OPEN or self.closing:
+                    raise ConnectionError("the socket is closed")
+                if message.get("bytes") is not None:
+                    self._ws.send_binary(message["bytes"])
+                else:
+                    self._ws.send_text(message["text"].encode())
+                self._flush()
+            case other:
+                raise RuntimeError(f"an ASGI message out of turn: {other}")
+
+    def _accept(self, message: dict[str, Any]) -> None:
+        if self.closing or self._response is None:
+            raise ConnectionError("the peer is gone")
+        for name, value in message.get("headers", []):
+            self._response.headers[name.decode("latin-1")] = value.decode("latin-1")
+        if message.get("subprotocol"):
+            self._response.headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
+        self._ws.send_response(self._response)
+        self._handshaken = True
+        self._flush()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self._deny(status, Headers(), status.phrase.encode())
+
+    def _deny(self, status: int, headers: Headers, body: bytes) -> None:
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+        headers.setdefault("Content-Length", str(len(body)))
+        headers["Connection"] = "close"
+        response = Response(status, HTTPStatus(status).phrase, headers, body)
+        self.closing = True
+        self._ws.send_response(response)
+        self._flush()
+        self.transport.close()
+        self._hand_to_app({"type": "websocket.disconnect", "code": ABNORMAL})
