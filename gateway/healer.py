@@ -92,7 +92,7 @@ class Healer:
             if page.floor.seq > room.log.head_seq:
                 room.lose_history(page.floor)
         for event in page.events:
-            room.receive(event, is_live=False)
+            room.receive(event)
         if page.head is not None and room.log.head >= page.head:
             room.log.confirm(page.head)
         return page.source

@@ -135,7 +135,7 @@ class Hub:
     def _on_event(self, tenant: str, event: Event) -> None:
         room = self._rooms.get(tenant)
         if room is not None:
-            room.receive(event, is_live=True)
+            room.receive(event)
         elif tenant in self._opening:
             # Maybe later than the head that is being read for this room.
             self._missed_while_opening.add(tenant)

@@ -1,0 +1,199 @@
+"""A terminal in the console: connects, prints, acknowledges, and after any cut resumes right where it was.
+
+Made on the public contract alone; it knows nothing of the server's code.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from bellwire.client import Peer, Trouble, explain
+
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 10.0
+BEHIND_SECONDS = 3.0
+GIVE_UP_STATUSES = frozenset({400, 401, 403, 404})
+GIVE_UP_CODES = {4403: "the key was revoked", 4409: "this terminal has connected elsewhere"}
+
+
+class Cut(Exception):
+    """The connection is of no use any more; `wait` seconds is when the server wants us back, if it said so."""
+
+    def __init__(self, why: str, wait: float | None = None) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+class Tail:
+    """One terminal. Its only state is the offset of the last event that was printed."""
+
+    def __init__(
+        self,
+        peer: Peer,
+        after: str | None,
+        types: str | None,
+        as_json: bool,
+        count: int | None,
+        state: Path | None,
+        *,
+        ack: bool,
+    ) -> None:
+        self._peer = peer
+        self._types = types
+        self._as_json = as_json
+        self._left = count
+        self._state = state
+        self._ack = ack
+        self._after = after or (
+            state.read_text().strip() or None if state is not None and state.exists() else None
+        )
+        self._behind_since: float | None = None
+        self._patience = 60.0
+        self._wait = FIRST_WAIT_SECONDS
+        self._url = ""
+
+    def run(self) -> None:
+        """Tail until interrupted, until `count` events were printed, or until the server says not to come back.
+
+        Raises:
+            Trouble: the key, the address or the offset is wrong, or this terminal has been replaced.
+        """
+        with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+            asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        self._url = await asyncio.to_thread(self._peer.socket_url)
+        while self._left != 0:
+            try:
+                await self._connection()
+            except Cut as cut:
+                if self._left == 0:
+                    return
+                # Full jitter, unless the server gave us a slot of our own.
+                seconds = cut.wait if cut.wait is not None else random.uniform(0, self._wait)  # noqa: S311
+                self._note(f"{cut}; back in {seconds:.1f} s")
+                await asyncio.sleep(seconds)
+                self._wait = min(LONGEST_WAIT_SECONDS, self._wait * 2)
+
+    async def _connection(self) -> None:
+        query = {
+            name: value
+            for name, value in (("after", self._after), ("types", self._types))
+            if value is not None
+        }
+        url = f"{self._url}?{urlencode(query)}" if query else self._url
+        headers = {"Authorization": f"Bearer {self._peer.key}"}
+        try:
+            async with connect(url, additional_headers=headers, compression=None, open_timeout=10) as socket:
+                await self._follow(socket)
+        except InvalidStatus as exc:
+            response = exc.response
+            sentence = explain(response.status_code, bytes(response.body or b""))
+            if response.status_code in GIVE_UP_STATUSES:
+                raise Trouble(sentence) from exc
+            retry_after = response.headers.get("Retry-After", "")
+            raise Cut(sentence, float(retry_after) if retry_after.isdigit() else None) from exc
+        except (InvalidHandshake, OSError, TimeoutError) as exc:
+            raise Cut(f"no connection ({type(exc).__name__})") from exc
+        except ConnectionClosed as exc:
+            raise self._cut_of(exc) from exc
+
+    def _cut_of(self, closed: ConnectionClosed) -> Cut:
+        code = closed.rcvd.code if closed.rcvd is not None else 1006
+        reason = closed.rcvd.reason if closed.rcvd is not None else ""
+        if code in GIVE_UP_CODES:
+            raise Trouble(GIVE_UP_CODES[code]) from closed
+        wait = None
+        if reason.startswith("retry_ms=") and reason[9:].isdigit():
+            wait = int(reason[9:]) / 1000
+        return Cut(f"closed with {code} {reason}".rstrip(), wait)
+
+    async def _follow(self, socket: ClientConnection) -> None:
+        loop = asyncio.get_running_loop()
+        self._behind_since = None
+        while self._left != 0:
+            limit = self._patience
+            if self._behind_since is not None:
+                limit = self._behind_since + BEHIND_SECONDS - loop.time()
+            try:
+                async with asyncio.timeout(limit):
+                    text = await socket.recv(decode=True)
+            except TimeoutError as exc:
+                raise Cut("the stream stands still") from exc
+            await self._on_message(socket, str(text), loop.time())
+
+    async def _on_message(self, socket: ClientConnection, text: str, now: float) -> None:
+        message = json.loads(text)
+        match message["type"]:
+            case "hello":
+                self._patience = 2.5 * message["heartbeatSeconds"]
+                self._wait = FIRST_WAIT_SECONDS
+                self._after = message["after"]
+                self._note(
+                    f"connected as {message['terminal']} of {message['tenant']}, from {message['after']}"
+                )
+            case "caught_up":
+                self._note(f"caught up at {message['offset']}")
+            case "heartbeat":
+                # Filtered, the head says nothing about what is due here.
+                if self._types is None and message["head"] != self._after and self._behind_since is None:
+                    self._behind_since = now
+            case "reset":
+                self._note(f"history before {message['to']} cannot be replayed ({message['reason']})")
+                self._keep(message["to"])
+            case "error":
+                self._note(f"the server did not understand: {message['detail']}")
+            case _ if "offset" in message:
+                self._behind_since = None
+                self._print(message, text)
+                self._keep(message["offset"])
+                if self._ack:
+                    await socket.send(json.dumps({"type": "ack", "offset": message["offset"]}))
+
+    def _keep(self, offset: str) -> None:
+        self._after = offset
+        if self._state is not None:
+            self._state.write_text(offset)
+
+    def _print(self, event: dict[str, Any], text: str) -> None:
+        if self._left is not None:
+            self._left -= 1
+        click.echo(text if self._as_json else readable(event, datetime.now(UTC)))
+        sys.stdout.flush()
+
+    def _note(self, text: str) -> None:
+        click.echo(click.style(text, dim=True), err=True)
+
+
+def readable(event: dict[str, Any], now: datetime) -> str:
+    """One line for a person: time, offset, type, what it is about, how long it took."""
+    data = event["data"]
+    moment = datetime.fromisoformat(event["timestamp"])
+    match event["type"]:
+        case "new_order":
+            items = ", ".join(f"{item['quantity']} × {item['name']}" for item in data["items"])
+            what = f"{data['orderNumber']}  {data['totalAmount']:.2f}  {data['customerName']}: {items}"
+        case "order_updated":
+            what = f"{data['orderNumber']}  {data['previousStatus']} → {data['status']}"
+        case "gift_card_purchased":
+            what = f"{data['cardNumber']}  {data['balance']:.2f}  by {data['purchasedBy']}"
+        case "gift_card_redeemed":
+            what = f"{data['cardNumber']}  -{data['amount']:.2f}, {data['balance']:.2f} left"
+        case "loyalty_updated":
+            what = f"{data['pointsChange']:+d} points, {data['newBalance']} now"
+        case _:
+            what = json.dumps(data)
+    late = (now - moment).total_seconds() * 1000
+    return (
+        f"{moment.astimezone():%H:%M:%S}  {event['offset']:>8}  {event['type']:<20}  {what}  ({late:.0f} ms)"
+    )
