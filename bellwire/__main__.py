@@ -63,6 +63,7 @@ def api(host: str | None, port: int | None) -> None:
     """Run an API pod: HTTP in, PostgreSQL and Redis out."""
     from api.pod import run
 
+    _warn_of_typing_errors()
     run(listen_host=host, listen_port=port)
 
 
@@ -73,7 +74,15 @@ def gateway(host: str | None, port: int | None) -> None:
     """Run a gateway pod: terminals' sockets in, their tenants' events out."""
     from gateway.app import run
 
+    _warn_of_typing_errors()
     run(listen_host=host, listen_port=port)
+
+
+def _warn_of_typing_errors() -> None:
+    from bellwire.settings_page import unknown
+
+    for name in unknown(os.environ):
+        click.echo(f"warning: nothing reads {name}; `bellwire settings` lists what there is", err=True)
 
 
 DATABASE = click.option(
@@ -89,6 +98,14 @@ def migrate(database_url: str) -> None:
 
     applied = asyncio.run(run(database_url))
     click.echo(f"applied {', '.join(applied)}" if applied else "nothing to apply")
+
+
+@main.command()
+def settings() -> None:
+    """Print every setting of the pods, with its default and its meaning."""
+    from bellwire.settings_page import page
+
+    click.echo(page(), nl=False)
 
 
 @main.command("operator-key")

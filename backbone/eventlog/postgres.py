@@ -74,6 +74,13 @@ class Database:
         rows = await self.fetch(sql, *args)
         return rows[0] if rows else None
 
+    async def warm(self, connections: int) -> None:
+        """Open some connections ahead of the first statements, which would otherwise pay for that.
+
+        Best effort: with the server away, the statements will tell.
+        """
+        await asyncio.gather(*(self.fetch("SELECT pg_sleep(0.01)") for _ in range(connections)), return_exceptions=True)
+
     async def _release(self, connection: Any) -> None:
         # Shielded and bounded: a cancelled caller must not take a connection of the pool with it.
         try:

@@ -40,12 +40,17 @@ async def renew_lease(database: Database, gateway: str) -> None:
 
 
 # The newest connection counts, whichever gateway writes first.
+# Rows are locked in one order, here, below and in acks.py, so that gateways cannot wait for each other in a ring.
 _ARRIVE = """
+    WITH news AS (
+        SELECT a.* FROM unnest($2::uuid[], $3::uuid[], $4::timestamptz[]) AS a (terminal_id, connection_id, at)
+        JOIN terminals t USING (terminal_id) ORDER BY terminal_id FOR UPDATE OF t
+    )
     UPDATE terminals t
-    SET gateway = $1, connection_id = a.connection_id, connected_at = a.at, last_seen = a.at,
+    SET gateway = $1, connection_id = news.connection_id, connected_at = news.at, last_seen = news.at,
         changed_at = clock_timestamp()
-    FROM unnest($2::uuid[], $3::uuid[], $4::timestamptz[]) AS a (terminal_id, connection_id, at)
-    WHERE t.terminal_id = a.terminal_id AND (t.connected_at IS NULL OR t.connected_at <= a.at)
+    FROM news
+    WHERE t.terminal_id = news.terminal_id AND (t.connected_at IS NULL OR t.connected_at <= news.at)
 """
 
 
@@ -65,9 +70,12 @@ async def record_arrivals(database: Database, gateway: str, arrivals: Sequence[A
 
 
 _DEPART = """
+    WITH gone AS (
+        SELECT d.* FROM unnest($1::uuid[], $2::uuid[]) AS d (terminal_id, connection_id)
+        JOIN terminals t USING (terminal_id) ORDER BY terminal_id FOR UPDATE OF t
+    )
     UPDATE terminals t SET connection_id = NULL, last_seen = clock_timestamp()
-    FROM unnest($1::uuid[], $2::uuid[]) AS d (terminal_id, connection_id)
-    WHERE t.terminal_id = d.terminal_id AND t.connection_id = d.connection_id
+    FROM gone WHERE t.terminal_id = gone.terminal_id AND t.connection_id = gone.connection_id
 """
 
 

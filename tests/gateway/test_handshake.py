@@ -5,8 +5,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from infra.local.pods import Pod
-from tests.conftest import OpenShop
-from tests.gateway.till import StartGateway, open_till, refusal, socket_url
+from tests.conftest import OpenShop, StartGateway
+from tests.gateway.till import open_till, refusal, socket_url
 from tests.shop import Operator, Shop, bearer
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from infra.local.pods import Pod
 from infra.local.valkey import Valkey
-from tests.conftest import OpenShop
-from tests.gateway.till import StartGateway, open_till, refusal
+from tests.conftest import OpenShop, StartGateway
+from tests.gateway.till import open_till, refusal
 from tests.shop import Shop, bearer
 
 

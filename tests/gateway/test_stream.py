@@ -6,8 +6,8 @@ import asyncpg
 
 from infra.local.counters import read_total
 from infra.local.pods import Pod
-from tests.conftest import OpenShop
-from tests.gateway.till import StartGateway, Till, open_till
+from tests.conftest import OpenShop, StartGateway
+from tests.gateway.till import Till, open_till
 from tests.shop import Shop
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,7 +12,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from infra.local.pods import Pod
 from tests.shop import bearer
 
-StartGateway = Callable[..., Pod]
 WAIT_SECONDS = 10.0
 
 

@@ -1,0 +1,39 @@
+"""Loyalty: how a phone number names an account, and what the event says."""
+
+import re
+
+import orjson
+
+MAX_POINTS = 1_000_000_000
+MAX_PHONE_CHARACTERS = 32
+_PHONE = re.compile(r"\+?[0-9][0-9 ().\-/]*", re.ASCII)
+
+
+def normalise_phone(given: str) -> str:
+    """Return the digits by which an account is found.
+
+    How somebody groups the digits does not matter, nor whether the country is marked by `+` or `00`.
+
+    Raises:
+        ValueError: it is not a phone number.
+    """
+    text = given.strip()
+    digits = re.sub(r"[^0-9]", "", text, flags=re.ASCII)
+    if not text.startswith("+"):
+        digits = digits.removeprefix("00")
+    bare = text.replace("(", "").replace(")", "").strip()
+    if len(given) > MAX_PHONE_CHARACTERS or _PHONE.fullmatch(bare) is None or not 3 <= len(digits) <= 15:
+        raise ValueError("must be a phone number of 3 to 15 digits")
+    return digits
+
+
+def loyalty_data(phone_as_given: str, change: int, transaction_type: str, reason: str | None) -> bytes:
+    """Return the `data` of the `loyalty_updated` event, but for `customerId` and `newBalance`."""
+    return orjson.dumps(
+        {
+            "customerPhone": phone_as_given,
+            "pointsChange": change,
+            "transactionType": transaction_type,
+            "reason": reason,
+        }
+    )

@@ -1,0 +1,46 @@
+"""Money: integer cents inside, a JSON number with two decimals outside, and never arithmetic on a float."""
+
+from decimal import Decimal
+
+import orjson
+
+MAX_CENTS = 100_000_000
+"""The greatest single amount that is taken: 1,000,000.00."""
+
+
+def parse_cents(value: object) -> int:
+    """Read a JSON number as cents.
+
+    A JSON parser hands a fraction over as a float. Its shortest text that reads back the same is what
+    was sent, for up to 15 significant digits; the decimal is taken from there and no float is reckoned with.
+
+    Raises:
+        ValueError: not a number, negative, over 1,000,000, or with more than two decimals.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number")
+    cents = Decimal(repr(value)) * 100
+    if not 0 <= cents <= MAX_CENTS:
+        raise ValueError("must be between 0 and 1000000")
+    if cents != int(cents):
+        raise ValueError("must have at most two decimals")
+    return int(cents)
+
+
+def parse_positive_cents(value: object) -> int:
+    """As `parse_cents`, but more than nothing."""
+    cents = parse_cents(value)
+    if cents == 0:
+        raise ValueError("must be more than 0")
+    return cents
+
+
+def cents_text(cents: int) -> str:
+    """Return the JSON number: 1050 is `10.50`."""
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
+
+
+def json_cents(cents: int) -> orjson.Fragment:
+    """Return the number ready to stand in a document that orjson writes."""
+    return orjson.Fragment(cents_text(cents))

@@ -1,0 +1,59 @@
+"""Loyalty accounts in the database."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from api.db.writes import Attempt, Written, run_write, write_call
+from backbone.eventlog.postgres import Database
+
+_CHANGE = write_call("change_loyalty", 8)
+
+
+async def change_points(
+    database: Database,
+    attempt: Attempt,
+    phone: str,
+    transaction_type: str,
+    change: int,
+    reason: str | None,
+    data: bytes,
+) -> Written:
+    """Commit a change of points. Outcomes `ok`, `not_found`, `insufficient`. Raises as `run_write`."""
+    return await run_write(database, _CHANGE, attempt, phone, transaction_type, change, reason, data.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAccount:
+    """An account; `transactions` is a finished JSON array, newest first."""
+
+    customer_id: UUID
+    points: int
+    transactions: str
+
+
+TRANSACTIONS_SHOWN = 100
+
+_GET = """
+    SELECT a.customer_id, a.points,
+           (
+               SELECT coalesce(json_agg(json_build_object(
+                   'transactionType', t.transaction_type, 'pointsChange', t.points_change,
+                   'newBalance', t.balance_after, 'reason', t.reason, 'timestamp', rfc3339(t.created_at)
+               ) ORDER BY t.transaction_id DESC), '[]')::text
+               FROM (
+                   SELECT * FROM pos_loyalty_transactions l WHERE l.customer_id = a.customer_id
+                   ORDER BY l.transaction_id DESC LIMIT $3
+               ) t
+           ) AS transactions
+    FROM loyalty_accounts a WHERE a.tenant = $1 AND a.phone = $2
+"""
+
+
+async def get_account(database: Database, tenant: str, phone: str) -> StoredAccount | None:
+    """Return an account with its newest transactions, or None.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_GET, tenant, phone, TRANSACTIONS_SHOWN)
+    return None if row is None else StoredAccount(row["customer_id"], row["points"], row["transactions"])

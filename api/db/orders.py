@@ -1,0 +1,155 @@
+"""Orders in the database."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from api.core.money import cents_text
+from api.core.orders import NewOrder, OrderStatus
+from api.db.writes import Attempt, Written, run_write, write_call
+from backbone.eventlog.postgres import Database, Row
+
+_PLACE = write_call("place_order", 17)
+
+
+async def place_order(
+    database: Database, attempt: Attempt, order_id: UUID, order: NewOrder, data: bytes | None
+) -> Written:
+    """Commit an order and, unless `data` is None, its event. Outcome `ok`. Raises as `run_write`."""
+    return await run_write(
+        database,
+        _PLACE,
+        attempt,
+        order_id,
+        order.source,
+        order.order_type,
+        order.customer_name,
+        order.customer_phone,
+        order.customer_email,
+        order.special_instructions,
+        order.total_cents,
+        cents_text(order.total_cents),
+        [item.name for item in order.items],
+        [item.quantity for item in order.items],
+        [item.unit_price_cents for item in order.items],
+        [item.notes for item in order.items],
+        None if data is None else data.decode(),
+    )
+
+
+_CHANGE_STATUS = write_call("change_order_status", 6)
+
+
+async def change_status(
+    database: Database,
+    attempt: Attempt,
+    order_id: UUID,
+    status: OrderStatus,
+    allowed: tuple[OrderStatus, ...],
+) -> Written:
+    """Commit a step. Outcomes `ok`, `not_found`, `wrong_step`. Raises as `run_write`."""
+    return await run_write(
+        database, _CHANGE_STATUS, attempt, order_id, status.value, [step.value for step in allowed]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """An order as it stands. `items` and, where asked for, `history` and `receipts` are finished JSON."""
+
+    order_seq: int
+    order_id: UUID
+    number: str
+    status: str
+    source: str
+    order_type: str
+    customer_name: str
+    customer_phone: str | None
+    customer_email: str | None
+    special_instructions: str | None
+    total_cents: int
+    created_at: str
+    updated_at: str
+    offset: str | None
+    items: str
+    history: str = "[]"
+    receipts: str = "[]"
+
+
+_COLUMNS = """
+    o.order_seq, o.order_id, order_number(o.order_seq) AS number, o.status, o.source, o.order_type,
+    o.customer_name, o.customer_phone, o.customer_email, o.special_instructions, o.total_cents,
+    rfc3339(o.created_at) AS created_at, rfc3339(o.updated_at) AS updated_at,
+    o.event_epoch || '-' || o.event_seq AS "offset",
+    (
+        SELECT coalesce(json_agg(json_build_object(
+            'name', i.name, 'quantity', i.quantity, 'unitPrice', json_cents(i.unit_price_cents)::numeric,
+            'notes', i.notes
+        ) ORDER BY i.position), '[]')::text
+        FROM order_items i WHERE i.order_id = o.order_id
+    ) AS items
+"""
+
+# The newest orders of a tenant in any status, or in one; each runs along its own index.
+_LIST_ALL = f"""
+    SELECT {_COLUMNS} FROM orders o
+    WHERE o.tenant = $1 AND o.order_seq < $2 ORDER BY o.order_seq DESC LIMIT $3
+"""  # noqa: S608 - put together from constants
+
+_LIST_STATUS = f"""
+    SELECT {_COLUMNS} FROM orders o
+    WHERE o.tenant = $1 AND o.order_seq < $2 AND o.status = $4 ORDER BY o.order_seq DESC LIMIT $3
+"""  # noqa: S608 - put together from constants
+
+_NEWEST = 2**62
+
+
+async def list_orders(
+    database: Database, tenant: str, status: OrderStatus | None, before: int | None, limit: int
+) -> list[StoredOrder]:
+    """Return up to `limit` orders, newest first, older than the one numbered `before`.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    start = _NEWEST if before is None else before
+    if status is None:
+        rows = await database.fetch(_LIST_ALL, tenant, start, limit)
+    else:
+        rows = await database.fetch(_LIST_STATUS, tenant, start, limit, status.value)
+    return [_order_of(row) for row in rows]
+
+
+# A terminal's receipt of an order is its first ack at or after the order's position.
+_GET = f"""
+    SELECT {_COLUMNS},
+           (
+               SELECT coalesce(json_agg(json_build_object('status', h.status, 'at', rfc3339(h.changed_at))
+                                        ORDER BY h.position), '[]')::text
+               FROM order_status_history h WHERE h.order_id = o.order_id
+           ) AS history,
+           (
+               SELECT coalesce(json_agg(json_build_object('terminalId', d.terminal_id, 'name', d.name,
+                                                          'ackedAt', rfc3339(a.acked_at))
+                                        ORDER BY a.acked_at), '[]')::text
+               FROM terminals d CROSS JOIN LATERAL (
+                   SELECT acked_at FROM terminal_acks
+                   WHERE terminal_id = d.terminal_id AND acked_seq >= o.event_seq ORDER BY acked_seq LIMIT 1
+               ) a
+               WHERE d.tenant = o.tenant
+           ) AS receipts
+    FROM orders o WHERE o.tenant = $1 AND o.order_id = $2
+"""  # noqa: S608 - put together from constants
+
+
+async def get_order(database: Database, tenant: str, order_id: UUID) -> StoredOrder | None:
+    """Return an order with its history and receipts.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_GET, tenant, order_id)
+    return None if row is None else _order_of(row)
+
+
+def _order_of(row: Row) -> StoredOrder:
+    return StoredOrder(**dict(row.items()))

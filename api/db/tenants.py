@@ -1,0 +1,23 @@
+"""Tenants in the database."""
+
+from backbone.eventlog.postgres import Database
+
+_CREATE = """
+    WITH made AS (
+        INSERT INTO tenants (tenant, name) VALUES ($1, $2) ON CONFLICT (tenant) DO NOTHING RETURNING tenant
+    ), stream AS (
+        INSERT INTO tenant_streams (tenant) SELECT tenant FROM made
+    ), storefront AS (
+        INSERT INTO api_keys (key_hash, kind, tenant) SELECT $3, 'store', tenant FROM made
+    )
+    SELECT tenant FROM made
+"""
+
+
+async def create_tenant(database: Database, slug: str, name: str, storefront_key_hash: bytes) -> bool:
+    """Make a tenant with its stream and its storefront key; False when the slug is taken.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return await database.fetch_row(_CREATE, slug, name, storefront_key_hash) is not None

@@ -1,0 +1,95 @@
+"""Terminals in the database: their registration, their keys, their presence."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from backbone.eventlog.postgres import Database
+from backbone.eventlog.presence import LEASE_SECONDS
+
+_CREATE = """
+    WITH made AS (
+        INSERT INTO terminals (terminal_id, tenant, name, role)
+        SELECT $2::uuid, tenant, $3, $4 FROM tenants WHERE tenant = $1
+        RETURNING tenant, terminal_id
+    ), key AS (
+        INSERT INTO api_keys (key_hash, kind, tenant, terminal_id)
+        SELECT $5, 'term', tenant, terminal_id FROM made
+    )
+    SELECT terminal_id FROM made
+"""
+
+
+async def create_terminal(
+    database: Database, tenant: str, terminal_id: UUID, name: str, role: str | None, key_hash: bytes
+) -> bool:
+    """Register a terminal with its key; False when there is no such tenant.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return await database.fetch_row(_CREATE, tenant, terminal_id, name, role, key_hash) is not None
+
+
+# `changed_at` is what tells the gateways: they close its sockets at their next check.
+_REVOKE = """
+    WITH known AS (
+        SELECT terminal_id FROM terminals WHERE tenant = $1 AND terminal_id = $2
+    ), gone AS (
+        UPDATE terminals t SET revoked_at = clock_timestamp(), changed_at = clock_timestamp()
+        FROM known WHERE t.terminal_id = known.terminal_id AND t.revoked_at IS NULL
+    ), keys AS (
+        UPDATE api_keys k SET revoked_at = clock_timestamp()
+        FROM known WHERE k.terminal_id = known.terminal_id AND k.revoked_at IS NULL
+    )
+    SELECT terminal_id FROM known
+"""
+
+
+async def revoke_terminal(database: Database, tenant: str, terminal_id: UUID) -> bool:
+    """Take a terminal's keys away for ever; False when there is no such terminal. Twice is as good as once.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return await database.fetch_row(_REVOKE, tenant, terminal_id) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A terminal and whether it listens. `lag` is how many events it has not acked; None before any ack."""
+
+    terminal_id: UUID
+    name: str
+    role: str | None
+    online: bool
+    gateway: str | None
+    last_seen: str | None
+    acked_offset: str | None
+    lag: int | None
+
+
+_LIST = """
+    SELECT t.terminal_id, t.name, t.role, p.online, CASE WHEN p.online THEN t.gateway END AS gateway,
+           rfc3339(greatest(
+               t.last_seen, t.acked_at, t.connected_at, CASE WHEN p.online THEN g.renewed_at END
+           )) AS last_seen,
+           t.acked_epoch || '-' || t.acked_seq AS acked_offset,
+           CASE WHEN t.acked_seq IS NOT NULL THEN greatest(s.seq - t.acked_seq, 0) END AS lag
+    FROM tenant_streams s JOIN terminals t USING (tenant) LEFT JOIN gateways g ON g.gateway = t.gateway
+    CROSS JOIN LATERAL (
+        SELECT t.connection_id IS NOT NULL
+               AND coalesce(g.renewed_at > clock_timestamp() - make_interval(secs => $2), false) AS online
+    ) p
+    WHERE s.tenant = $1 AND t.revoked_at IS NULL
+    ORDER BY t.created_at, t.terminal_id
+"""
+
+
+async def list_terminals(database: Database, tenant: str) -> list[Presence]:
+    """Return the tenant's terminals, oldest first.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    rows = await database.fetch(_LIST, tenant, float(LEASE_SECONDS))
+    return [Presence(**dict(row.items())) for row in rows]

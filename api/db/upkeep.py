@@ -1,0 +1,63 @@
+"""What keeps the database from growing and from running out of days. Any number of pods may do it at once."""
+
+from datetime import date
+
+from backbone.eventlog.postgres import Database
+
+_ENSURE = "SELECT ensure_event_partitions($1, $2)"
+
+
+async def ensure_partitions(database: Database, first: date, days: int) -> None:
+    """Make the event log's daily partitions that are missing. Raises Unavailable."""
+    await database.fetch(_ENSURE, first, days)
+
+
+_DROP = "SELECT drop_event_partitions($1) AS dropped"
+
+
+async def drop_partitions(database: Database, before: date) -> int:
+    """Drop the days that lie wholly before `before`; returns how many went. Raises Unavailable."""
+    row = await database.fetch_row(_DROP, before)
+    assert row is not None
+    dropped: int = row["dropped"]
+    return dropped
+
+
+# Rows that another pod is deleting are passed over, so nobody waits for anybody.
+_FORGET_KEYS = """
+    WITH old AS (
+        SELECT tenant, key FROM idempotency_keys WHERE created_at < now() - make_interval(days => $1)
+        LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM idempotency_keys k USING old WHERE k.tenant = old.tenant AND k.key = old.key RETURNING 1
+    )
+    SELECT count(*) AS gone FROM gone
+"""
+
+_FORGET_ACKS = """
+    WITH old AS (
+        SELECT terminal_id, acked_seq FROM terminal_acks WHERE acked_at < now() - make_interval(days => $1)
+        LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM terminal_acks a USING old
+        WHERE a.terminal_id = old.terminal_id AND a.acked_seq = old.acked_seq RETURNING 1
+    )
+    SELECT count(*) AS gone FROM gone
+"""
+
+
+async def forget_idempotency_keys(database: Database, days: int, limit: int) -> int:
+    """Delete up to `limit` answers older than `days`; returns how many went. Raises Unavailable."""
+    return await _count(database, _FORGET_KEYS, days, limit)
+
+
+async def forget_acks(database: Database, days: int, limit: int) -> int:
+    """Delete up to `limit` acks older than `days`; returns how many went. Raises Unavailable."""
+    return await _count(database, _FORGET_ACKS, days, limit)
+
+
+async def _count(database: Database, sql: str, days: int, limit: int) -> int:
+    row = await database.fetch_row(sql, days, limit)
+    assert row is not None
+    gone: int = row["gone"]
+    return gone

@@ -1,0 +1,1 @@
+"""The way in and out of a route: who may, what was said, how it is answered."""

@@ -1,0 +1,44 @@
+"""How a route answers. Bytes that the database made are passed on as they are."""
+
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from api.db.writes import Written
+from backbone.contract.errors import Problem, Refused
+from backbone.runtime.problems import response_of
+
+JSON = "application/json"
+REPLAYED = "Idempotency-Replayed"
+
+Refusals = dict[str, tuple[Problem, str]]
+"""What each outcome of a write but `ok` means to the client."""
+
+
+def json_answer(document: Any, status: int = 200) -> Response:
+    """Answer with a document."""
+    return Response(orjson.dumps(document), status, media_type=JSON)
+
+
+def raw_answer(body: bytes, status: int = 200) -> Response:
+    """Answer with finished JSON."""
+    return Response(body, status, media_type=JSON)
+
+
+def ready_json(text: str) -> orjson.Fragment:
+    """JSON that is finished already, to stand in a document."""
+    return orjson.Fragment(text)
+
+
+def write_answer(written: Written, status: int, refusals: Refusals, body: bytes | None = None) -> Response:
+    """Answer for a write: `status` and its result (or `body`) when it went well, else its problem."""
+    if written.outcome == "ok":
+        response = raw_answer(written.result if body is None else body, status)
+    else:
+        problem, detail = refusals[written.outcome]
+        facts = orjson.loads(written.result)
+        response = response_of(Refused(problem, detail.format(**facts)))
+    if written.replayed:
+        response.headers[REPLAYED] = "true"
+    return response

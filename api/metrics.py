@@ -1,0 +1,35 @@
+"""What an API pod counts. No label ever holds a tenant, a terminal, a phone or a card."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from backbone.contract.event import EventType
+
+REQUESTS = Counter(
+    "bellwire_api_requests",
+    "Requests answered, by method, route template and status.",
+    ["method", "route", "status"],
+)
+REQUEST_SECONDS = Histogram(
+    "bellwire_api_request_seconds",
+    "From the request's head to the last byte of the answer, by route template.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+COMMITTED = Counter(
+    "bellwire_events_committed", "Events committed to the log by this pod, by type.", ["type"]
+)
+PUBLISHED = Counter(
+    "bellwire_events_published",
+    "Committed events by what became of announcing them: ok, stale (the stream had a later one), failed, "
+    "dropped (the queue was full).",
+    ["outcome"],
+)
+UNACKED_ORDERS = Gauge(
+    "bellwire_unacked_orders",
+    "Pending online orders that no terminal has acked; the same figure on every pod.",
+)
+
+for _type in EventType:
+    COMMITTED.labels(_type.value)
+for _outcome in ("ok", "stale", "failed", "dropped"):
+    PUBLISHED.labels(_outcome)

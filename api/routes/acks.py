@@ -1,0 +1,46 @@
+"""Acks over HTTP, for terminals that poll."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.door.body import Body, read_body, wrong_fields
+from api.door.entry import Entry
+from backbone.contract.errors import FieldError, Violation
+from backbone.contract.keys import KeyKind
+from backbone.contract.offset import Offset
+from backbone.eventlog.acks import store_acks
+from backbone.eventlog.history import heads
+from backbone.eventlog.postgres import Database
+
+
+class AckBody(Body):
+    """Up to where everything was received and stored."""
+
+    offset: str
+
+
+class AckRoutes:
+    """The one route."""
+
+    def __init__(self, entry: Entry, writes: Database) -> None:
+        self._entry = entry
+        self._writes = writes
+
+    def routes(self) -> list[Route]:
+        """Where it is."""
+        return [Route("/api/tenant/{tenant}/acks", self.ack, methods=["POST"])]
+
+    async def ack(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/acks`."""
+        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        body = await read_body(request, AckBody)
+        try:
+            offset = Offset.parse(body.model.offset)
+        except Violation as exc:
+            raise wrong_fields([FieldError("offset", exc.detail)]) from exc
+        head = (await heads(self._writes, [caller.tenant])).get(caller.tenant)
+        if head is None or offset > head:
+            raise wrong_fields([FieldError("offset", "is later than the newest event")])
+        await store_acks(self._writes, [(caller.device, caller.tenant, offset)])
+        return Response(status_code=204)

@@ -1,0 +1,81 @@
+"""Daily reports over HTTP: a till hands in its totals of a business day, the shop reads them."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.db.reports import list_reports, store_report
+from api.door.answer import json_answer, ready_json
+from api.door.body import parse_date, query_date, read_object, wrong_fields
+from api.door.entry import Entry, unknown_tenant
+from backbone.contract.errors import FieldError
+from backbone.contract.keys import KeyKind
+from backbone.eventlog.postgres import Database
+
+DEFAULT_DAYS = 31
+MAX_DAYS = 366
+
+
+class DailyReportRoutes:
+    """The two routes."""
+
+    def __init__(self, entry: Entry, reads: Database, writes: Database) -> None:
+        self._entry = entry
+        self._reads = reads
+        self._writes = writes
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        path = "/api/tenant/{tenant}/daily-reports"
+        return [Route(path, self.store, methods=["POST"]), Route(path, self.list)]
+
+    async def store(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/daily-reports`."""
+        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        totals = await read_object(request)
+        try:
+            day = parse_date(totals.pop("businessDate", None))
+        except ValueError as exc:
+            raise wrong_fields([FieldError("businessDate", str(exc))]) from None
+        try:
+            text = orjson.dumps(totals).decode()
+        except orjson.JSONEncodeError:
+            raise wrong_fields([FieldError("body", "is nested too deeply")]) from None
+        await store_report(self._writes, caller.tenant, caller.device, day, text)
+        return json_answer({"terminalId": str(caller.device), "businessDate": day}, 201)
+
+    async def list(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}/daily-reports`: by default the last 31 days."""
+        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.OPERATOR)
+        first, last = _days(request)
+        reports = await list_reports(self._reads, caller.tenant, first, last)
+        if reports is None:
+            raise unknown_tenant()
+        return json_answer(
+            {
+                "reports": [
+                    {
+                        "terminalId": str(report.terminal_id),
+                        "terminalName": report.name,
+                        "businessDate": report.business_date,
+                        "receivedAt": report.received_at,
+                        "totals": ready_json(report.totals),
+                    }
+                    for report in reports
+                ]
+            }
+        )
+
+
+def _days(request: Request) -> tuple[date, date]:
+    # A shop's own day may be one ahead of UTC.
+    last = query_date(request, "to") or datetime.now(UTC).date() + timedelta(days=1)
+    first = query_date(request, "from") or date.fromordinal(max(1, last.toordinal() - DEFAULT_DAYS))
+    if first > last:
+        raise wrong_fields([FieldError("from", "must not be later than `to`")])
+    if (last - first).days > MAX_DAYS:
+        raise wrong_fields([FieldError("from", f"must be at most {MAX_DAYS} days before `to`")])
+    return first, last

@@ -1,0 +1,107 @@
+"""The log over HTTP, for terminals that poll: the same events, offsets and bytes as on a socket."""
+
+import asyncio
+from dataclasses import dataclass
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.core.polling import Start, start_at
+from api.door.answer import raw_answer
+from api.door.body import query_integer
+from api.door.entry import Entry, unknown_tenant
+from api.workers.heads import HeadWatch
+from backbone.contract.event import Event, parse_types
+from backbone.contract.keys import KeyKind
+from backbone.contract.offset import Offset, parse_after
+from backbone.eventlog import history
+from backbone.eventlog.postgres import Database
+
+DEFAULT_LIMIT, MAX_LIMIT = 100, 500
+MAX_WAIT_SECONDS = 30
+PAGES_AN_ANSWER = 20
+"""How far one request looks for events of rare types before it answers with how far it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one answer carries: the events that were asked for, and how far the log was looked through."""
+
+    events: tuple[Event, ...]
+    offset: Offset
+
+
+class EventRoutes:
+    """The one route."""
+
+    def __init__(self, entry: Entry, reads: Database, watch: HeadWatch) -> None:
+        self._entry = entry
+        self._reads = reads
+        self._watch = watch
+
+    def routes(self) -> list[Route]:
+        """Where it is."""
+        return [Route("/api/tenant/{tenant}/events", self.poll)]
+
+    async def poll(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}/events`."""
+        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        after = parse_after(request.query_params.get("after"))
+        types = parse_types(request.query_params.get("types"))
+        limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        wait = query_integer(request, "wait", 0, 0, MAX_WAIT_SECONDS)
+        extent = await history.extent(self._reads, caller.tenant)
+        if extent is None:
+            raise unknown_tenant()
+        start = start_at(after, extent.floor, extent.head, extent.forks)
+        page, head = await self._read_or_wait(caller.tenant, start, extent.head, types, limit, wait)
+        return raw_answer(_document(start, page, head))
+
+    async def _read_or_wait(
+        self, tenant: str, start: Start, head: Offset, types: frozenset[str] | None, limit: int, wait: int
+    ) -> tuple[Page, Offset]:
+        """Return the next events, or when there are none those that come within `wait` s; and the head."""
+        deadline = asyncio.get_running_loop().time() + wait
+        position = start.position
+        while True:
+            page = await self._read(tenant, position, head, types, limit)
+            position = page.offset
+            # Something to say, or more to look through than one answer should take: say so now.
+            if page.events or position < head or start.reset is not None:
+                return page, head
+            newer = await self._watch.later_than(tenant, head, deadline)
+            if newer is None:
+                return page, head
+            head = newer
+
+    async def _read(
+        self, tenant: str, position: Offset, head: Offset, types: frozenset[str] | None, limit: int
+    ) -> Page:
+        for _ in range(PAGES_AN_ANSWER):
+            if position >= head:
+                break
+            run = await history.read(self._reads, tenant, position, limit)
+            position = run.events[-1].offset if run.events else run.floor
+            wanted = tuple(event for event in run.events if types is None or event.type in types)
+            if wanted:
+                return Page(wanted, position)
+        return Page((), position)
+
+
+def _document(start: Start, page: Page, head: Offset) -> bytes:
+    """The events' own bytes with the answer around them; nothing is parsed."""
+    reset = b""
+    if start.reset is not None:
+        reset = b'"reset":%b,' % orjson.dumps({"to": str(start.position), "reason": start.reset})
+    more = b"true" if page.offset < head else b"false"
+    return b'{%b"events":[%b],"offset":"%d-%d","head":"%d-%d","more":%b}' % (
+        reset,
+        b",".join(event.payload for event in page.events),
+        page.offset.epoch,
+        page.offset.seq,
+        head.epoch,
+        head.seq,
+        more,
+    )

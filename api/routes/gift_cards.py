@@ -1,0 +1,135 @@
+"""Gift cards over HTTP: sell one, look at its balance, take from it. The number is said once, at the sale."""
+
+import secrets
+import uuid
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.committer import Committer, attempt_of
+from api.core import gift_cards as core
+from api.core.money import json_cents
+from api.db.gift_cards import NewCard, get_card, redeem_card, sell_card
+from api.door.answer import Refusals, json_answer, write_answer
+from api.door.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
+from api.door.entry import Entry
+from backbone.contract.errors import Problem, Refused
+from backbone.contract.keys import KeyKind
+from backbone.eventlog.postgres import Database
+
+
+class PurchaseBody(Body):
+    """What a storefront sends to sell a card."""
+
+    amount: PositiveCents
+    purchased_by: Name
+    recipient_name: Name | None = None
+    recipient_email: Email | None = None
+    expiry_date: Day | None = None
+
+
+class RedeemBody(Body):
+    """What a till sends to take from a card."""
+
+    amount: PositiveCents
+    order_id: FilledText | None = None
+
+
+_NO_CARD = (Problem.NOT_FOUND, "There is no such gift card")
+_REDEEM_REFUSALS: Refusals = {
+    "not_found": _NO_CARD,
+    "expired": (Problem.CARD_EXPIRED, "Its expiry date has passed"),
+    "insufficient": (Problem.INSUFFICIENT_BALANCE, "The balance is less than the amount"),
+}
+
+
+class GiftCardRoutes:
+    """The three routes. `secret` makes and finds card numbers."""
+
+    def __init__(self, entry: Entry, committer: Committer, reads: Database, secret: bytes) -> None:
+        self._entry = entry
+        self._committer = committer
+        self._reads = reads
+        self._secret = secret
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        return [
+            Route("/api/tenant/{tenant}/gift-cards/purchase", self.purchase, methods=["POST"]),
+            Route("/api/tenant/{tenant}/gift-cards/{cardNumber}", self.get),
+            Route("/api/tenant/{tenant}/gift-cards/{cardNumber}/redeem", self.redeem, methods=["POST"]),
+        ]
+
+    async def purchase(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/gift-cards/purchase`."""
+        caller = await self._entry.admit(request, KeyKind.STOREFRONT)
+        body = await read_body(request, PurchaseBody)
+        attempt = attempt_of(request, caller.tenant, body.plain)
+        sale = body.model
+        salt, number = self._draw()
+        card = NewCard(
+            uuid.uuid4(),
+            core.number_hmac(self._secret, number),
+            core.last_four(number),
+            salt,
+            sale.amount,
+            sale.purchased_by,
+            sale.recipient_name,
+            sale.recipient_email,
+            sale.expiry_date,
+        )
+        expiry = None if sale.expiry_date is None else sale.expiry_date.isoformat()
+        data = core.purchased_data(
+            number, sale.amount, sale.purchased_by, sale.recipient_name, sale.recipient_email, expiry
+        )
+        written = await self._committer.commit(
+            caller.tenant, lambda database: sell_card(database, attempt, card, data)
+        )
+        return write_answer(written, 201, {}, self._with_number(written.result))
+
+    async def get(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}/gift-cards/{cardNumber}`."""
+        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        number = _number(request)
+        card = await get_card(self._reads, caller.tenant, core.number_hmac(self._secret, number))
+        if card is None:
+            raise Refused(*_NO_CARD)
+        return json_answer({"balance": json_cents(card.balance_cents), "expiryDate": card.expiry_date})
+
+    async def redeem(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/redeem`."""
+        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        body = await read_body(request, RedeemBody)
+        number = _number(request)
+        attempt = attempt_of(request, caller.tenant, body.plain)
+        use = body.model
+        number_hmac = core.number_hmac(self._secret, number)
+        data = core.redeemed_data(number, use.amount, use.order_id)
+        written = await self._committer.commit(
+            caller.tenant,
+            lambda database: redeem_card(database, attempt, number_hmac, use.amount, use.order_id, data),
+        )
+        return write_answer(written, 200, _REDEEM_REFUSALS)
+
+    def _draw(self) -> tuple[str, str]:
+        """Draw a salt whose number can be typed: five of 37 cannot."""
+        while True:
+            salt = secrets.token_hex(16)
+            number = core.derive_number(self._secret, salt.encode())
+            if number is not None:
+                return salt, number
+
+    def _with_number(self, result: bytes) -> bytes:
+        """Put the card number in the place of the salt that it is derived from; the rest stays as it is."""
+        salt = orjson.loads(result)["salt"]
+        number = core.derive_number(self._secret, salt.encode())
+        return result.replace(f'"salt":"{salt}"'.encode(), f'"cardNumber":"{number}"'.encode(), 1)
+
+
+def _number(request: Request) -> str:
+    number = core.normalise_number(request.path_params["cardNumber"])
+    if number is None:
+        raise Refused(*_NO_CARD)
+    return number

@@ -1,0 +1,91 @@
+"""Loyalty over HTTP: add points, redeem points, look at an account."""
+
+from typing import Annotated
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.committer import Committer, attempt_of
+from api.core.loyalty import MAX_POINTS, loyalty_data, normalise_phone
+from api.db.loyalty import change_points, get_account
+from api.door.answer import Refusals, json_answer, ready_json, write_answer
+from api.door.body import Body, FilledText, read_body, wrong_fields
+from api.door.entry import Entry
+from backbone.contract.errors import FieldError, Problem, Refused
+from backbone.contract.keys import KeyKind
+from backbone.eventlog.postgres import Database
+
+
+class PointsBody(Body):
+    """How many, and why."""
+
+    points: Annotated[int, Field(ge=1, le=MAX_POINTS)]
+    reason: FilledText | None = None
+
+
+_NO_ACCOUNT = (Problem.NOT_FOUND, "There is no loyalty account with this phone number")
+_REFUSALS: Refusals = {
+    "not_found": _NO_ACCOUNT,
+    "insufficient": (Problem.INSUFFICIENT_POINTS, "The account has fewer points than that"),
+}
+
+
+class LoyaltyRoutes:
+    """The three routes."""
+
+    def __init__(self, entry: Entry, committer: Committer, reads: Database) -> None:
+        self._entry = entry
+        self._committer = committer
+        self._reads = reads
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        return [
+            Route("/api/{tenant}/loyalty/{phone}/add", self.add, methods=["POST"]),
+            Route("/api/{tenant}/loyalty/{phone}/redeem", self.redeem, methods=["POST"]),
+            Route("/api/{tenant}/loyalty/{phone}", self.get),
+        ]
+
+    async def add(self, request: Request) -> Response:
+        """`POST /api/{tenant}/loyalty/{phone}/add`."""
+        return await self._change(request, "add", 1)
+
+    async def redeem(self, request: Request) -> Response:
+        """`POST /api/{tenant}/loyalty/{phone}/redeem`."""
+        return await self._change(request, "redeem", -1)
+
+    async def _change(self, request: Request, transaction_type: str, sign: int) -> Response:
+        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.TERMINAL)
+        body = await read_body(request, PointsBody)
+        phone = _phone(request)
+        attempt = attempt_of(request, caller.tenant, body.plain)
+        change, reason = sign * body.model.points, body.model.reason
+        data = loyalty_data(request.path_params["phone"], change, transaction_type, reason)
+        written = await self._committer.commit(
+            caller.tenant,
+            lambda database: change_points(database, attempt, phone, transaction_type, change, reason, data),
+        )
+        return write_answer(written, 200, _REFUSALS)
+
+    async def get(self, request: Request) -> Response:
+        """`GET /api/{tenant}/loyalty/{phone}`."""
+        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.TERMINAL)
+        account = await get_account(self._reads, caller.tenant, _phone(request))
+        if account is None:
+            raise Refused(*_NO_ACCOUNT)
+        return json_answer(
+            {
+                "customerId": str(account.customer_id),
+                "newBalance": account.points,
+                "transactions": ready_json(account.transactions),
+            }
+        )
+
+
+def _phone(request: Request) -> str:
+    try:
+        return normalise_phone(request.path_params["phone"])
+    except ValueError as exc:
+        raise wrong_fields([FieldError("phone", str(exc))]) from None

@@ -1,0 +1,39 @@
+"""A tenant's status over HTTP: a storefront asks whether anybody is listening before it takes an order."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.db.status import tenant_status
+from api.door.answer import json_answer
+from api.door.entry import Entry, unknown_tenant
+from backbone.contract.keys import KeyKind
+from backbone.eventlog.postgres import Database
+
+
+class StatusRoutes:
+    """The one route."""
+
+    def __init__(self, entry: Entry, reads: Database) -> None:
+        self._entry = entry
+        self._reads = reads
+
+    def routes(self) -> list[Route]:
+        """Where it is."""
+        return [Route("/api/tenant/{tenant}/status", self.get)]
+
+    async def get(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}/status`."""
+        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.OPERATOR)
+        status = await tenant_status(self._reads, caller.tenant)
+        if status is None:
+            raise unknown_tenant()
+        waiting = status.oldest_unacked_seconds
+        return json_answer(
+            {
+                "head": str(status.head),
+                "terminalsOnline": status.terminals_online,
+                "acceptingOrders": status.terminals_online > 0,
+                "oldestUnackedSeconds": None if waiting is None else round(max(waiting, 0.0), 3),
+            }
+        )

@@ -1,0 +1,89 @@
+"""Terminals over HTTP: an operator registers and revokes them, the shop sees which of them listen."""
+
+import secrets
+import uuid
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.db.terminals import create_terminal, list_terminals, revoke_terminal
+from api.door.answer import json_answer
+from api.door.body import Body, Name, Word, path_uuid, read_body
+from api.door.entry import Entry, unknown_tenant
+from backbone.contract.errors import Problem, Refused
+from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
+from backbone.eventlog.history import heads
+from backbone.eventlog.postgres import Database
+
+
+class TerminalBody(Body):
+    """A terminal to register."""
+
+    name: Name
+    role: Word | None = None
+
+
+class TerminalRoutes:
+    """The three routes."""
+
+    def __init__(self, entry: Entry, reads: Database, writes: Database) -> None:
+        self._entry = entry
+        self._reads = reads
+        self._writes = writes
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        path = "/api/tenant/{tenant}/terminals"
+        return [
+            Route(path, self.create, methods=["POST"]),
+            Route(path, self.list),
+            Route(path + "/{terminalId}", self.revoke, methods=["DELETE"]),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/terminals`. The key is in the answer and nowhere else."""
+        caller = await self._entry.admit(request, KeyKind.OPERATOR)
+        body = (await read_body(request, TerminalBody)).model
+        key = make_key(KeyKind.TERMINAL, secrets.token_bytes(KEY_BYTES))
+        key_hash = hash_key(key)
+        assert key_hash is not None
+        terminal_id = uuid.uuid4()
+        if not await create_terminal(
+            self._writes, caller.tenant, terminal_id, body.name, body.role, key_hash
+        ):
+            raise unknown_tenant()
+        document = {"terminalId": str(terminal_id), "name": body.name, "role": body.role, "key": key}
+        return json_answer(document, 201)
+
+    async def list(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}/terminals`."""
+        caller = await self._entry.admit(request, KeyKind.OPERATOR, KeyKind.STOREFRONT)
+        terminals = await list_terminals(self._reads, caller.tenant)
+        if not terminals and caller.tenant not in await heads(self._reads, [caller.tenant]):
+            raise unknown_tenant()
+        return json_answer(
+            {
+                "terminals": [
+                    {
+                        "terminalId": str(terminal.terminal_id),
+                        "name": terminal.name,
+                        "role": terminal.role,
+                        "online": terminal.online,
+                        "gateway": terminal.gateway,
+                        "lastSeen": terminal.last_seen,
+                        "ackedOffset": terminal.acked_offset,
+                        "lag": terminal.lag,
+                    }
+                    for terminal in terminals
+                ]
+            }
+        )
+
+    async def revoke(self, request: Request) -> Response:
+        """`DELETE /api/tenant/{tenant}/terminals/{terminalId}`."""
+        caller = await self._entry.admit(request, KeyKind.OPERATOR)
+        terminal = path_uuid(request, "terminalId", "terminal")
+        if not await revoke_terminal(self._writes, caller.tenant, terminal):
+            raise Refused(Problem.NOT_FOUND, "There is no such terminal")
+        return Response(status_code=204)

@@ -1,0 +1,34 @@
+"""What an API pod is told besides what every pod is told. Read once, handed over."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from backbone.runtime.settings import PodSettings
+
+MIN_SECRET_CHARACTERS = 32
+
+
+class ApiSettings(PodSettings):
+    """The settings of an API pod; `BELLWIRE_CARD_SECRET` is the only one without a default."""
+
+    card_secret: Annotated[SecretStr, Field(min_length=MIN_SECRET_CHARACTERS)] = Field(
+        description="secret from which gift card numbers are made and by which they are found; the same on "
+        f"every pod, for ever; at least {MIN_SECRET_CHARACTERS} characters"
+    )
+    write_connections: int = Field(12, ge=1, le=200, description="PostgreSQL connections for writes")
+    read_connections: int = Field(8, ge=1, le=200, description="PostgreSQL connections for reads")
+    tenant_writes: int = Field(
+        4, ge=1, le=200, description="writes of one tenant under way at once in this pod"
+    )
+    tenant_wait_seconds: float = Field(
+        1.0, gt=0, le=10, description="how long a tenant's next write waits for its turn"
+    )
+    publish_queue: int = Field(10_000, ge=1, description="committed events that wait for Redis at most")
+    retention_days: int = Field(7, ge=1, le=3650, description="whole days for which events can be replayed")
+    api_drain_seconds: float = Field(
+        2.0,
+        ge=0,
+        le=60,
+        description="how long a pod told to stop says so on /readyz before it refuses connections",
+    )

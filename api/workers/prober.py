@@ -1,0 +1,48 @@
+"""Ask PostgreSQL and Redis each second whether they are there. Readiness follows PostgreSQL alone."""
+
+import asyncio
+
+from api.db.status import probe
+from backbone.contract.errors import Unavailable
+from backbone.eventlog.postgres import Database
+from backbone.eventlog.stream import Stream
+from backbone.runtime.health import Health
+from backbone.runtime.metrics import POSTGRES_UP, REDIS_UP
+
+EVERY_SECONDS = 1.0
+POSTGRESQL = "PostgreSQL"
+
+
+class Prober:
+    """The job; `run` is the task's body."""
+
+    def __init__(self, database: Database, stream: Stream, health: Health) -> None:
+        self._database = database
+        self._stream = stream
+        self._health = health
+
+    async def run(self) -> None:
+        """Probe for ever; ends by cancellation only."""
+        while True:
+            await asyncio.gather(self.probe_postgres(), self.probe_redis())
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def probe_postgres(self) -> None:
+        """Probe it once, and say so."""
+        try:
+            await probe(self._database)
+        except Unavailable:
+            up = False
+        else:
+            up = True
+        self._health.report(POSTGRESQL, up)
+        POSTGRES_UP.set(up)
+
+    async def probe_redis(self) -> None:
+        """Probe it once, and say so."""
+        try:
+            await self._stream.ping()
+        except Unavailable:
+            REDIS_UP.set(0)
+        else:
+            REDIS_UP.set(1)

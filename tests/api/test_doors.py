@@ -1,0 +1,163 @@
+"""Who may do what: every route, with every kind of key, of this tenant, of another, and with none."""
+
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.api.footprint import footprint
+from tests.conftest import OpenShop
+from tests.shop import Operator, Shop, bearer
+
+OP, STORE, TERM = "op", "store", "term"
+
+# Method, path behind the host, the kinds of key that may.
+ROUTES = [
+    ("GET", "/api/tenant/{t}/orders", {STORE, TERM}),
+    ("GET", "/api/tenant/{t}/orders/{o}", {STORE, TERM}),
+    ("PATCH", "/api/tenant/{t}/orders/{o}/status", {STORE, TERM}),
+    ("POST", "/api/tenant/{t}/gift-cards/purchase", {STORE}),
+    ("GET", "/api/tenant/{t}/gift-cards/00000000000000000", {TERM}),
+    ("POST", "/api/tenant/{t}/gift-cards/00000000000000000/redeem", {TERM}),
+    ("POST", "/api/{t}/loyalty/5551234/add", {STORE, TERM}),
+    ("POST", "/api/{t}/loyalty/5551234/redeem", {STORE, TERM}),
+    ("GET", "/api/{t}/loyalty/5551234", {STORE, TERM}),
+    ("GET", "/api/tenant/{t}/events", {TERM}),
+    ("POST", "/api/tenant/{t}/acks", {TERM}),
+    ("POST", "/api/tenant/{t}/daily-reports", {TERM}),
+    ("GET", "/api/tenant/{t}/daily-reports", {STORE, OP}),
+    ("GET", "/api/tenant/{t}/status", {STORE, OP}),
+    ("POST", "/api/tenant/{t}/terminals", {OP}),
+    ("GET", "/api/tenant/{t}/terminals", {STORE, OP}),
+    ("DELETE", "/api/tenant/{t}/terminals/{o}", {OP}),
+]
+TENANTLESS = [("POST", "/api/tenant/orders/create", {STORE, TERM}), ("POST", "/api/tenants", {OP})]
+NO_ORDER = "00000000-0000-4000-8000-000000000000"
+
+
+def path_of(template: str, tenant: str) -> str:
+    return template.replace("{t}", tenant).replace("{o}", NO_ORDER)
+
+
+async def ask(
+    http: httpx.AsyncClient, method: str, path: str, key: str | None, **more: Any
+) -> httpx.Response:
+    """Ask with a body that nothing accepts: whatever is refused before the body is refused for its own reason."""
+    return await http.request(
+        method, path, content=b"{not json", headers={} if key is None else bearer(key), **more
+    )
+
+
+def problem(response: httpx.Response) -> str:
+    assert response.headers["content-type"] == "application/problem+json"
+    document = response.json()
+    assert set(document) >= {"type", "title", "status", "detail"}
+    assert document["status"] == response.status_code
+    return str(document["type"]).removeprefix("urn:bellwire:problem:")
+
+
+@pytest.mark.parametrize(("method", "template", "kinds"), ROUTES + TENANTLESS)
+async def test_without_a_valid_key_nothing_opens(
+    shop: Shop, method: str, template: str, kinds: set[str]
+) -> None:
+    path = path_of(template, shop.slug)
+    for key in (
+        None,
+        "nonsense",
+        "bw_op_short",
+        "bw_term_" + "A" * 43,
+        shop.storefront_key + "A",
+        shop.storefront_key.upper(),
+    ):
+        response = await ask(shop.http, method, path, key)
+        assert (response.status_code, problem(response)) == (401, "unauthorized")
+        assert response.headers["www-authenticate"] == "Bearer"
+    basic = await shop.http.request(method, path, headers={"Authorization": f"Basic {shop.storefront_key}"})
+    assert basic.status_code == 401
+
+
+@pytest.mark.parametrize(("method", "template", "kinds"), ROUTES)
+async def test_the_key_of_another_tenant_finds_nothing(
+    shop: Shop,
+    open_shop: OpenShop,
+    database: "asyncpg.Connection[asyncpg.Record]",
+    method: str,
+    template: str,
+    kinds: set[str],
+) -> None:
+    other = await open_shop()
+    before = await footprint(database, shop.slug)
+    for key in (other.storefront_key, other.terminal_key):
+        there = await ask(shop.http, method, path_of(template, shop.slug), key)
+        nowhere = await ask(shop.http, method, path_of(template, "no-such-tenant"), key)
+        assert (there.status_code, problem(there)) == (404, "not-found")
+        assert there.content == nowhere.content
+    assert await footprint(database, shop.slug) == before
+
+
+@pytest.mark.parametrize(("method", "template", "kinds"), ROUTES + TENANTLESS)
+async def test_a_kind_of_key_that_may_not_do_this_is_told_so(
+    shop: Shop, operator: Operator, method: str, template: str, kinds: set[str]
+) -> None:
+    keys = {OP: operator.key, STORE: shop.storefront_key, TERM: shop.terminal_key}
+    for kind, key in keys.items():
+        response = await ask(shop.http, method, path_of(template, shop.slug), key)
+        if kind in kinds:
+            assert response.status_code not in (401, 403), response.text
+        else:
+            assert (response.status_code, problem(response)) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(("method", "template", "kinds"), ROUTES + TENANTLESS)
+async def test_a_key_in_the_query_is_refused_even_beside_a_good_one(
+    shop: Shop, operator: Operator, method: str, template: str, kinds: set[str]
+) -> None:
+    path = path_of(template, shop.slug)
+    for query in (
+        {"key": "x"},
+        {"Token": "x"},
+        {"access_token": ""},
+        {"api_key": "1"},
+        {"a": shop.terminal_key},
+    ):
+        response = await ask(shop.http, method, path, operator.key, params=query)
+        assert (response.status_code, problem(response)) == (400, "key-in-query")
+
+
+@pytest.mark.parametrize(
+    ("method", "template", "kinds"), [route for route in ROUTES if OP in route[2] and "{o}" not in route[1]]
+)
+async def test_an_operator_is_told_of_a_tenant_that_is_not_there(
+    operator: Operator, method: str, template: str, kinds: set[str]
+) -> None:
+    for tenant in ("no-such-tenant", "UPPER", "%00"):
+        response = await operator.http.request(
+            method, path_of(template, tenant), json={"name": "till"}, headers=bearer(operator.key)
+        )
+        assert (response.status_code, problem(response)) == (404, "not-found")
+
+
+async def test_a_path_that_is_not_there_and_a_method_that_is_not_are_problems_too(
+    http: httpx.AsyncClient,
+) -> None:
+    assert problem(await http.get("/nowhere")) == "not-found"
+    assert problem(await http.get("/api/tenants/")) == "not-found"
+    refused = await http.delete("/api/tenants")
+    assert (refused.status_code, problem(refused)) == (405, "method-not-allowed")
+
+
+async def test_two_authorization_headers_are_none(shop: Shop) -> None:
+    headers = [("Authorization", f"Bearer {shop.storefront_key}")] * 2
+    response = await shop.http.get(shop.path("orders"), headers=headers)
+    assert response.status_code == 401
+
+
+async def test_only_hashes_of_keys_are_stored(
+    shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    rows = await database.fetch("SELECT * FROM api_keys WHERE tenant = $1", shop.slug)
+    stored = repr([dict(row) for row in rows])
+    assert len(rows) == 2
+    for key in (shop.storefront_key, shop.terminal_key):
+        assert key[-20:] not in stored

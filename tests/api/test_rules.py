@@ -1,0 +1,171 @@
+"""The other pure rules: steps of an order, phone numbers, idempotency, cursors, where a poll starts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.core.idempotency import fingerprint, parse_key
+from api.core.loyalty import normalise_phone
+from api.core.orders import Item, NewOrder, OrderStatus, steps_into
+from api.core.paging import read_cursor, write_cursor
+from api.core.polling import Start, start_at
+from backbone.contract.errors import Violation
+from backbone.contract.offset import BEGINNING, Offset
+
+STATUSES = st.sampled_from(OrderStatus)
+
+
+@given(st.lists(STATUSES, max_size=20))
+def test_no_walk_leaves_an_end_or_comes_back(walk: list[OrderStatus]) -> None:
+    status, seen = OrderStatus.PENDING, [OrderStatus.PENDING]
+    for step in walk:
+        if status in steps_into(step):
+            assert status not in (OrderStatus.COMPLETED, OrderStatus.CANCELLED)
+            status = step
+            seen.append(step)
+    assert len(set(seen)) == len(seen)
+
+
+@given(STATUSES)
+def test_cancelled_can_be_reached_from_all_but_the_ends(status: OrderStatus) -> None:
+    ends = {OrderStatus.COMPLETED, OrderStatus.CANCELLED}
+    assert (status in steps_into(OrderStatus.CANCELLED)) == (status not in ends)
+
+
+@given(st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 100_000_000)), min_size=1, max_size=500))
+def test_a_total_is_the_exact_sum(lines: list[tuple[int, int]]) -> None:
+    items = tuple(Item("n", quantity, cents, None) for quantity, cents in lines)
+    order = NewOrder("online", "pickup", "Ada", None, None, items, None)
+    assert order.total_cents == sum(quantity * cents for quantity, cents in lines)
+    assert order.total_cents < 2**63
+
+
+@pytest.mark.parametrize(
+    ("given_", "digits"),
+    [
+        ("+1 (555) 123-4567", "15551234567"),
+        ("15551234567", "15551234567"),
+        ("0049 170 1234567", "491701234567"),
+        ("+49.170/1234567", "491701234567"),
+        ("(030) 1234", "0301234"),
+        (" 110 ", "110"),
+    ],
+)
+def test_a_phone_number_is_its_digits_however_they_are_grouped(given_: str, digits: str) -> None:
+    assert normalise_phone(given_) == digits
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "12", "1" * 16, "abc", "555-CALL", "1+555", "٥٥٥١٢٣", "555 x12", "-", "1" + " " * 40]
+)
+def test_what_is_no_phone_number_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="phone number"):
+        normalise_phone(wrong)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_phone_number_or_refused(text: str) -> None:
+    try:
+        digits = normalise_phone(text)
+    except ValueError:
+        return
+    assert digits.isascii()
+    assert digits.isdigit()
+    assert normalise_phone(digits) in (digits, digits.removeprefix("00"))
+
+
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255))
+def test_visible_ascii_is_an_idempotency_key(key: str) -> None:
+    assert parse_key(key) == key
+
+
+@pytest.mark.parametrize("wrong", ["", " ", "a b", "k" * 256, "ä", "a\tb", "a\n"])
+def test_anything_else_is_none(wrong: str) -> None:
+    with pytest.raises(Violation) as caught:
+        parse_key(wrong)
+    assert [error.loc for error in caught.value.errors] == ["Idempotency-Key"]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text("abcdef", max_size=4), JSON, max_size=5))
+def test_the_order_of_members_does_not_make_another_request(body: dict[str, object]) -> None:
+    turned = dict(reversed(body.items()))
+    assert fingerprint("POST", "/a", {"t": "x"}, body) == fingerprint("POST", "/a", {"t": "x"}, turned)
+
+
+@given(JSON, JSON)
+def test_another_body_method_route_or_path_makes_another_request(one: object, other: object) -> None:
+    base = fingerprint("POST", "/a", {"t": "x"}, one)
+    assert base != fingerprint("PATCH", "/a", {"t": "x"}, one)
+    assert base != fingerprint("POST", "/b", {"t": "x"}, one)
+    assert base != fingerprint("POST", "/a", {"t": "y"}, one)
+    # True == 1 in Python, but not in JSON.
+    if repr(one) != repr(other) and one != other:
+        assert base != fingerprint("POST", "/a", {"t": "x"}, other)
+
+
+@given(st.integers(1, 10**17))
+def test_a_cursor_reads_back_as_it_was_written(order_seq: int) -> None:
+    assert read_cursor(write_cursor(order_seq)) == order_seq
+
+
+@given(st.text(max_size=30))
+def test_any_other_text_is_no_cursor(text: str) -> None:
+    try:
+        order_seq = read_cursor(text)
+    except Violation as exc:
+        assert [error.loc for error in exc.errors] == ["after"]
+    else:
+        assert write_cursor(order_seq) == text.rstrip("=")
+
+
+HEAD, FLOOR = Offset(3, 90), Offset(3, 10)
+FORKS = {2: 40, 3: 60}
+
+
+@pytest.mark.parametrize(
+    ("after", "start"),
+    [
+        (None, Start(HEAD)),
+        (BEGINNING, Start(FLOOR)),
+        (Offset(3, 50), Start(Offset(3, 50))),
+        (HEAD, Start(HEAD)),
+        (FLOOR, Start(FLOOR)),
+        (Offset(3, 9), Start(FLOOR, "retention")),
+        (Offset(3, 91), Start(HEAD, "unknown_offset")),
+        (Offset(4, 1), Start(HEAD, "unknown_offset")),
+        (Offset(0, 5), Start(HEAD, "unknown_offset")),
+        (Offset(2, 60), Start(Offset(3, 60))),
+        (Offset(2, 61), Start(Offset(3, 60), "epoch")),
+        # What the first fork cut off never came back, so it is the earliest that counts.
+        (Offset(1, 41), Start(Offset(3, 40), "epoch")),
+        (Offset(1, 40), Start(Offset(3, 40))),
+        (Offset(1, 5), Start(FLOOR, "retention")),
+    ],
+)
+def test_a_poll_starts_where_it_may_or_says_why_not(after: Offset | None, start: Start) -> None:
+    assert start_at(after, FLOOR, HEAD, FORKS) == start
+
+
+OFFSETS = st.builds(Offset, st.integers(0, 5), st.integers(0, 100))
+
+
+@given(OFFSETS, st.integers(0, 90), st.dictionaries(st.integers(2, 3), st.integers(0, 90)))
+def test_a_poll_never_skips_what_is_retained_without_saying_so(
+    after: Offset, floor: int, forks: dict[int, int]
+) -> None:
+    start = start_at(after, Offset(3, floor), HEAD, forks)
+    assert floor <= start.position.seq <= HEAD.seq
+    if start.reset is None and after != BEGINNING:
+        assert start.position.seq == after.seq

@@ -1,0 +1,236 @@
+"""Real servers for every test that needs them, started once a run: PostgreSQL, Valkey, API pods as processes.
+
+A server that does not start is a failure, never a skip.
+"""
+
+import os
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from api.db.migrate import migrate
+from api.db.operator_keys import create_operator_key
+from infra.local.pods import Pod
+from infra.local.ports import free_port
+from infra.local.postgres import Postgres
+from infra.local.valkey import Valkey
+from tests.shop import Operator, Shop
+
+ROOT = Path(__file__).resolve().parents[1]
+CARD_SECRET = "a secret of the tests, long enough to be one"
+
+MakeDatabase = Callable[[], Awaitable[str]]
+StartApiPod = Callable[..., Pod]
+StartGateway = Callable[..., Pod]
+OpenShop = Callable[[], Awaitable[Shop]]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The run's PostgreSQL. Do not kill it: start one of your own for that."""
+    server = Postgres()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """The run's Valkey. Do not kill it: start one of your own for that."""
+    server = Valkey()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(valkey: Valkey) -> str:
+    """Where the run's Valkey is."""
+    return valkey.url
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: Postgres) -> MakeDatabase:
+    """Call it for the URL of a new, empty database."""
+
+    async def make() -> str:
+        name = f"test_{uuid.uuid4().hex}"
+        connection = await asyncpg.connect(postgres.url)
+        try:
+            await connection.execute(f"CREATE DATABASE {name}")
+        finally:
+            await connection.close()
+        return postgres.url.rsplit("/", 1)[0] + f"/{name}"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+async def database_url(new_database: MakeDatabase) -> str:
+    """The database that the run's pods share, migrated."""
+    url = await new_database()
+    await migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+async def database(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection of the tests' own, to look at what the pods did."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+def pod_env(database_url: str, redis_url: str) -> dict[str, str]:
+    """The settings of the run's pods, of either kind."""
+    return {
+        **os.environ,
+        "BELLWIRE_DATABASE_URL": database_url,
+        "BELLWIRE_REDIS_URL": redis_url,
+        "BELLWIRE_CARD_SECRET": CARD_SECRET,
+        "BELLWIRE_LOG_FORMAT": "json",
+        "BELLWIRE_DRAIN_SECONDS": "1",
+        "BELLWIRE_API_DRAIN_SECONDS": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def api_pod_of(name: str, env: dict[str, str], lines: list[str]) -> Pod:
+    """An API pod, not started; `lines` gets its log."""
+    command = [sys.executable, "-m", "bellwire", "api"]
+    return Pod(
+        "api",
+        name,
+        command,
+        free_port(),
+        env={**env, "BELLWIRE_POD_NAME": name},
+        cwd=ROOT,
+        sink=lambda _, line: lines.append(line),
+    )
+
+
+@pytest.fixture(scope="session")
+def api_pods(pod_env: dict[str, str]) -> Iterator[tuple[Pod, Pod]]:
+    """The run's two API pods, on one database and one Valkey."""
+    first, second = (api_pod_of(f"api-{number}", pod_env, []) for number in (1, 2))
+    for pod in (first, second):
+        pod.start()
+    for pod in (first, second):
+        pod.await_ready()
+    yield first, second
+    for pod in (first, second):
+        pod.stop(10)
+
+
+@pytest.fixture(scope="session")
+def api_pod(api_pods: tuple[Pod, Pod]) -> Pod:
+    """The first of them."""
+    return api_pods[0]
+
+
+@pytest.fixture
+def start_api_pod(pod_env: dict[str, str]) -> Iterator[StartApiPod]:
+    """Call it for an API pod of the test's own, with settings over the run's, and with a list for its log."""
+    pods: list[Pod] = []
+
+    def start(settings: dict[str, str], lines: list[str] | None = None, *, ready: bool = True) -> Pod:
+        name = f"api-of-its-own-{len(pods)}"
+        pod = api_pod_of(name, {**pod_env, **settings}, [] if lines is None else lines)
+        pods.append(pod)
+        pod.start()
+        if ready:
+            pod.await_ready()
+        return pod
+
+    yield start
+    for pod in pods:
+        pod.stop(10)
+
+
+@pytest.fixture(scope="session")
+async def http(api_pod: Pod) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the first API pod."""
+    async with httpx.AsyncClient(base_url=api_pod.url, timeout=35) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def operator(http: httpx.AsyncClient, database_url: str) -> Operator:
+    """Whoever may open shops."""
+    return Operator(http, await create_operator_key(database_url))
+
+
+@pytest.fixture(scope="session")
+def open_shop(operator: Operator) -> OpenShop:
+    """Call it for a new shop with one terminal."""
+    return operator.open_shop
+
+
+@pytest.fixture
+async def shop(operator: Operator) -> Shop:
+    """A new shop with one terminal, for this test alone."""
+    return await operator.open_shop()
+
+
+# Tests must not wait for what a shop waits for.
+QUICK = {
+    "BELLWIRE_HEARTBEAT_SECONDS": "1",
+    "BELLWIRE_DRAIN_NOTICE_SECONDS": "0",
+    "BELLWIRE_SLOW_SECONDS": "2",
+}
+
+
+def gateway_of(name: str, env: dict[str, str], lines: list[str]) -> Pod:
+    """A gateway pod, not started; `lines` gets its log."""
+    return Pod(
+        "gateway",
+        name,
+        [sys.executable, "-m", "bellwire", "gateway"],
+        free_port(),
+        env={**QUICK, **env, "BELLWIRE_POD_NAME": name},
+        cwd=ROOT,
+        sink=lambda _, line: lines.append(line),
+    )
+
+
+@pytest.fixture(scope="session")
+def gateways(pod_env: dict[str, str]) -> Iterator[tuple[Pod, Pod]]:
+    """The run's two gateway pods."""
+    pods = (gateway_of("gateway-1", pod_env, []), gateway_of("gateway-2", pod_env, []))
+    for pod in pods:
+        pod.start()
+    for pod in pods:
+        pod.await_ready()
+    yield pods
+    for pod in pods:
+        pod.stop(10)
+
+
+@pytest.fixture(scope="session")
+def gateway(gateways: tuple[Pod, Pod]) -> Pod:
+    """The first of them."""
+    return gateways[0]
+
+
+@pytest.fixture
+def start_gateway(pod_env: dict[str, str]) -> Iterator[StartGateway]:
+    """Call it for a gateway pod of the test's own, with settings over the run's, and with a list for its log."""
+    pods: list[Pod] = []
+
+    def start(settings: dict[str, str], lines: list[str] | None = None, *, ready: bool = True) -> Pod:
+        pod = gateway_of(f"own-gateway-{len(pods)}", {**pod_env, **settings}, [] if lines is None else lines)
+        pods.append(pod)
+        pod.start()
+        if ready:
+            pod.await_ready()
+        return pod
+
+    yield start
+    for pod in pods:
+        pod.stop(10)
