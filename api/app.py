@@ -32,8 +32,11 @@ from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.stream import Stream
 from backbone.runtime.health import Health
+from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_page
 from backbone.runtime.problems import HANDLERS
+from backbone.runtime.server import Pod, serve_pod
+from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
 
 BACKGROUND_CONNECTIONS = 3
@@ -41,81 +44,84 @@ FLUSH_SECONDS = 1.0
 WARM_CONNECTIONS = 4
 
 
-class ApiPod:
-    """What an API pod is made of. `app` serves; `drain` is what to do before it stops."""
+@contextlib.asynccontextmanager
+async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
+    """A running API pod; on leaving, what waits to be announced is, and everything is closed."""
+    async with contextlib.AsyncExitStack() as closing:
 
-    def __init__(self, settings: ApiSettings) -> None:
-        self._settings = settings
-        self._health = Health(POSTGRESQL)
-        self._watch: HeadWatch | None = None
-        self.app = Starlette(
-            routes=[*self._health.routes(), Route("/metrics", metrics_page)],
+        async def pool(name: str, size: int) -> Database:
+            database = await open_database(settings, size=size, application=f"bellwire-api-{name}")
+            closing.push_async_callback(database.close)
+            return database
+
+        writes = await pool("writes", settings.write_connections)
+        reads = await pool("reads", settings.read_connections)
+        # Apart from the other two: a pod whose pools are taken is busy, not unready.
+        background = await pool("background", BACKGROUND_CONNECTIONS)
+        await asyncio.gather(writes.warm(WARM_CONNECTIONS), reads.warm(WARM_CONNECTIONS))
+        health = Health(POSTGRESQL)
+        stream = Stream(settings)
+        closing.push_async_callback(stream.close)
+        publisher = Publisher(stream, settings.publish_queue)
+        watch = HeadWatch(background)
+
+        owner = TaskOwner()
+        closing.push_async_callback(owner.stop)
+        closing.push_async_callback(publisher.flush, FLUSH_SECONDS)
+        owner.start("publisher", publisher.run)
+        owner.start("heads", watch.run)
+        owner.start("prober", Prober(background, stream, health).run)
+        owner.start("unacked", lambda: watch_unacked_orders(background))
+        owner.start("housekeeping", lambda: keep_house(background, settings.retention_days))
+
+        turns = TenantTurns(settings.tenant_writes, settings.tenant_wait_seconds)
+        committer = Committer(writes, turns, publisher)
+        app = Starlette(
+            routes=[
+                *health.routes(),
+                Route("/metrics", metrics_page),
+                *_routes(settings, reads, writes, committer, watch),
+            ],
             middleware=[Middleware(Measure)],
             exception_handlers=HANDLERS,
-            lifespan=self._lifespan,
         )
-        self.app.router.redirect_slashes = False
+        app.router.redirect_slashes = False
 
-    async def drain(self) -> None:
-        """Say on `/readyz` that this pod is going, send who waits for events home, and give both a moment."""
-        self._health.draining = True
-        if self._watch is not None:
-            self._watch.release()
-        await asyncio.sleep(self._settings.api_drain_seconds)
+        async def drain() -> None:
+            # Say on /readyz that this pod is going, send who waits for events home, and give both a moment.
+            health.draining = True
+            watch.release()
+            await asyncio.sleep(settings.api_drain_seconds)
 
-    @contextlib.asynccontextmanager
-    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        settings = self._settings
-        async with contextlib.AsyncExitStack() as closing:
-            writes = await self._open(closing, "api-writes", settings.write_connections)
-            reads = await self._open(closing, "api-reads", settings.read_connections)
-            # Apart from the other two: a pod whose pools are taken is busy, not unready.
-            background = await self._open(closing, "api-background", BACKGROUND_CONNECTIONS)
-            stream = Stream(settings)
-            closing.push_async_callback(stream.close)
-            publisher = Publisher(stream, settings.publish_queue)
-            watch = self._watch = HeadWatch(background)
-            prober = Prober(background, stream, self._health)
-
-            owner = TaskOwner()
-            closing.push_async_callback(owner.stop)
-            closing.push_async_callback(publisher.flush, FLUSH_SECONDS)
-            owner.start("publisher", publisher.run)
-            owner.start("heads", watch.run)
-            owner.start("prober", prober.run)
-            owner.start("unacked", lambda: watch_unacked_orders(background))
-            owner.start("housekeeping", lambda: keep_house(background, settings.retention_days))
-
-            await asyncio.gather(writes.warm(WARM_CONNECTIONS), reads.warm(WARM_CONNECTIONS))
-            turns = TenantTurns(settings.tenant_writes, settings.tenant_wait_seconds)
-            committer = Committer(writes, turns, publisher)
-            app.router.routes.extend(self._routes(reads, writes, committer, watch))
-            yield
-
-    async def _open(self, closing: contextlib.AsyncExitStack, name: str, size: int) -> Database:
-        database = await open_database(self._settings, size=size, application=f"bellwire-{name}")
-        closing.push_async_callback(database.close)
-        return database
-
-    def _routes(
-        self, reads: Database, writes: Database, committer: Committer, watch: HeadWatch
-    ) -> list[BaseRoute]:
-        entry = Entry(Access(reads))
-        secret = self._settings.card_secret.get_secret_value().encode()
-        return [
-            *OrderRoutes(entry, committer, reads).routes(),
-            *GiftCardRoutes(entry, committer, reads, secret).routes(),
-            *LoyaltyRoutes(entry, committer, reads).routes(),
-            *EventRoutes(entry, reads, watch).routes(),
-            *AckRoutes(entry, writes).routes(),
-            *DailyReportRoutes(entry, reads, writes).routes(),
-            *StatusRoutes(entry, reads).routes(),
-            *TenantRoutes(entry, writes).routes(),
-            *TerminalRoutes(entry, reads, writes).routes(),
-            *WhoamiRoutes(entry).routes(),
-        ]
+        yield Pod(app, drain)
 
 
-def create_app(settings: ApiSettings) -> Starlette:
-    """Return the application alone, for whoever serves it otherwise than `api.pod` does."""
-    return ApiPod(settings).app
+def _routes(
+    settings: ApiSettings, reads: Database, writes: Database, committer: Committer, watch: HeadWatch
+) -> list[BaseRoute]:
+    entry = Entry(Access(reads))
+    secret = settings.card_secret.get_secret_value().encode()
+    return [
+        *OrderRoutes(entry, committer, reads).routes(),
+        *GiftCardRoutes(entry, committer, reads, secret).routes(),
+        *LoyaltyRoutes(entry, committer, reads).routes(),
+        *EventRoutes(entry, reads, watch).routes(),
+        *AckRoutes(entry, writes).routes(),
+        *DailyReportRoutes(entry, reads, writes).routes(),
+        *StatusRoutes(entry, reads).routes(),
+        *TenantRoutes(entry, writes).routes(),
+        *TerminalRoutes(entry, reads, writes).routes(),
+        *WhoamiRoutes(entry).routes(),
+    ]
+
+
+def run(**overrides: object) -> None:
+    """Run an API pod until a polite signal; `overrides` (`listen_host`, …) win over the environment.
+
+    Raises:
+        InvalidSettings: at least one setting is missing or wrong.
+        OSError: the address cannot be listened on.
+    """
+    settings = load_settings(ApiSettings, **overrides)
+    configure_logging(settings.pod_name, settings.log_format, settings.log_level)
+    serve_pod(lambda: api_pod(settings), settings)

@@ -26,7 +26,13 @@ PUBLISHED = Counter(
 )
 UNACKED_ORDERS = Gauge(
     "bellwire_unacked_orders",
-    "Pending online orders that no terminal has acked; the same figure on every pod.",
+    "Pending online orders past the deadline that no terminal has acked; the same figure on every pod.",
+)
+
+WEBHOOK_DELIVERIES = Counter(
+    "bellwire_webhook_deliveries",
+    "Attempts to deliver an event to a webhook endpoint, by outcome.",
+    ["outcome"],
 )
 
 for _type in EventType:

@@ -61,7 +61,7 @@ def main() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. [BELLWIRE_LISTEN_PORT]")
 def api(host: str | None, port: int | None) -> None:
     """Run an API pod: HTTP in, PostgreSQL and Redis out."""
-    from api.pod import run
+    from api.app import run
 
     _warn_of_typing_errors()
     run(listen_host=host, listen_port=port)

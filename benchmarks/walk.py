@@ -74,12 +74,15 @@ async def _drive(
     answered: list[float] = []
     arrivals: list[list[tuple[str, float]]] = [[] for _ in tills]
     listeners = [
-        asyncio.create_task(_listen(socket, notes, orders)) for socket, notes in zip(tills, arrivals, strict=True)
+        asyncio.create_task(_listen(socket, notes, orders))
+        for socket, notes in zip(tills, arrivals, strict=True)
     ]
     overheard: list[tuple[str, float]] = []
     listener = asyncio.create_task(_listen(stranger, overheard, 1))
     headers = {"Authorization": f"Bearer {kitchen.storefront_key}"}
     async with httpx.AsyncClient(base_url=cluster.url, headers=headers, trust_env=False) as client:
+        # The client's own first steps (imports, its connection) are not the cluster's.
+        (await client.get("/readyz")).raise_for_status()
         for number in range(orders):
             name = f"{time.time_ns()}-{number}"
             body = {
@@ -120,7 +123,9 @@ async def _listen(socket: ClientConnection, notes: list[tuple[str, float]], coun
 def table(runs: Sequence[Walk]) -> str:
     """The runs and their medians, as lines."""
     lines = ["", "order → till, POST sent to event received (ms)", ""]
-    lines.append(f"{'run':>6} {'201':>8} {'median':>8} {'p99':>8} {'worst':>8} {'lost, doubled, foreign':>24}")
+    lines.append(
+        f"{'run':>6} {'201':>8} {'median':>8} {'p99':>8} {'worst':>8} {'lost, doubled, foreign':>24}"
+    )
     for number, run in enumerate(runs, 1):
         lines.append(
             f"{number:>6} {run.answered_median_ms:>8.2f} {run.median_ms:>8.2f} {run.p99_ms:>8.2f} {run.worst_ms:>8.2f}"

@@ -22,6 +22,8 @@ from gateway.hub import Hub
 from gateway.settings import GatewaySettings
 from gateway.wsprotocol import WebSocketProtocol
 
+WARM_CONNECTIONS = 3
+
 
 @contextlib.asynccontextmanager
 async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
@@ -36,6 +38,7 @@ async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
         stack.push_async_callback(stream.close)
         hub = Hub(settings, database, stream, health)
         stack.push_async_callback(hub.close)
+        await database.warm(WARM_CONNECTIONS)
         tasks = TaskOwner()
         stack.push_async_callback(tasks.stop)
         tasks.start("feed", hub.feed.run)

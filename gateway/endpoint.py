@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from backbone.contract import frames
+from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import BellwireError, Problem, Refused, Unavailable, Violation
 from backbone.contract.event import parse_types
-from backbone.contract.keys import KeyKind, looks_like_key
+from backbone.contract.keys import KeyKind
 from backbone.contract.offset import Offset, parse_after
 from backbone.eventlog.access import Access, Principal
 from backbone.runtime.problems import problem_response, response_of
@@ -27,8 +28,6 @@ from gateway.wsprotocol import EXTENSION, WebSocketProtocol
 
 log = logging.getLogger("bellwire.endpoint")
 
-KEY_PARAMETERS = frozenset({"key", "token", "access_token", "api_key", "apikey", "authorization", "bearer"})
-
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -40,23 +39,19 @@ class Ask:
     types: frozenset[str] | None
 
 
-def read_ask(headers: Mapping[str, str], query: Mapping[str, str], offered: list[str]) -> Ask:
+def read_ask(headers: Headers, query: QueryParams, offered: list[str]) -> Ask:
     """Read the parts of a handshake.
 
     Raises:
         Violation: a key in the query string, no key at all, or a bad `after` or `types`.
     """
-    for name, value in query.items():
-        if name.lower() in KEY_PARAMETERS or looks_like_key(value):
-            raise Violation(
-                Problem.KEY_IN_QUERY, "send the key as 'Authorization: Bearer …' or as a subprotocol"
-            )
+    refuse_key_in_query(query.multi_items())
     after = parse_after(query.get("after"))
     types = parse_types(query.get("types"))
     subprotocol = frames.SUBPROTOCOL if frames.SUBPROTOCOL in offered else None
-    scheme, _, key = headers.get("authorization", "").partition(" ")
-    if key and scheme.lower() == "bearer":
-        return Ask(key.strip(), subprotocol, after, types)
+    key = bearer_key(headers.getlist("authorization"))
+    if key is not None:
+        return Ask(key, subprotocol, after, types)
     for token in offered:
         if token.startswith(frames.BEARER_SUBPROTOCOL):
             return Ask(token.removeprefix(frames.BEARER_SUBPROTOCOL), subprotocol, after, types)

@@ -57,16 +57,17 @@ _UNACKED = """
     ) a ON true
     JOIN orders o ON o.tenant = s.tenant AND o.status = 'pending' AND o.event_seq IS NOT NULL
          AND (o.event_epoch, o.event_seq) > (coalesce(a.acked_epoch, 0), coalesce(a.acked_seq, 0))
+         AND o.created_at < now() - make_interval(secs => $1)
 """
 
 
-async def count_unacked_orders(database: Database) -> int:
-    """Return how many pending online orders no terminal has acked, in the whole installation.
+async def count_unacked_orders(database: Database, deadline_seconds: float) -> int:
+    """Return how many pending online orders no terminal acked in time, in the whole installation.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_UNACKED)
+    row = await database.fetch_row(_UNACKED, deadline_seconds)
     assert row is not None
     unacked: int = row["unacked"]
     return unacked

@@ -8,12 +8,11 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import Problem, Refused, Violation
-from backbone.contract.keys import KeyKind, looks_like_key
+from backbone.contract.keys import KeyKind
 from backbone.contract.slug import is_slug
 from backbone.eventlog.access import Access
-
-_NAMES_OF_KEYS = frozenset({"key", "token", "access_token", "api_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,8 @@ class Entry:
             Refused: the key is for another tenant (404), or of a kind that may not do this (403).
             Unavailable: PostgreSQL.
         """
-        _refuse_key_in_query(request)
-        key = _bearer(request)
+        refuse_key_in_query(request.query_params.multi_items())
+        key = bearer_key(request.headers.getlist("authorization"))
         principal = None if key is None else await self._access.find(key)
         if principal is None:
             raise Violation(Problem.UNAUTHORIZED, "Send a valid key as `Authorization: Bearer <key>`")
@@ -62,19 +61,3 @@ class Entry:
 def unknown_tenant() -> Refused:
     """The one answer for a tenant that does not exist and for one that is not the key's."""
     return Refused(Problem.NOT_FOUND, "There is no such tenant")
-
-
-def _refuse_key_in_query(request: Request) -> None:
-    for name, value in request.query_params.multi_items():
-        if name.lower() in _NAMES_OF_KEYS or looks_like_key(value) or looks_like_key(name):
-            raise Violation(
-                Problem.KEY_IN_QUERY, "Send the key in the Authorization header: URLs end up in logs"
-            )
-
-
-def _bearer(request: Request) -> str | None:
-    headers = request.headers.getlist("authorization")
-    if len(headers) != 1:
-        return None
-    scheme, _, key = headers[0].partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else None

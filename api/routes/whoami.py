@@ -23,4 +23,6 @@ class WhoamiRoutes:
         """`GET /api/whoami`: 200 `{kind, tenant, terminalId}`; what does not apply is null."""
         caller = await self._entry.admit(request, *KeyKind)
         terminal = None if caller.terminal is None else str(caller.terminal)
-        return json_answer({"kind": caller.kind.value, "tenant": caller.tenant or None, "terminalId": terminal})
+        return json_answer(
+            {"kind": caller.kind.value, "tenant": caller.tenant or None, "terminalId": terminal}
+        )

@@ -79,7 +79,9 @@ class Database:
 
         Best effort: with the server away, the statements will tell.
         """
-        await asyncio.gather(*(self.fetch("SELECT pg_sleep(0.01)") for _ in range(connections)), return_exceptions=True)
+        await asyncio.gather(
+            *(self.fetch("SELECT pg_sleep(0.01)") for _ in range(connections)), return_exceptions=True
+        )
 
     async def _release(self, connection: Any) -> None:
         # Shielded and bounded: a cancelled caller must not take a connection of the pool with it.

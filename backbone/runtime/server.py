@@ -147,38 +147,3 @@ def serve_pod(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve())
-
-
-def run_pod(
-    app: ASGIApp,
-    settings: PodSettings,
-    *,
-    drain: Callable[[], Awaitable[None]],
-    websocket: type[asyncio.Protocol] | None = None,
-    send_buffer_bytes: int | None = None,
-) -> None:
-    """Serve until a polite signal, drain, return.
-
-    Raises:
-        OSError: the address cannot be listened on.
-        SystemExit: the application failed to start.
-    """
-    raise_descriptor_limit()
-    listener = listen(settings.listen_host, settings.listen_port, send_buffer_bytes=send_buffer_bytes)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws=websocket or "none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    host, port = listener.getsockname()[:2]
-    log.info("server.listening", extra={"pod": settings.pod_name, "address": f"{host}:{port}"})
-    Server(config, drain).run(sockets=[listener])

@@ -37,7 +37,9 @@ class PodSettings(BaseSettings):
         description="this pod's name in logs and in the list of terminals",
     )
     log_format: Literal["json", "text"] = Field("json", description="json for machines, text for a console")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is written")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least level that is written"
+    )
     redis_timeout_seconds: float = Field(0.25, gt=0, le=5, description="bound of every wait for Redis")
     database_timeout_seconds: float = Field(3.0, gt=0, le=30, description="bound of every statement")
     database_connect_seconds: float = Field(2.0, gt=0, le=30, description="bound of a connection attempt")

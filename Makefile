@@ -1,0 +1,58 @@
+# Everything from nothing but Python 3.11 and make: each target first makes what it needs (.venv, from the lock).
+# Words after ARGS= are passed on:  make demo ARGS=--check   make test ARGS="tests/local -x"
+
+ARGS ?=
+BIN := .venv/bin
+SETUP := infra/local/bootstrap.sh
+LOCKED := pyproject.toml uv.lock $(SETUP)
+# Killing make ends the demo too: what the recipe becomes gets SIGTERM when make is gone.
+WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$(id -g)
+EXPORT := $(BIN)/uv export --quiet --locked --all-extras --no-hashes --no-header --no-emit-project
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check load bench fmt lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.demo ## run the whole cluster on http://127.0.0.1:8080; Ctrl-C stops all of it
+	@$(WITH_MAKE) $(BIN)/python -m infra.local.demo $(ARGS)
+
+test: .venv/.all ## run all tests, against real servers
+	@exec $(BIN)/pytest $(ARGS)
+
+check: .venv/.all ## check format, lint, types and the lock
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(EXPORT) | diff requirements.txt - || { echo "requirements.txt differs from the lock: make lock"; exit 1; }
+
+load: .venv/.all ## put load on the running demo with locust
+	@mkdir -p loadtests/results
+	@exec $(BIN)/locust -f loadtests/locustfile.py --headless -u 40 -r 20 -t 30s --only-summary \
+		--csv loadtests/results/run --html loadtests/results/run.html $(ARGS)
+
+bench: .venv/.all ## run the benchmarks and print ratios
+	@$(WITH_MAKE) $(BIN)/python -m benchmarks $(ARGS)
+
+fmt: .venv/.all ## format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+lock: .venv/.uv ## take the newest versions that pyproject.toml allows, and lock them
+	@$(BIN)/uv lock --upgrade
+	@$(EXPORT) > requirements.txt
+
+clean: ## remove everything that can be made again
+	rm -rf .venv .tools .bellwire .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.uv: $(SETUP)
+	@sh $(SETUP)
+
+.venv/.demo: $(LOCKED)
+	@sh $(SETUP) demo
+
+.venv/.all: $(LOCKED)
+	@sh $(SETUP) demo dev load
+	@touch .venv/.demo

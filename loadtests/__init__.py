@@ -1,0 +1,1 @@
+"""Load for a running cluster, and the question whether its promise holds under it: see locustfile.py."""

@@ -1,0 +1,104 @@
+"""What holds of the image without building it: its sources exist, it is not root, it gets its signals."""
+
+import fnmatch
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "infra" / "images" / "Dockerfile").read_text(encoding="utf-8")
+JOINED = re.sub(r"\\\n\s*", " ", TEXT)
+INSTRUCTIONS = [line.split(maxsplit=1) for line in JOINED.splitlines() if line and not line.startswith("#")]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def values(instruction: str) -> list[str]:
+    return [value for name, value in INSTRUCTIONS if name == instruction]
+
+
+def copied_from_the_checkout() -> list[str]:
+    copies = [value.split() for value in values("COPY") if not value.startswith("--from")]
+    return [source for words in copies for source in words[:-1]]
+
+
+def sent_to_the_builder(path: str) -> bool:
+    """Docker's rule: the last pattern that matches a path, or a folder above it, decides."""
+    sent = True
+    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        pattern = line.removeprefix("!")
+        above = [path, *(str(parent) for parent in Path(path).parents)]
+        if any(fnmatch.fnmatch(part, pattern.removeprefix("**/")) for part in above):
+            sent = line.startswith("!")
+    return sent
+
+
+def test_every_source_that_is_copied_exists_and_reaches_the_builder() -> None:
+    for source in copied_from_the_checkout():
+        assert (ROOT / source).exists(), source
+        assert sent_to_the_builder(source), source
+
+
+def test_nothing_private_reaches_the_builder() -> None:
+    for path in (
+        ".git/config",
+        ".bellwire/demo.json",
+        ".venv/bin/python",
+        ".tools/x",
+        "tests/conftest.py",
+        "x.env",
+    ):
+        assert not sent_to_the_builder(path), path
+
+
+def test_every_package_of_the_wheel_is_in_the_image() -> None:
+    packages = set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    assert packages == {source.split("/")[0] for source in copied_from_the_checkout()} - {
+        "pyproject.toml",
+        "uv.lock",
+        "README.md",
+    }
+
+
+def test_both_stages_stand_on_one_pinned_python_that_the_project_supports() -> None:
+    bases = {value.split()[0] for value in values("FROM")}
+    assert len(bases) == 1
+    version = re.fullmatch(r"python:(\d+)\.(\d+)\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", bases.pop())
+    assert version is not None, "pinned to a patch release"
+    lowest = re.fullmatch(r">=(\d+)\.(\d+)", PROJECT["project"]["requires-python"])
+    assert lowest is not None
+    assert tuple(map(int, version.groups()[:2])) >= tuple(map(int, lowest.groups()))
+
+
+def test_dependencies_come_from_the_lock_and_nothing_else() -> None:
+    syncs = [value for value in values("RUN") if "uv sync" in value]
+    assert len(syncs) == 2
+    assert all({"--locked", "--no-dev", "--no-editable"} <= set(sync.split()) for sync in syncs)
+    assert any(re.search(r"uv==\d+\.\d+\.\d+", value) for value in values("RUN"))
+
+
+def test_the_image_runs_as_the_number_that_the_manifests_name() -> None:
+    (user,) = values("USER")
+    assert user == "65532:65532"
+    for name in ("api", "gateway", "migrate"):
+        documents = yaml.safe_load_all((ROOT / f"infra/k8s/base/{name}.yaml").read_text(encoding="utf-8"))
+        (workload,) = [document for document in documents if document["kind"] in {"Deployment", "Job"}]
+        context = workload["spec"]["template"]["spec"]["securityContext"]
+        assert f"{context['runAsUser']}:{context['runAsGroup']}" == user
+
+
+def test_signals_reach_the_process_itself() -> None:
+    (entrypoint,) = values("ENTRYPOINT")
+    assert json.loads(entrypoint) == ["bellwire"]
+    assert values("STOPSIGNAL") == ["SIGTERM"]
+    assert not values("CMD")
+    assert "bellwire" in PROJECT["project"]["scripts"]
+
+
+def test_no_secret_is_baked_in() -> None:
+    assert not values("ARG")
+    assert not re.search(r"(?i)(secret|password|token|_key)\s*=", JOINED)

@@ -1,0 +1,291 @@
+"""What must hold between our manifests, which no schema can know. Each rule yields one sentence a finding.
+
+The schema is kubernetes-validate's business. Here:
+do names, labels, ports and times that belong together agree?
+"""
+
+from collections.abc import Callable, Iterator
+
+from tests.k8s.rendered import Manifests, Resource, containers, matches, pod, pod_labels
+
+SAFE_SYSCTLS = {"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies"}
+BETWEEN_DRAIN_AND_KILL_SECONDS = 10
+
+Rule = Callable[[Manifests], Iterator[str]]
+
+
+def selectors_take_their_own_pods(manifests: Manifests) -> Iterator[str]:
+    for workload in manifests.kind("Deployment"):
+        if not matches(workload["spec"]["selector"], pod_labels(workload)):
+            yield f"deployment {workload['metadata']['name']} does not select its own pods"
+        if len(manifests.selected(workload["spec"]["selector"])) != 1:
+            yield f"deployment {workload['metadata']['name']} selects pods of others"
+
+
+def services_reach_a_named_port(manifests: Manifests) -> Iterator[str]:
+    for service in manifests.kind("Service"):
+        name = service["metadata"]["name"]
+        targets = manifests.selected({"matchLabels": service["spec"]["selector"]})
+        if len(targets) != 1:
+            yield f"service {name} selects {len(targets)} workloads"
+        for target in targets:
+            ports = {port["name"] for c in containers(target) for port in c.get("ports", [])}
+            for port in service["spec"]["ports"]:
+                if port.get("targetPort") not in ports:
+                    yield f"service {name} points at {port.get('targetPort')!r}, which no container names"
+
+
+def budgets_leave_room_for_one(manifests: Manifests) -> Iterator[str]:
+    guarded = []
+    for budget in manifests.kind("PodDisruptionBudget"):
+        targets = manifests.selected(budget["spec"]["selector"])
+        guarded += [target["metadata"]["name"] for target in targets]
+        if len(targets) != 1:
+            yield f"budget {budget['metadata']['name']} selects {len(targets)} workloads"
+        if budget["spec"].get("maxUnavailable") != 1:
+            yield f"budget {budget['metadata']['name']} does not allow exactly one pod to be away"
+    for workload in manifests.kind("Deployment"):
+        if guarded.count(workload["metadata"]["name"]) != 1:
+            yield f"deployment {workload['metadata']['name']} has not exactly one budget"
+        if workload["spec"]["replicas"] < 2:
+            yield f"deployment {workload['metadata']['name']} has nobody to carry on while one pod is away"
+
+
+def replicas_are_fixed(manifests: Manifests) -> Iterator[str]:
+    if manifests.kind("HorizontalPodAutoscaler", "ScaledObject"):
+        yield "an autoscaler would fight with the replicas that are fixed here"
+
+
+def network_policies_meet(manifests: Manifests) -> Iterator[str]:
+    policies = manifests.kind("NetworkPolicy")
+    if not any(
+        policy["spec"]["podSelector"] == {} and set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"}
+        for policy in policies
+        if not policy["spec"].get("ingress") and not policy["spec"].get("egress")
+    ):
+        yield "no policy denies everything that no other allows"
+    for policy in policies:
+        name = policy["metadata"]["name"]
+        if not manifests.selected(policy["spec"]["podSelector"]):
+            yield f"network policy {name} selects no pod"
+        for rule in [*policy["spec"].get("ingress", []), *policy["spec"].get("egress", [])]:
+            for peer in [*rule.get("from", []), *rule.get("to", [])]:
+                if "podSelector" in peer and not manifests.selected(peer["podSelector"]):
+                    yield f"network policy {name} names a peer that does not exist"
+
+
+def what_may_leave_may_arrive(manifests: Manifests) -> Iterator[str]:
+    """An egress rule to pods of ours names a port that they have, and an ingress rule of theirs meets it."""
+    for policy in manifests.kind("NetworkPolicy"):
+        for rule in policy["spec"].get("egress", []):
+            peers = [peer["podSelector"] for peer in rule.get("to", []) if "podSelector" in peer]
+            targets = [target for peer in peers for target in manifests.selected(peer)]
+            sources = manifests.selected(policy["spec"]["podSelector"])
+            for target in targets:
+                for port in rule["ports"]:
+                    yield from does_not_arrive(manifests, sources, target, port["port"])
+
+
+def does_not_arrive(
+    manifests: Manifests, sources: list[Resource], target: Resource, number: int
+) -> Iterator[str]:
+    name = target["metadata"]["name"]
+    if number not in port_numbers(target).values():
+        yield f"a network policy allows port {number} of {name}, which has no such port"
+    for source in sources:
+        if not admits(manifests, target, source, number):
+            yield f"{name} does not let {source['metadata']['name']} in on port {number}"
+
+
+def port_numbers(workload: Resource) -> dict[str, int]:
+    return {port["name"]: port["containerPort"] for c in containers(workload) for port in c.get("ports", [])}
+
+
+def admits(manifests: Manifests, target: Resource, source: Resource, number: int) -> bool:
+    for policy in manifests.kind("NetworkPolicy"):
+        if not matches(policy["spec"]["podSelector"], pod_labels(target)):
+            continue
+        for rule in policy["spec"].get("ingress", []):
+            numbers = [port_numbers(target).get(p["port"], p["port"]) for p in rule.get("ports", [])]
+            peers = [peer["podSelector"] for peer in rule.get("from", []) if set(peer) == {"podSelector"}]
+            open_to_all = not rule.get("from")
+            if number in numbers and (open_to_all or any(matches(p, pod_labels(source)) for p in peers)):
+                return True
+    return False
+
+
+def references_exist(manifests: Manifests) -> Iterator[str]:
+    for workload in manifests.workloads():
+        name = workload["metadata"]["name"]
+        if pod(workload)["serviceAccountName"] not in manifests.names("ServiceAccount"):
+            yield f"{name} runs as a service account that does not exist"
+        wanted = [
+            source["configMapRef"]["name"] for c in containers(workload) for source in c.get("envFrom", [])
+        ]
+        volumes = pod(workload).get("volumes", [])
+        wanted += [volume["configMap"]["name"] for volume in volumes if "configMap" in volume]
+        for config in set(wanted) - manifests.names("ConfigMap"):
+            yield f"{name} wants a ConfigMap {config} that does not exist"
+        for container in containers(workload):
+            mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
+            if mounted != {volume["name"] for volume in volumes}:
+                yield f"{name} has volumes that are not mounted, or mounts that are no volumes"
+
+
+def secrets_come_from_a_secret(manifests: Manifests) -> Iterator[str]:
+    if manifests.kind("Secret"):
+        yield "a Secret is written down in the manifests"
+    for workload in manifests.workloads():
+        for container in containers(workload):
+            for variable in container.get("env", []):
+                private = any(word in variable["name"] for word in ("URL", "SECRET", "KEY", "PASSWORD"))
+                if private and "secretKeyRef" not in variable.get("valueFrom", {}):
+                    yield f"{workload['metadata']['name']} has {variable['name']} in the open"
+
+
+def containers_are_confined(manifests: Manifests) -> Iterator[str]:
+    for workload in manifests.workloads():
+        name, spec = workload["metadata"]["name"], pod(workload)
+        context = spec.get("securityContext", {})
+        if not context.get("runAsNonRoot") or not context.get("runAsUser"):
+            yield f"{name} may run as root"
+        if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+            yield f"{name} has no seccomp profile"
+        if spec.get("automountServiceAccountToken") is not False:
+            yield f"{name} carries a token for the Kubernetes API"
+        for sysctl in context.get("sysctls", []):
+            if sysctl["name"] not in SAFE_SYSCTLS:
+                yield f"{name} sets {sysctl['name']}, which the restricted standard refuses"
+        for container in containers(workload):
+            own = container.get("securityContext", {})
+            if (
+                own.get("allowPrivilegeEscalation") is not False
+                or own.get("readOnlyRootFilesystem") is not True
+            ):
+                yield f"{name}/{container['name']} may write to its root or gain rights"
+            if own.get("capabilities", {}).get("drop") != ["ALL"]:
+                yield f"{name}/{container['name']} keeps capabilities"
+
+
+def resources_are_bounded(manifests: Manifests) -> Iterator[str]:
+    for workload in manifests.workloads():
+        for container in containers(workload):
+            resources, name = (
+                container.get("resources", {}),
+                f"{workload['metadata']['name']}/{container['name']}",
+            )
+            if set(resources.get("requests", {})) != {"cpu", "memory"}:
+                yield f"{name} does not say what it needs"
+            # Memory is bounded; a CPU limit would be throttling, which is latency.
+            if set(resources.get("limits", {})) != {"memory"}:
+                yield f"{name} must have a limit of memory, and of nothing else"
+
+
+def images_are_pinned(manifests: Manifests) -> Iterator[str]:
+    for workload in manifests.workloads():
+        for container in containers(workload):
+            image = container["image"]
+            tag = image.rpartition("/")[2].partition(":")[2]
+            if "@sha256:" not in image and tag in {"", "latest"}:
+                yield f"{workload['metadata']['name']} runs {image}, which may change under it"
+
+
+def pods_are_probed(manifests: Manifests) -> Iterator[str]:
+    for workload in manifests.kind("Deployment"):
+        for container in containers(workload):
+            name = f"{workload['metadata']['name']}/{container['name']}"
+            ports = {port["name"] for port in container["ports"]}
+            for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+                how = container.get(probe, {}).get("httpGet") or container.get(probe, {}).get("tcpSocket")
+                if how is None or how["port"] not in ports:
+                    yield f"{name} has no {probe} on a port that it names"
+            ours = container["image"].rpartition("/")[2].partition(":")[0] == "bellwire"
+            if ours and container["livenessProbe"]["httpGet"]["path"] != "/healthz":
+                yield f"{name} is killed by something else than /healthz"
+            if ours and container["readinessProbe"]["httpGet"]["path"] != "/readyz":
+                yield f"{name} is fed by something else than /readyz"
+
+
+def our_pods_listen_where_they_say(manifests: Manifests) -> Iterator[str]:
+    for workload in manifests.kind("Deployment"):
+        for container in containers(workload):
+            arguments = container["args"]
+            if "--port" not in arguments:
+                continue
+            port = int(arguments[arguments.index("--port") + 1])
+            if port not in {named["containerPort"] for named in container["ports"]}:
+                yield f"{workload['metadata']['name']} listens on {port}, which no container port names"
+
+
+def rollouts_move_one_pod(manifests: Manifests) -> Iterator[str]:
+    for workload in manifests.kind("Deployment"):
+        if workload["spec"]["strategy"].get("rollingUpdate") != {"maxUnavailable": 0, "maxSurge": 1}:
+            yield f"deployment {workload['metadata']['name']} may lose or move more than one pod at a time"
+
+
+def pods_may_finish(manifests: Manifests) -> Iterator[str]:
+    """preStop, then the drain, then room to end: all before Kubernetes kills."""
+    settings = manifests.settings()
+    drain = int(settings.get("BELLWIRE_DRAIN_SECONDS", "20"))
+    drain += int(settings.get("BELLWIRE_DRAIN_NOTICE_SECONDS", "3"))
+    for workload in manifests.kind("Deployment"):
+        spec, name = pod(workload), workload["metadata"]["name"]
+        for container in containers(workload):
+            pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+            if not pause:
+                yield f"{name} stops before the load balancer has heard of it"
+            needed = pause + (drain if name == "gateway" else 30) + BETWEEN_DRAIN_AND_KILL_SECONDS
+            grace = spec["terminationGracePeriodSeconds"]
+            if grace < needed:
+                yield f"{name} is killed after {grace} s, but needs {needed} s"
+
+
+def everything_is_in_the_namespace(manifests: Manifests) -> Iterator[str]:
+    for resource in manifests.resources:
+        if resource["kind"] != "Namespace" and resource["metadata"].get("namespace") != "bellwire":
+            yield f"{resource['kind']} {resource['metadata']['name']} is outside the namespace"
+    for namespace in manifests.kind("Namespace"):
+        if namespace["metadata"]["labels"].get("pod-security.kubernetes.io/enforce") != "restricted":
+            yield "the namespace lets pods in that are not restricted"
+
+
+def the_load_balancer_finds_the_pods(manifests: Manifests) -> Iterator[str]:
+    """HAProxy's names and ports are those of the headless services."""
+    services = {service["metadata"]["name"]: service for service in manifests.kind("Service")}
+    for workload in manifests.kind("Deployment"):
+        if workload["metadata"]["name"] != "haproxy":
+            continue
+        env = {e["name"]: e.get("value", "") for c in containers(workload) for e in c["env"]}
+        for role in ("GATEWAY", "API"):
+            name, _, domain = env[f"LB_{role}_FQDN"].partition(".")
+            service = services.get(name)
+            if (
+                service is None
+                or service["spec"].get("clusterIP") != "None"
+                or domain != "bellwire.svc.cluster.local"
+            ):
+                yield f"haproxy looks for {name}.{domain}, which is no headless service"
+            elif int(env[f"LB_{role}_PORT"]) not in {port["port"] for port in service["spec"]["ports"]}:
+                yield f"haproxy asks {name} on port {env[f'LB_{role}_PORT']}"
+
+
+RULES: tuple[Rule, ...] = (
+    selectors_take_their_own_pods,
+    services_reach_a_named_port,
+    budgets_leave_room_for_one,
+    replicas_are_fixed,
+    network_policies_meet,
+    what_may_leave_may_arrive,
+    references_exist,
+    secrets_come_from_a_secret,
+    containers_are_confined,
+    resources_are_bounded,
+    pods_are_probed,
+    our_pods_listen_where_they_say,
+    rollouts_move_one_pod,
+    pods_may_finish,
+    everything_is_in_the_namespace,
+    the_load_balancer_finds_the_pods,
+)
+# Only an overlay knows where images come from.
+OVERLAY_RULES: tuple[Rule, ...] = (*RULES, images_are_pinned)

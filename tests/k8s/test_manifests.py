@@ -1,0 +1,151 @@
+"""The manifests render, are valid Kubernetes, and agree with each other, with the code and with HAProxy."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.local.debian_tool import find_tool
+from infra.monitoring.targets import ROLES
+from tests.k8s import policy
+from tests.k8s.rendered import ROOT, TARGETS, Manifests, containers, rendered
+
+OVERLAY = "overlays/production"
+
+
+def manifests(target: str = OVERLAY) -> Manifests:
+    return Manifests.of(rendered(target))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_resource_is_valid_for_kubernetes_to_the_last_field(target: str, tmp_path: Path) -> None:
+    file = tmp_path / "rendered.yaml"
+    file.write_text(rendered(target), encoding="utf-8")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("kubernetes-validate"), "--strict", file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    # A kind without a schema is passed over with a warning: only the Prometheus operator's may be.
+    unknown = set(re.findall(r"schema for kind (\w+)", done.stdout + done.stderr))
+    assert unknown <= {"PodMonitor"}
+
+
+@pytest.mark.parametrize("rule", policy.RULES, ids=lambda rule: rule.__name__)
+def test_in_the_base(rule: policy.Rule) -> None:
+    assert list(rule(manifests("base"))) == []
+
+
+@pytest.mark.parametrize("rule", policy.OVERLAY_RULES, ids=lambda rule: rule.__name__)
+def test_in_production(rule: policy.Rule) -> None:
+    assert list(rule(manifests())) == []
+
+
+PLANTED = {
+    "selectors_take_their_own_pods": (
+        "matchLabels:\n      app.kubernetes.io/name: gateway",
+        "matchLabels:\n      app.kubernetes.io/name: api",
+    ),
+    "services_reach_a_named_port": ("targetPort: http", "targetPort: htp"),
+    "budgets_leave_room_for_one": ("maxUnavailable: 1\n", "maxUnavailable: 2\n"),
+    "replicas_are_fixed": ("kind: PodMonitor", "kind: ScaledObject"),
+    "network_policies_meet": (
+        "  podSelector: {}\n  policyTypes:\n  - Ingress\n  - Egress\n",
+        "  podSelector: {}\n  policyTypes:\n  - Ingress\n",
+    ),
+    "what_may_leave_may_arrive": ("port: 8001\n      protocol: TCP", "port: 8002\n      protocol: TCP"),
+    "references_exist": ("serviceAccountName: migrate", "serviceAccountName: migrant"),
+    "secrets_come_from_a_secret": ("kind: PodMonitor", "kind: Secret"),
+    "containers_are_confined": ("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"),
+    "resources_are_bounded": (
+        "limits:\n            memory: 2Gi",
+        "limits:\n            cpu: 2\n            memory: 2Gi",
+    ),
+    "pods_are_probed": ("path: /readyz", "path: /healthz"),
+    "our_pods_listen_where_they_say": ("containerPort: 8001", "containerPort: 8011"),
+    "rollouts_move_one_pod": ("maxSurge: 1", "maxSurge: 2"),
+    "pods_may_finish": ('BELLWIRE_DRAIN_SECONDS: "45"', 'BELLWIRE_DRAIN_SECONDS: "75"'),
+    "everything_is_in_the_namespace": ("namespace: bellwire", "namespace: default"),
+    "the_load_balancer_finds_the_pods": ("gateway-headless.bellwire", "gateway.bellwire"),
+    "images_are_pinned": ("bellwire:0.1.0", "bellwire:latest"),
+}
+
+
+@pytest.mark.parametrize("rule", policy.OVERLAY_RULES, ids=lambda rule: rule.__name__)
+def test_a_planted_fault_is_found_by_its_rule(rule: policy.Rule) -> None:
+    good, bad = PLANTED[rule.__name__]
+    assert good in rendered(OVERLAY)
+    assert list(rule(Manifests.of(rendered(OVERLAY).replace(good, bad)))) != []
+
+
+def test_the_cluster_runs_the_same_load_balancer_configuration_as_a_laptop() -> None:
+    (config,) = [
+        m for m in manifests().kind("ConfigMap") if m["metadata"]["name"].startswith("haproxy-config")
+    ]
+    text = (ROOT / "infra" / "haproxy" / "haproxy.cfg").read_text(encoding="utf-8")
+    assert config["data"]["haproxy.cfg"] == text
+    (haproxy,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
+    names = {e["name"] for c in containers(haproxy) for e in c["env"]}
+    assert {name for name in names if name not in text} == set(), "haproxy.cfg does not know these"
+
+
+def test_haproxy_accepts_its_configuration_with_the_environment_of_its_pod() -> None:
+    haproxy = find_tool("haproxy", "haproxy")
+    (workload,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
+    environment = {e["name"]: e["value"] for c in containers(workload) for e in c["env"]}
+    done = subprocess.run(
+        [haproxy.path, "-c", "-f", ROOT / "infra" / "haproxy" / "haproxy.cfg"],
+        env={**haproxy.environment(), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_load_balancer_has_time_for_its_old_sockets() -> None:
+    text = (ROOT / "infra" / "haproxy" / "haproxy.cfg").read_text(encoding="utf-8")
+    found = re.search(r"hard-stop-after (\d+)s", text)
+    assert found is not None
+    (haproxy,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
+    spec = haproxy["spec"]["template"]["spec"]
+    pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    # It was seen to take up to twice its word.
+    assert spec["terminationGracePeriodSeconds"] >= pause + 2 * int(found[1])
+
+
+def test_every_setting_of_the_manifests_is_one_that_the_code_reads() -> None:
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for package in ("backbone", "api", "gateway", "bellwire")
+        for path in (ROOT / package).rglob("*.py")
+    )
+    used = set(manifests().settings())
+    for workload in manifests().workloads():
+        for container in containers(workload):
+            used |= {e["name"] for e in container.get("env", []) if e["name"].startswith("BELLWIRE_")}
+    fields = {name.removeprefix("BELLWIRE_").lower() for name in used}
+    assert {field for field in fields if not re.search(rf"\b{field}\b", code)} == set()
+
+
+def test_the_dashboard_in_the_cluster_is_the_one_in_the_repository() -> None:
+    (config,) = [m for m in manifests().kind("ConfigMap") if m["metadata"]["name"] == "bellwire-dashboard"]
+    source = ROOT / "infra" / "monitoring" / "dashboards" / "bellwire.json"
+    assert config["data"]["bellwire.json"] == source.read_text(encoding="utf-8")
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+def test_the_scrape_jobs_are_those_that_the_alert_rules_ask_for() -> None:
+    rules = (ROOT / "infra" / "monitoring" / "rules" / "bellwire.yml").read_text(encoding="utf-8")
+    jobs = {
+        relabeling["replacement"]
+        for monitor in manifests().kind("PodMonitor")
+        for endpoint in monitor["spec"]["podMetricsEndpoints"]
+        for relabeling in endpoint["relabelings"]
+    }
+    assert set(re.findall(r'job="([\w-]+)"', rules)) <= jobs
+    assert set(ROLES.values()) <= jobs

@@ -1,0 +1,84 @@
+"""A small real HTTP server in a process of its own that says its name, to see where a load balancer sends what.
+
+Run as a script it is the server: it answers everything with its name, the path and the headers that arrived.
+SIGUSR1 makes it say that it is not ready.
+"""
+
+import contextlib
+import json
+import signal
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+from infra.local.child import Child
+from infra.local.ports import free_port, is_free
+from infra.local.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class EchoPod:
+    """The server, seen from the test."""
+
+    def __init__(self, name: str, *, ready: bool = True) -> None:
+        self.name = name
+        self.port = free_port()
+        self._ready = ready
+        command = [sys.executable, "-m", "tests.local.echo_pod", name, str(self.port)]
+        self._child = Child(name, command, cwd=ROOT)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._child.start()
+        assert wait_until(lambda: not is_free(self.port), 20.0), self._child.tail
+        if not self._ready:
+            self.refuse_work()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.kill()
+
+    def refuse_work(self) -> None:
+        """Answer /readyz with 503 from now on, and everything else as before."""
+        self._child.send(signal.SIGUSR1)
+
+    def kill(self) -> None:
+        """`kill -9`: connections are reset, new ones refused."""
+        self._child.kill()
+
+
+def serve(name: str, port: int) -> None:
+    ready = True
+
+    def refuse(*_: object) -> None:
+        nonlocal ready
+        ready = False
+
+    signal.signal(signal.SIGUSR1, refuse)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            headers = {header.lower(): value for header, value in self.headers.items()}
+            body = json.dumps({"pod": name, "path": self.path, "headers": headers}).encode()
+            # A health check hangs up as soon as it has seen the status.
+            with contextlib.suppress(ConnectionError):
+                self.send_response(503 if self.path == "/readyz" and not ready else 200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+            """Silence: the test asserts on answers."""
+
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,143 @@
+"""The demo as people run it: ready when it says so, two at once, and nothing left when it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.local.ports import free_port
+from infra.local.waiting import wait_until
+from tests.local.processes import all_gone, is_running
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 60.0
+COMMAND = [sys.executable, "-m", "infra.local.demo"]
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """Ours without what would change the demo, and with its temporary files where we can see them."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("BELLWIRE_")}
+    return {**ours, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), **settings}
+
+
+@contextmanager
+def demo(
+    folder: Path, name: str = "demo.json", port: int | None = None
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A small demo that is ready, and what its demo.json says; stopped by SIGINT if the test did not stop it."""
+    settings = {
+        "BELLWIRE_PORT": str(port or free_port()),
+        "BELLWIRE_API_PODS": "1",
+        "BELLWIRE_GATEWAY_PODS": "2",
+    }
+    env = environment(folder, **settings)
+    with (folder / f"{name}.out").open("w") as out:
+        process = subprocess.Popen(COMMAND, cwd=folder, env=env, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            manifest = folder / ".bellwire" / name
+            wait_until(lambda: manifest.exists() or process.poll() is not None, READY_SECONDS)
+            assert manifest.exists(), (folder / f"{name}.out").read_text()
+            yield process, json.loads(manifest.read_text())
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A working directory with a short path, which a Unix socket's name needs; a server's user may pass through."""
+    with tempfile.TemporaryDirectory(prefix="demo-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def pid_of(role: str, document: dict[str, Any]) -> int:
+    return next(int(each["pid"]) for each in document["processes"] if each["role"] == role)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_it_ends_with_0_and_leaves_no_process_and_no_file_behind(
+    folder: Path, number: signal.Signals
+) -> None:
+    with demo(folder) as (process, document):
+        pids = [each["pid"] for each in document["processes"]]
+        assert all(is_running(pid) for pid in pids)
+        assert len(pids) == 6
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert all_gone(pids, 1.0)
+    assert {path.name for path in folder.iterdir()} == {".bellwire", "demo.json.out"}
+    assert {path.name for path in (folder / ".bellwire").iterdir()} == {"logs"}
+    assert (
+        "0 online orders accepted, 0 events delivered, 0 pods restarted"
+        in (folder / "demo.json.out").read_text()
+    )
+
+
+def test_what_demo_json_says_is_true_and_stays_true_when_a_pod_is_killed(folder: Path) -> None:
+    with demo(folder) as (_, document):
+        for each in document["processes"]:
+            if each["role"] in ("api", "gateway"):
+                assert httpx.get(f"{each['url']}/readyz").status_code == 200
+        assert [till["name"] for till in document["tenants"]["kitchen"]["terminals"]] == [
+            "counter", "kitchen-1", "kitchen-2", "bar", "drive-through",
+        ]  # fmt: skip
+        assert [till["name"] for till in document["tenants"]["bistro"]["terminals"]] == ["counter", "kitchen"]
+        killed = pid_of("api", document)
+        os.kill(killed, signal.SIGKILL)
+        manifest = folder / ".bellwire" / "demo.json"
+        assert wait_until(lambda: pid_of("api", json.loads(manifest.read_text())) != killed, 1.5)
+        assert is_running(pid_of("api", json.loads(manifest.read_text())))
+
+
+def test_a_killed_demo_leaves_no_process_and_the_next_one_clears_up_after_it(folder: Path) -> None:
+    with demo(folder) as (process, document):
+        process.kill()
+        process.wait()
+        assert all_gone([each["pid"] for each in document["processes"]], 5.0)
+        assert (folder / ".bellwire" / "demo.json").exists()
+        leftovers = list(folder.glob("bellwire-*"))
+        assert leftovers
+        (folder / ".bellwire" / "demo.json").unlink()  # or the next one would look ready before it is
+    with demo(folder):
+        assert [path for path in leftovers if path.exists()] == []
+
+
+def test_two_demos_in_one_directory_do_not_disturb_each_other(folder: Path) -> None:
+    other = free_port()
+    with demo(folder) as (_, first), demo(folder, f"demo-{other}.json", other) as (_, second):
+        assert first["url"] != second["url"]
+        for document in (first, second):
+            key = document["tenants"]["kitchen"]["storefrontKey"]
+            order = {
+                "orderType": "pickup",
+                "customerName": "Ada",
+                "items": [{"name": "Tea", "quantity": 1, "unitPrice": 2}],
+            }
+            answer = httpx.post(
+                f"{document['url']}/api/tenant/orders/create",
+                json=order,
+                headers={"Authorization": f"Bearer {key}"},
+            )
+            assert answer.status_code == 201
+            assert answer.json()["offset"] == "1-1"
+
+
+def test_the_check_passes_on_the_real_cluster(folder: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--check"], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=100,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "the check passed" in done.stdout
+    assert list((folder / ".bellwire").iterdir()) == []

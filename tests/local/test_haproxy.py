@@ -1,0 +1,213 @@
+"""The load balancer: HAProxy judges its configuration, and a real one shows what it does to a request."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from infra.local.failure import CannotStart
+from infra.local.haproxy import CONFIGURATION, HAProxy, find_haproxy
+from infra.local.waiting import wait_until
+from tests.local.echo_pod import EchoPod
+
+UPGRADE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@dataclass
+class Site:
+    """A load balancer with two API pods and three gateway pods, and all that it logged."""
+
+    balancer: HAProxy
+    apis: list[EchoPod]
+    gateways: list[EchoPod]
+    client: httpx.Client
+    log: list[str] = field(default_factory=list)
+
+    def gateway_of(self, tenant: str) -> str:
+        """Which pod gets the sockets of a tenant."""
+        answer = self.client.get(f"/ws/pos/{tenant}", headers=UPGRADE)
+        assert answer.status_code == 200
+        return str(answer.json()["pod"])
+
+
+def build(stack: ExitStack, **settings: str) -> Site:
+    log: list[str] = []
+    apis = [stack.enter_context(EchoPod(f"api-{number}")) for number in (1, 2)]
+    gateways = [stack.enter_context(EchoPod(f"gateway-{number}")) for number in (1, 2, 3)]
+    balancer = HAProxy(
+        apis=[pod.address for pod in apis],
+        gateways=[pod.address for pod in gateways],
+        settings=settings,
+        sink=lambda name, line: log.append(line),
+    )
+    stack.callback(balancer.stop)
+    balancer.start()
+    client = stack.enter_context(httpx.Client(base_url=balancer.url, trust_env=False))
+    return Site(balancer, apis, gateways, client, log)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with ExitStack() as stack:
+        yield build(stack, LB_LOG_LEVEL="info", LB_SRC_RATE_10S="100000")
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        {
+            f"LB_{role}_{number}": f"127.0.0.1:{number}"
+            for role in ("API", "GATEWAY")
+            for number in range(1, 9)
+        },
+        {"LB_API_1": "127.0.0.1:1", "LB_GATEWAY_1": "127.0.0.1:2", "LB_ACCEPT_PROXY": "1"},
+        {"LB_DNS": "127.0.0.1:53"},
+        {"LB_DNS": "auto", "LB_BIND": "0.0.0.0:8080", "LB_API_FQDN": "api.example.svc.cluster.local"},
+    ],
+    ids=["local", "behind another balancer", "resolver", "cluster"],
+)
+def test_haproxy_accepts_the_configuration_without_a_warning(mode: dict[str, str]) -> None:
+    tool = find_haproxy()
+    done = subprocess.run(
+        [tool.path, "-c", "-V", "-f", CONFIGURATION], env={**tool.environment(), **mode}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+
+
+def test_sockets_and_streams_go_to_gateways_and_all_else_to_api_pods(site: Site) -> None:
+    assert site.gateway_of("kitchen").startswith("gateway-")
+    assert site.client.get("/sse/pos/kitchen").json()["pod"].startswith("gateway-")
+    for path in ("/api/tenant/orders/create", "/openapi.json", "/readyz", "/ws/other"):
+        assert site.client.get(path).json()["pod"].startswith("api-")
+
+
+def test_a_tenant_stays_on_one_gateway_whatever_the_door(site: Site) -> None:
+    tenants = [f"shop-{number}" for number in range(30)]
+    first = {tenant: site.gateway_of(tenant) for tenant in tenants}
+    assert {tenant: site.gateway_of(tenant) for tenant in tenants} == first
+    assert site.client.get("/sse/pos/shop-1?after=0").json()["pod"] == first["shop-1"]
+    assert len(set(first.values())) == 3
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/metrics/", "/metrics?x=1", "/%6detrics", "/METRICS", "/%2Fmetrics"]
+)
+def test_metrics_are_not_reachable_from_outside(site: Site, path: str) -> None:
+    answer = site.client.get(path)
+    assert answer.status_code == 404 or answer.json()["path"] == "/%2Fmetrics"
+
+
+def test_its_own_metrics_are_on_the_admin_port(site: Site) -> None:
+    assert "haproxy_backend_active_servers" in httpx.get(f"{site.balancer.admin_url}/metrics").text
+
+
+def test_a_request_that_is_no_websocket_is_told_to_upgrade(site: Site) -> None:
+    answer = site.client.get("/ws/pos/kitchen")
+    assert answer.status_code == 426
+    assert answer.headers["upgrade"] == "websocket"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == 426
+
+
+@pytest.mark.parametrize("path", ["/ws/pos/", "/sse/pos/", "/ws/pos//x"])
+def test_an_address_without_a_tenant_is_not_found(site: Site, path: str) -> None:
+    answer = site.client.get(path, headers=UPGRADE)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_killed_gateway_costs_no_handshake_and_its_tenant_moves_at_once(site: Site) -> None:
+    victim = site.gateway_of("kitchen")
+    next(pod for pod in site.gateways if pod.name == victim).kill()
+    began = time.monotonic()
+    moved = [site.gateway_of("kitchen") for _ in range(5)]
+    assert victim not in moved
+    assert len(set(moved)) == 1
+    assert time.monotonic() - began < 3.0
+    assert wait_until(lambda: site.balancer.states()[victim].startswith("DOWN"), 3.0)
+
+
+def test_a_gateway_that_says_it_is_not_ready_gets_no_new_sockets(site: Site) -> None:
+    drained = next(pod for pod in site.gateways if pod.name == site.gateway_of("kitchen"))
+    drained.refuse_work()
+    assert wait_until(lambda: site.balancer.states()[drained.name].startswith("DOWN"), 5.0)
+    assert site.gateway_of("kitchen") != drained.name
+
+
+def test_with_no_api_pod_the_answer_is_a_problem_with_a_time_to_come_back(site: Site) -> None:
+    for pod in site.apis:
+        pod.kill()
+    answer = site.client.get("/api/tenant/orders/create")
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.json()["status"] == 503
+
+
+def test_no_key_no_query_and_no_card_number_gets_into_the_log(site: Site) -> None:
+    secret = {"Authorization": "Bearer bw_term_secret", "Sec-WebSocket-Protocol": "bearer.bw_term_secret"}
+    site.client.get("/ws/pos/kitchen?after=0&key=bw_term_secret", headers={**UPGRADE, **secret})
+    site.client.get("/api/tenant/kitchen/gift-cards/6011222233334444", headers=secret)
+    site.client.get("/api/kitchen/loyalty/+15550100/add", headers=secret)
+    assert wait_until(lambda: any("/loyalty/*/add" in line for line in site.log), 3.0)
+    text = "\n".join(site.log)
+    assert "/gift-cards/*" in text
+    for forbidden in ("secret", "after=", "6011", "5550100"):
+        assert forbidden not in text
+
+
+def test_the_client_cannot_choose_its_address_or_request_id(site: Site) -> None:
+    forged = {"X-Forwarded-For": "6.6.6.6", "X-Request-ID": "mine", "X-Forwarded-Proto": "https"}
+    headers = site.client.get("/api/x", headers=forged).json()["headers"]
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert headers["x-forwarded-proto"] == "http"
+    assert headers["x-request-id"] != "mine"
+
+
+def test_one_source_that_asks_too_much_is_told_to_wait() -> None:
+    with ExitStack() as stack:
+        site = build(stack, LB_SRC_RATE_10S="20")
+        answers = [site.client.get("/api/x") for _ in range(30)]
+    assert [answer.status_code for answer in answers[:20]] == [200] * 20
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert answers[-1].json()["status"] == 429
+
+
+def test_handshakes_of_one_tenant_are_limited_and_others_are_not() -> None:
+    with ExitStack() as stack:
+        site = build(stack, LB_TENANT_HANDSHAKES_10S="10")
+        statuses = [site.client.get("/ws/pos/stormy", headers=UPGRADE).status_code for _ in range(15)]
+        assert statuses == [200] * 10 + [429] * 5
+        assert site.gateway_of("calm").startswith("gateway-")
+
+
+def test_too_many_headers_are_refused_before_they_reach_a_pod(site: Site) -> None:
+    many = {f"x-{number}": "1" for number in range(100)}
+    assert site.client.get("/api/x", headers=many).status_code == 400
+
+
+def test_a_taken_port_is_said_in_one_sentence(site: Site) -> None:
+    second = HAProxy(
+        apis=[site.apis[0].address], gateways=[site.gateways[0].address], port=site.balancer.port
+    )
+    with pytest.raises(CannotStart, match=f"Port {site.balancer.port} is taken"):
+        second.start()
+
+
+def test_a_pod_that_is_not_well_is_named() -> None:
+    with EchoPod("api-1") as api, EchoPod("gateway-1", ready=False) as gateway:
+        balancer = HAProxy(apis=[api.address], gateways=[gateway.address])
+        with pytest.raises(CannotStart, match="gateway-1 not well"):
+            balancer.start(seconds=2.0)

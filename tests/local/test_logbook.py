@@ -1,0 +1,27 @@
+"""Logs of a run: one file a process, of this run alone, within a bound."""
+
+from pathlib import Path
+
+from infra.local.logbook import Logbook
+
+
+def test_each_process_has_its_own_file_and_an_earlier_run_is_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "api-7.log").write_text("old\n")
+    logbook = Logbook(tmp_path)
+    logbook.write("api-1", "one")
+    logbook.write("gateway-1", "two")
+    logbook.close()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "api-1.log": "one\n",
+        "gateway-1.log": "two\n",
+    }
+
+
+def test_a_full_log_is_set_aside_once_and_never_grows_beyond_twice_the_bound(tmp_path: Path) -> None:
+    logbook = Logbook(tmp_path, largest_bytes=100)
+    for number in range(100):
+        logbook.write("api-1", f"line {number}")
+    logbook.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"api-1.log", "api-1.log.1"}
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 220
+    assert (tmp_path / "api-1.log").read_text().endswith("line 99\n")
