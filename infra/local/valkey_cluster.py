@@ -64,19 +64,28 @@ class ValkeyCluster:
     def owner(self, name: str) -> Valkey:
         """The primary that has the slot of this key or channel now, as any living node sees it."""
         slot = key_slot(name.encode())
-        return next(
-            node for node, _, slots in self._table() for first, last in slots if first <= slot <= last
-        )
+        table = self._table()
+        return next(node for node, *_, slots in table for first, last in slots if first <= slot <= last)
 
     def primaries(self) -> list[Valkey]:
         """Whoever has slots now."""
-        return [node for node, _, slots in self._table() if slots]
+        return [node for node, *_, slots in self._table() if slots]
+
+    def shard(self, name: str) -> list[Valkey]:
+        """The primary that has this key or channel, and its replicas."""
+        owner = self.owner(name)
+        ids = {node.port: identity for node, identity, *_ in self._table()}
+        return [node for node, _, primary, _ in self._table() if node is owner or primary == ids[owner.port]]
+
+    def whole(self) -> bool:
+        """Whether every node says that all is served, and every replica is in step."""
+        return all(node.alive for node in self.nodes) and self._complete()
 
     def move_slot(self, name: str, target: Valkey) -> None:
         """Move the slot of `name`, with its keys, as `valkey-cli --cluster reshard` does, while it is in use."""
         slot = str(key_slot(name.encode()))
         source = self.owner(name)
-        ids = {node.port: identity for node, identity, _ in self._table()}
+        ids = {node.port: identity for node, identity, *_ in self._table()}
         cli(target.port, "cluster", "setslot", slot, "importing", ids[source.port])
         cli(source.port, "cluster", "setslot", slot, "migrating", ids[target.port])
         while keys := [key for key in cli(source.port, "cluster", "getkeysinslot", slot, "10") if key]:
@@ -96,8 +105,8 @@ class ValkeyCluster:
         for node in (target, source):
             cli(node.port, "cluster", "setslot", slot, "node", ids[target.port])
 
-    def _table(self) -> list[tuple[Valkey, str, list[tuple[int, int]]]]:
-        """Node, its id, its ranges of slots."""
+    def _table(self) -> list[tuple[Valkey, str, str, list[tuple[int, int]]]]:
+        """Node, its id, its primary's id ("-" for a primary), its ranges of slots."""
         seen = next(node for node in self.nodes if node.alive)
         found = []
         for line in cli(seen.port, "cluster", "nodes"):
@@ -107,7 +116,9 @@ class ValkeyCluster:
             if node is not None:
                 words = [word for word in rest[6:] if not word.startswith("[")]
                 ranges = [word.partition("-")[::2] for word in words]
-                found.append((node, identity, [(int(first), int(last or first)) for first, last in ranges]))
+                found.append(
+                    (node, identity, rest[1], [(int(first), int(last or first)) for first, last in ranges])
+                )
         return found
 
     def _complete(self) -> bool:
