@@ -28,10 +28,14 @@ Command = tuple[str | bytes | int, ...]
 
 
 def connect(settings: PodSettings, url: str) -> Redis:
-    """Return a client that neither retries nor waits longer than the settings allow. Does not connect yet."""
+    """Return a client that does not retry. Does not connect yet, and does not bound a call: the caller does.
+
+    With a timeout of its own the library sends through `wait_for`, which in Python 3.11 swallows a cancellation that
+    comes as the send is done: a task that was told to end would go on for ever.
+    """
     client: Redis = Redis.from_url(
         url,
-        socket_timeout=settings.redis_timeout_seconds,
+        socket_timeout=None,
         socket_connect_timeout=settings.redis_timeout_seconds,
         retry=Retry(NoBackoff(), 0),
         max_connections=16,

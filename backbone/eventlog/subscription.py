@@ -10,7 +10,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
@@ -183,16 +182,14 @@ class Subscription:
             commands: list[tuple[str, ...]] = [(word, *some)]
             if self._topology.clustered:
                 commands = [(word, channel) for channel in some]
-            await link.send_packed_command(_packed(link, commands), check_health=False)
+            async with asyncio.timeout(CANARY_MISSED_SECONDS):
+                await link.send_packed_command(link.pack_commands(commands), check_health=False)
 
     async def _sing(self, client: Redis) -> None:
         # A connection of its own, so that a stuck subscription does not silence the canary that would show it.
         while True:
-            await client.execute_command("SPUBLISH", self._canary, b"")
+            async with asyncio.timeout(self._settings.redis_timeout_seconds):
+                await client.execute_command("SPUBLISH", self._canary, b"")
             await asyncio.sleep(CANARY_SECONDS)
             if time.monotonic() - self._heard_at > CANARY_MISSED_SECONDS:
                 raise CanaryMissed
-
-
-def _packed(link: AbstractConnection, commands: list[tuple[str, ...]]) -> Any:
-    return link.pack_commands(commands)

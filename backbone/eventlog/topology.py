@@ -60,6 +60,7 @@ class Topology:
         """Somebody had trouble: ask again, in the background."""
         if self._looking is None and self._place.shape is not Shape.SINGLE:
             self._looking = asyncio.create_task(self._look(), name="redis-topology")
+            self._looking.add_done_callback(self._looked)
 
     def moved(self, slot: int, address: Address) -> None:
         """A server said who has this slot now; it may not be the only one that moved."""
@@ -73,17 +74,19 @@ class Topology:
             await asyncio.gather(self._looking, return_exceptions=True)
 
     async def _look(self) -> None:
-        now = asyncio.get_running_loop().time
-        try:
-            await asyncio.sleep(max(0.0, self._looked_at + LOOK_AGAIN_SECONDS - now()))
-            picture = await (self._ask_cluster() if self.clustered else self._ask_sentinels())
-            if picture is None:
-                log.warning("redis.nobody_answers", extra={"shape": self._place.shape.value})
-            else:
-                self._take(picture)
-        finally:
-            self._looked_at = now()
-            self._looking = None
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, self._looked_at + LOOK_AGAIN_SECONDS - now))
+        picture = await (self._ask_cluster() if self.clustered else self._ask_sentinels())
+        if picture is None:
+            log.warning("redis.nobody_answers", extra={"shape": self._place.shape.value})
+        else:
+            self._take(picture)
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        self._looked_at = asyncio.get_running_loop().time()
+        self._looking = None
+        if not task.cancelled() and task.exception() is not None:
+            log.error("redis.topology_bug", exc_info=task.exception())
 
     def _take(self, picture: Picture) -> None:
         if picture != self.picture:

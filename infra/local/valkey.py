@@ -61,6 +61,12 @@ class Valkey:
         assert self._child is not None, "Valkey was not started"
         return self._child.pid
 
+    @property
+    def folder(self) -> Path:
+        """Where it keeps what it keeps."""
+        assert self._workdir is not None, "Valkey was not started"
+        return self._data_folder or self._workdir.path
+
     def start(self) -> None:
         """Start it and wait until it answers; a server that runs already is left alone.
 
