@@ -32,16 +32,19 @@ class Valkey:
         append_only: bool = False,
         options: Sequence[str] = (),
         folder: Path | None = None,
+        wrapper: Sequence[str] = (),
         sink: Sink = no_sink,
     ) -> None:
         """`append_only`: keep every write on disk, so that data survive a kill.
 
-        `options` are further words of the command line; `folder` holds the data instead of a directory of our own.
+        `options` are further words of the command line; `folder` holds the data instead of a directory of our own;
+        `wrapper` are the words of a program, such as prlimit, that becomes the server.
         """
         self.port = port or free_port()
         self._append_only = append_only
         self._more_options = list(options)
         self._data_folder = folder
+        self._wrapper = list(wrapper)
         self._sink = sink
         self._workdir: Workdir | None = None
         self._child: Child | None = None
@@ -81,7 +84,7 @@ class Valkey:
                 self._workdir = Workdir("valkey")
             folder = self._workdir.path
             child = self._child = Child(
-                "valkey", [binary, *self._options(folder)], cwd=folder, sink=self._sink
+                "valkey", [*self._wrapper, binary, *self._options(folder)], cwd=folder, sink=self._sink
             )
             child.start()
             if (
