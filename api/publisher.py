@@ -1,6 +1,6 @@
 """Announce committed events on Redis, in the background, in batches, and never in anybody's way.
 
-Everything that waits leaves in one round trip. What cannot be announced is counted and forgotten: it is
+Everything that waits leaves in one round trip to each server. What cannot be announced is counted and forgotten: it is
 committed, and the gateways' head check finds it.
 """
 
@@ -9,7 +9,6 @@ import contextlib
 from collections import deque
 
 from api.metrics import PUBLISHED
-from backbone.contract.errors import Unavailable
 from backbone.contract.event import Event
 from backbone.eventlog.stream import Stream
 
@@ -55,12 +54,6 @@ class Publisher:
                 await self._idle.wait()
 
     async def _publish(self, batch: list[tuple[str, Event]]) -> None:
-        if not batch:
-            return
-        try:
-            taken = await self._stream.publish(batch)
-        except Unavailable:
-            PUBLISHED.labels("failed").inc(len(batch))
-            return
-        PUBLISHED.labels("ok").inc(taken)
-        PUBLISHED.labels("stale").inc(len(batch) - taken)
+        if batch:
+            for outcome, count in (await self._stream.publish(batch)).items():
+                PUBLISHED.labels(outcome.value).inc(count)

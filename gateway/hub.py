@@ -12,6 +12,7 @@ import time
 
 from backbone.contract.errors import CloseCode, Unavailable
 from backbone.contract.event import Event
+from backbone.contract.offset import Offset
 from backbone.eventlog import history as records
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.postgres import Database
@@ -161,19 +162,23 @@ class Hub:
             await self._until_next_check()
 
     def _apply(self, check: records.Check) -> None:
-        missing = 0
-        for tenant, head in check.heads.items():
-            room = self._rooms.get(tenant)
-            if room is not None:
-                missing += max(0, head.seq - room.log.head_seq)
-                room.learn(head)
-        metrics.HEAD_CHECK_LAG.set(missing)
+        metrics.HEAD_CHECK_LAG.set(self._learn(check.heads))
         for change in check.changes:
             room = self._rooms.get(change.tenant)
             if room is not None and change.revoked:
                 room.revoke(change.terminal)
             elif room is not None and change.connection is not None:
                 room.replace(change.terminal, change.connection)
+
+    def _learn(self, heads: dict[str, Offset]) -> int:
+        """Tell the rooms; returns how many events are missing here."""
+        missing = 0
+        for tenant, head in heads.items():
+            room = self._rooms.get(tenant)
+            if room is not None:
+                missing += max(0, head.seq - room.log.head_seq)
+                room.learn(head)
+        return missing
 
     def _report(self, *, postgres: bool) -> None:
         self._health.report("PostgreSQL", postgres)
@@ -182,16 +187,27 @@ class Hub:
 
     async def _until_next_check(self) -> None:
         seconds = self._settings.head_check_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
-        if not self.feed.trusted:
-            seconds = min(seconds, SUSPECT_CHECK_SECONDS)
-        try:
-            async with asyncio.timeout(seconds):
-                await self._check_now.wait()
+        due = time.monotonic() + seconds
+        while (left := due - time.monotonic()) > 0:
+            try:
+                async with asyncio.timeout(min(left, SUSPECT_CHECK_SECONDS)):
+                    await self._check_now.wait()
+            except TimeoutError:
+                await self._check_unheard()
+                continue
             # Confirmations come in crowds; one check answers those of the next moment too.
             await asyncio.sleep(GATHER_SECONDS)
-        except TimeoutError:
-            pass
+            break
         self._check_now.clear()
+
+    async def _check_unheard(self) -> None:
+        """Look more often after those tenants whose Redis cannot be trusted, and after no others."""
+        tenants = [tenant for tenant in self.feed.unheard() if tenant in self._rooms]
+        if tenants:
+            try:
+                self._learn(await records.heads(self._database, tenants))
+            except Unavailable:
+                self._report(postgres=False)
 
     # -- upkeep --------------------------------------------------------------------------------------------------
 

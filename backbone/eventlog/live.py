@@ -1,38 +1,34 @@
-"""Hear the live channels of a changing set of tenants, and know when hearing cannot be trusted.
+"""Hear the live channels of a changing set of tenants, on whichever servers they are.
 
-Knows Redis. Promises nothing about completeness: a message may be lost, late or double, and the head check makes up for
-it. What it does promise is to say so: every confirmed subscription is reported (a gap may lie before it), and a Redis
-that does not return a canary within 3 s is left and tried anew.
+Knows Redis' shapes through `Topology`. Promises nothing about completeness: a message may be lost, late or double, and
+the head check makes up for it. What it does promise is to say so: every confirmed subscription is reported (a gap may
+lie before it), and `unheard` names, within 3 s, the tenants of a server that does not return a canary.
 """
 
 import asyncio
+import contextlib
 import logging
-import random
-import time
-from collections.abc import Callable
-
-from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
+from collections.abc import Callable, Iterable
 
 from backbone.contract.errors import Violation
 from backbone.contract.event import Event, decode_live
 from backbone.eventlog.keys import canary_channel, live_channel, tenant_of_channel
-from backbone.eventlog.stream import connect
+from backbone.eventlog.subscription import Subscription
+from backbone.eventlog.topology import Topology
+from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.live")
 
-CANARY_SECONDS = 1.0
-CANARY_MISSED_SECONDS = 3.0
-CHANNELS_A_COMMAND = 500
-
-
-class CanaryMissed(Exception):
-    """Redis took our canary and did not give it back: it is frozen, cut off, or not the one we listen to."""
+LOOK_SECONDS = 5.0
+"""How often a topology is looked at without a reason."""
+CANARY_NAMES = 100_000
+"""Names that are tried for a canary that lives on a certain server; for one slot it takes 16,384 on average."""
 
 
 class LiveFeed:
-    """One subscription. `run` is its only task's body; the callbacks are called from it and must not wait."""
+    """One `Subscription` for each server that has a tenant of ours. `run` is the only task's body; the callbacks are
+    called from it and must not wait."""
 
     def __init__(
         self,
@@ -43,98 +39,125 @@ class LiveFeed:
         self._settings = settings
         self._on_event = on_event
         self._on_confirmed = on_confirmed
-        self._canary = canary_channel(settings.pod_name).encode()
+        self._topology = Topology(settings, self._on_topology)
         self._wanted: set[str] = set()
+        self._homes: dict[str, Address] = {}
+        self._subscriptions: dict[Address, Subscription] = {}
         self._changed = asyncio.Event()
-        self._heard_at = 0.0
-        self._up = False
 
     @property
     def trusted(self) -> bool:
-        """Whether a canary came back lately. While it is not, heads are checked more often."""
-        return self._up and time.monotonic() - self._heard_at < 2 * CANARY_SECONDS
+        """Whether a canary came back lately from every server that we listen to."""
+        subscriptions = self._subscriptions.values()
+        return bool(subscriptions) and all(subscription.trusted for subscription in subscriptions)
+
+    def unheard(self) -> set[str]:
+        """The tenants of whom an event might not reach us now, as far as can be known."""
+        unheard = {
+            tenant_of_channel(channel)
+            for subscription in self._subscriptions.values()
+            for channel in subscription.unheard()
+        }
+        return unheard.union(self._wanted - self._homes.keys())
 
     def want(self, tenant: str) -> None:
         """Hear this tenant from now on."""
         self._wanted.add(tenant)
-        self._changed.set()
+        self._place([tenant])
 
     def unwant(self, tenant: str) -> None:
         """Do not hear this tenant any more."""
         self._wanted.discard(tenant)
+        self._leave(tenant)
         self._changed.set()
 
     async def run(self) -> None:
-        """Keep a session up for ever; ends by cancellation only."""
-        while True:
-            try:
-                await self._session()
-            except* (RedisError, OSError, TimeoutError, CanaryMissed) as group:
-                log.warning("live.lost", extra={"error": type(group.exceptions[0]).__name__})
-            self._up = False
-            await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - jitter, not a secret
-
-    async def _session(self) -> None:
-        client = connect(self._settings)
-        pubsub = client.pubsub()
+        """Keep the subscriptions up for ever; ends by cancellation only."""
+        self._homes.clear()
+        self._subscriptions.clear()
         try:
-            async with asyncio.timeout(4 * self._settings.redis_timeout_seconds):
-                await pubsub.ssubscribe(self._canary)
-            self._heard_at = time.monotonic()
-            self._up = True
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen(pubsub), name="live-listen")
-                tasks.create_task(self._follow_wanted(pubsub), name="live-subscribe")
-                tasks.create_task(self._sing(), name="live-canary")
+            await self._topology.ready()
+            async with asyncio.TaskGroup() as group:
+                await self._keep(group)
         finally:
-            # Bounded: closing must not hang on the peer that we leave because it hangs.
-            async with asyncio.timeout(1):
-                await pubsub.aclose()
-                await client.aclose()
+            await self._topology.close()
 
-    async def _listen(self, pubsub: PubSub) -> None:
+    async def _keep(self, group: asyncio.TaskGroup) -> None:
+        """Place everything and keep one task a subscription, whenever something changed."""
+        running: dict[Subscription, asyncio.Task[None]] = {}
         while True:
-            message = await pubsub.get_message(timeout=CANARY_MISSED_SECONDS)
-            if message is None:
+            self._changed.clear()
+            self._place(self._wanted)
+            self._end_unneeded()
+            for subscription in self._subscriptions.values():
+                if subscription not in running:
+                    running[subscription] = group.create_task(subscription.run(), name="live-subscription")
+            for subscription in running.keys() - set(self._subscriptions.values()):
+                running.pop(subscription).cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._changed.wait()
                 continue
-            match message["type"]:
-                case "smessage" if message["channel"] == self._canary:
-                    self._heard_at = time.monotonic()
-                case "smessage":
-                    self._hand_over(message["channel"], message["data"])
-                case "ssubscribe" if message["channel"] != self._canary:
-                    self._on_confirmed(tenant_of_channel(message["channel"].decode()))
+            self._topology.look_soon()
 
-    def _hand_over(self, channel: bytes, data: bytes) -> None:
+    def _on_topology(self) -> None:
+        self._changed.set()
+
+    def _place(self, tenants: Iterable[str]) -> None:
+        picture = self._topology.picture
+        for tenant in tenants:
+            channel = live_channel(tenant)
+            owner = picture.owner(channel)
+            if owner is None:
+                self._leave(tenant)
+                self._topology.look_soon()
+            elif self._homes.get(tenant) != owner:
+                self._leave(tenant)
+                self._homes[tenant] = owner
+                self._subscription(owner).want(channel)
+            elif owner in self._subscriptions:
+                self._subscriptions[owner].want(channel)
+
+    def _leave(self, tenant: str) -> None:
+        home = self._homes.pop(tenant, None)
+        if home is not None and home in self._subscriptions:
+            self._subscriptions[home].unwant(live_channel(tenant))
+
+    def _subscription(self, address: Address) -> Subscription:
+        found = self._subscriptions.get(address)
+        if found is None:
+            found = self._subscriptions[address] = Subscription(
+                self._settings, self._topology, address, self._canary_at, self._hand_over, self._confirmed
+            )
+            self._changed.set()
+        return found
+
+    def _end_unneeded(self) -> None:
+        """One server is always listened to, so that there is an answer to the question whether Redis is there."""
+        home = self._topology.picture.owner(canary_channel(self._settings.pod_name))
+        if home is not None:
+            self._subscription(home)
+        for address, subscription in list(self._subscriptions.items()):
+            if subscription.empty and address != home:
+                del self._subscriptions[address]
+
+    def _canary_at(self, address: Address) -> str | None:
+        """A channel of our own that this server has; None when it has no slot any more."""
+        picture = self._topology.picture
+        if address not in picture.servers:
+            return None
+        names = (
+            canary_channel(f"{self._settings.pod_name}{f':{n}' if n else ''}") for n in range(CANARY_NAMES)
+        )
+        return next((name for name in names if picture.owner(name) == address), None)
+
+    def _confirmed(self, channel: str) -> None:
+        self._on_confirmed(tenant_of_channel(channel))
+
+    def _hand_over(self, channel: str, data: bytes) -> None:
         try:
             event = decode_live(data)
         except Violation:
-            log.warning("live.not_ours", extra={"channel": channel.decode(errors="replace")})
+            log.warning("live.not_ours", extra={"channel": channel})
             return
-        self._on_event(tenant_of_channel(channel.decode()), event)
-
-    async def _follow_wanted(self, pubsub: PubSub) -> None:
-        current: set[str] = set()
-        while True:
-            self._changed.clear()
-            added, removed = list(self._wanted - current), list(current - self._wanted)
-            for start in range(0, len(added), CHANNELS_A_COMMAND):
-                await pubsub.ssubscribe(*(live_channel(t) for t in added[start : start + CHANNELS_A_COMMAND]))
-            for start in range(0, len(removed), CHANNELS_A_COMMAND):
-                await pubsub.sunsubscribe(
-                    *(live_channel(t) for t in removed[start : start + CHANNELS_A_COMMAND])
-                )
-            current = current.union(added).difference(removed)
-            await self._changed.wait()
-
-    async def _sing(self) -> None:
-        # A connection of its own, so that a stuck subscription does not silence the canary that would show it.
-        client = connect(self._settings)
-        try:
-            while True:
-                await client.execute_command("SPUBLISH", self._canary, b"")
-                await asyncio.sleep(CANARY_SECONDS)
-                if time.monotonic() - self._heard_at > CANARY_MISSED_SECONDS:
-                    raise CanaryMissed
-        finally:
-            await client.aclose()
+        self._on_event(tenant_of_channel(channel), event)

@@ -1,82 +1,64 @@
 """Redis as wake-up and cache: put committed events on their tenant's stream and channel, read a stream back.
 
-Knows Redis; holds nothing that matters. Whatever fails here is `Unavailable` within `redis_timeout_seconds`, is never
-retried, and never lasts: after a failure the next calls fail at once for a moment, so that a frozen Redis costs its
-callers nothing. What was lost is found by the gateways' head check.
+Knows Redis, in each of its shapes; holds nothing that matters. Whatever fails here is said within
+`redis_timeout_seconds`, is never retried, and fails for the tenants of one server alone. What was lost is found by the
+gateways' head check.
 """
 
+import asyncio
 import logging
-import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import Enum
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import MovedError, ResponseError
 
 from backbone.contract.errors import Unavailable
 from backbone.contract.event import Event, encode_live
 from backbone.contract.offset import Offset
 from backbone.eventlog.keys import live_channel, stream_key
+from backbone.eventlog.node import Command, Node
+from backbone.eventlog.topology import Topology
+from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.redis")
 
-BREAK_SECONDS = 0.5
-"""How long Redis is left alone after a failure."""
+Announced = tuple[str, Event]
+"""A tenant and its event."""
 
 
-def connect(settings: PodSettings) -> Redis:
-    """Return a client that neither retries nor waits longer than the settings allow. Does not connect yet."""
-    client: Redis = Redis.from_url(
-        str(settings.redis_url),
-        socket_timeout=settings.redis_timeout_seconds,
-        socket_connect_timeout=settings.redis_timeout_seconds,
-        retry=Retry(NoBackoff(), 0),
-        max_connections=16,
-        client_name=f"bellwire:{settings.pod_name}".replace(" ", "-"),
-    )
-    return client
+class Outcome(Enum):
+    """What became of announcing an event."""
+
+    OK = "ok"
+    STALE = "stale"
+    FAILED = "failed"
 
 
 class Stream:
     """The tenants' streams and live channels."""
 
     def __init__(self, settings: PodSettings) -> None:
-        self._redis = connect(settings)
-        self._max_events = settings.stream_events
-        self._life_seconds = settings.stream_seconds
-        self._closed_until = 0.0
-        self.up = False
+        self._settings = settings
+        self._topology = Topology(settings, self._end_unneeded)
+        self._nodes: dict[Address, Node] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
-    async def publish(self, batch: Sequence[tuple[str, Event]]) -> int:
-        """Put `(tenant, event)` pairs on their streams and channels, in one round trip.
+    async def publish(self, batch: Sequence[Announced]) -> Counter[Outcome]:
+        """Put `(tenant, event)` pairs on their streams and channels, in one round trip to each server.
 
-        An entry that is not newer than its stream's last one is refused by Redis; that is wanted (another pod was
-        faster, or the epoch is old), leaves a hole that readers see by arithmetic, and is announced all the same.
+        An entry that is not newer than its stream's last one is refused by Redis (`STALE`); that is wanted (another
+        pod was faster, or the epoch is old), leaves a hole that readers see by arithmetic, and is announced all the
+        same. A server that is away fails its own events and nobody else's.
 
         Returns:
-            How many entries the streams took.
-
-        Raises:
-            Unavailable: Redis; some of the batch may have arrived.
+            How many events had which outcome; `FAILED` ones may have arrived nevertheless.
         """
-        pipe = self._redis.pipeline(transaction=False)
-        for tenant, event in batch:
-            pipe.execute_command(
-                "XADD", stream_key(tenant), "MAXLEN", "~", self._max_events, str(event.offset),
-                "t", event.type, "c", event.committed_ms, "p", event.payload,
-            )  # fmt: skip
-            pipe.execute_command("SPUBLISH", live_channel(tenant), encode_live(event))
-        for tenant in {tenant for tenant, _ in batch}:
-            pipe.execute_command("EXPIRE", stream_key(tenant), self._life_seconds)
-        answers = await self._bounded(pipe.execute(raise_on_error=False))
-        heard = answers[1 : 2 * len(batch) : 2]
-        for answer in heard:
-            if isinstance(answer, Exception):
-                raise Unavailable("Redis") from answer
-        return sum(1 for answer in answers[0 : 2 * len(batch) : 2] if not isinstance(answer, ResponseError))
+        await self._topology.ready()
+        until = asyncio.get_running_loop().time() + self._settings.redis_timeout_seconds
+        return await self._publish(batch, until, follow=True)
 
     async def read(self, tenant: str, after: Offset, through: Offset, limit: int) -> tuple[Event, ...]:
         """Return the events from right behind `after`, oldest first, at most `limit` and not past `through`.
@@ -87,44 +69,116 @@ class Stream:
         Raises:
             Unavailable: Redis.
         """
-        answer = await self._bounded(
-            self._redis.execute_command(
-                "XRANGE",
-                stream_key(tenant),
-                f"({after}" if after.epoch else "-",
-                str(through),
-                "COUNT",
-                limit,
-            )
-        )
+        start = f"({after}" if after.epoch else "-"
+        command = ("XRANGE", stream_key(tenant), start, str(through), "COUNT", limit)
+        await self._topology.ready()
+        [answer] = await self._node_of(tenant).run([command])
+        if isinstance(answer, MovedError):
+            self._learn(answer, tenant)
+            [answer] = await self._node_of(tenant).run([command])
+        if isinstance(answer, Exception):
+            raise Unavailable("Redis") from answer
         events = tuple(_event_of(entry_id, fields) for entry_id, fields in answer)
         contiguous = all(event.offset.seq == after.seq + 1 + index for index, event in enumerate(events))
         return events if contiguous else ()
 
     async def ping(self) -> None:
-        """Raises Unavailable when Redis does not answer."""
-        await self._bounded(self._redis.execute_command("PING"))
+        """Raises Unavailable when a server that has something of ours does not answer."""
+        await self._topology.ready()
+        servers = self._topology.picture.servers
+        if not servers:
+            raise Unavailable("Redis")
+        pings = [self._node(address).run([("PING",)]) for address in servers]
+        for answer in await asyncio.gather(*pings, return_exceptions=True):
+            if isinstance(answer, BaseException):
+                raise answer
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        await self._topology.close()
+        await asyncio.gather(*(node.close() for node in self._nodes.values()), *self._closing)
+        self._nodes.clear()
 
-    async def _bounded(self, call: Any) -> Any:
-        if time.monotonic() < self._closed_until:
-            call.close()
-            raise Unavailable("Redis")
+    async def _publish(self, batch: Iterable[Announced], until: float, *, follow: bool) -> Counter[Outcome]:
+        parts: dict[Address | None, list[Announced]] = {}
+        for announced in batch:
+            parts.setdefault(self._topology.picture.owner(stream_key(announced[0])), []).append(announced)
+        outcomes: Counter[Outcome] = Counter()
+        work = [self._publish_at(address, part, until, follow) for address, part in parts.items()]
+        for found in await asyncio.gather(*work):
+            outcomes.update(found)
+        return outcomes
+
+    async def _publish_at(
+        self, address: Address | None, part: list[Announced], until: float, follow: bool
+    ) -> Counter[Outcome]:
+        commands = [command for tenant, event in part for command in self._announcement(tenant, event)]
+        lives = [("EXPIRE", stream_key(t), self._settings.stream_seconds) for t in {t for t, _ in part}]
         try:
-            answer = await call
-        except (RedisError, OSError, TimeoutError) as exc:
-            self._closed_until = time.monotonic() + BREAK_SECONDS
-            if self.up:
-                log.warning("redis.down", extra={"error": type(exc).__name__})
-            self.up = False
-            raise Unavailable("Redis") from exc
-        if not self.up:
-            log.info("redis.up")
-        self.up = True
-        return answer
+            if address is None:
+                self._topology.look_soon()
+                raise Unavailable("Redis")
+            answers = await self._node(address).run([*commands, *lives], until)
+        except Unavailable:
+            return Counter({Outcome.FAILED: len(part)})
+        outcomes: Counter[Outcome] = Counter()
+        moved = []
+        for index, announced in enumerate(part):
+            added, heard = answers[2 * index : 2 * index + 2]
+            if follow and isinstance(heard, MovedError):
+                self._learn(heard, announced[0])
+                moved.append(announced)
+            else:
+                outcomes[_outcome(added, heard)] += 1
+        if outcomes[Outcome.FAILED]:
+            # READONLY, perhaps: the server is no primary any more.
+            self._topology.look_soon()
+        if moved:
+            outcomes.update(await self._publish(moved, until, follow=False))
+        return outcomes
+
+    def _announcement(self, tenant: str, event: Event) -> tuple[Command, Command]:
+        return (
+            ("XADD", stream_key(tenant), "MAXLEN", "~", self._settings.stream_events, str(event.offset),
+             "t", event.type, "c", event.committed_ms, "p", event.payload),
+            ("SPUBLISH", live_channel(tenant), encode_live(event)),
+        )  # fmt: skip
+
+    def _learn(self, moved: MovedError, tenant: str) -> None:
+        owner = self._topology.picture.owner(stream_key(tenant))
+        host = moved.host or (owner.host if owner is not None else "")
+        self._topology.moved(moved.slot_id, Address(host, moved.port))
+
+    def _node_of(self, tenant: str) -> Node:
+        address = self._topology.picture.owner(stream_key(tenant))
+        if address is None:
+            self._topology.look_soon()
+            raise Unavailable("Redis")
+        return self._node(address)
+
+    def _node(self, address: Address) -> Node:
+        node = self._nodes.get(address)
+        if node is None:
+            url = self._topology.url_of(address)
+            node = self._nodes[address] = Node(self._settings, url, str(address), self._topology.look_soon)
+        return node
+
+    def _end_unneeded(self) -> None:
+        """Another picture: servers that have nothing any more are left."""
+        for address in self._nodes.keys() - self._topology.picture.servers:
+            task = asyncio.create_task(self._nodes.pop(address).close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+
+def _outcome(added: Any, heard: Any) -> Outcome:
+    if isinstance(heard, Exception):
+        return Outcome.FAILED
+    if not isinstance(added, Exception):
+        return Outcome.OK
+    # The stream has a later entry. Anything else (no memory, no disk, no primary) is a failure, though it was heard.
+    late = isinstance(added, ResponseError) and "equal or smaller" in str(added)
+    return Outcome.STALE if late else Outcome.FAILED
 
 
 def _event_of(entry_id: bytes, fields: Any) -> Event:

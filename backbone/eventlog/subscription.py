@@ -1,0 +1,195 @@
+"""One connection to one Redis server that hears a changing set of channels, and knows when it cannot be trusted.
+
+A plain connection, not the library's PubSub: that one subscribes anew after a cut without a word, in one command that
+a cluster refuses, and does not follow a slot that moved away. Here a lost connection is an end and a new beginning,
+and every confirmed channel is reported.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import MovedError, RedisError
+
+from backbone.eventlog.node import connect
+from backbone.eventlog.picture import slot_of
+from backbone.eventlog.topology import Topology
+from backbone.runtime.redis_url import Address
+from backbone.runtime.settings import PodSettings
+
+log = logging.getLogger("bellwire.live")
+
+CANARY_SECONDS = 1.0
+CANARY_MISSED_SECONDS = 3.0
+CHANNELS_A_WRITE = 500
+
+
+class CanaryMissed(Exception):
+    """Redis took our canary and did not give it back: it is frozen, cut off, or not the one we listen to."""
+
+
+class Subscription:
+    """The channels of one server. `run` is its only task's body; the callbacks are called from it and must not wait.
+
+    `canary_at` names a channel that lives on this server now. `on_confirmed` hears of each channel from whose
+    confirmation on nothing is missed.
+    """
+
+    def __init__(
+        self,
+        settings: PodSettings,
+        topology: Topology,
+        address: Address,
+        canary_at: Callable[[Address], str | None],
+        on_message: Callable[[str, bytes], None],
+        on_confirmed: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._topology = topology
+        self._address = address
+        self._canary_at = canary_at
+        self._on_message = on_message
+        self._on_confirmed = on_confirmed
+        self._wanted: set[str] = set()
+        self._asked: set[str] = set()
+        self._confirmed: set[str] = set()
+        self._changed = asyncio.Event()
+        self._canary = b""
+        self._heard_at = 0.0
+        self._up = False
+
+    @property
+    def trusted(self) -> bool:
+        """Whether a canary came back lately."""
+        return self._up and time.monotonic() - self._heard_at < 2 * CANARY_SECONDS
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is wanted of this server."""
+        return not self._wanted
+
+    def unheard(self) -> set[str]:
+        """The wanted channels of which a message might not reach us now."""
+        return self._wanted - self._confirmed if self.trusted else set(self._wanted)
+
+    def want(self, channel: str) -> None:
+        """Hear this channel from now on."""
+        self._wanted.add(channel)
+        self._changed.set()
+
+    def unwant(self, channel: str) -> None:
+        """Do not hear this channel any more."""
+        self._wanted.discard(channel)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Keep a session up for ever; ends by cancellation only."""
+        while True:
+            try:
+                await self._session()
+            except* (RedisError, OSError, TimeoutError, CanaryMissed) as group:
+                error = type(group.exceptions[0]).__name__
+                log.warning("live.lost", extra={"node": str(self._address), "error": error})
+            self._topology.look_soon()
+            await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - jitter, not a secret
+
+    async def _session(self) -> None:
+        canary = self._canary_at(self._address)
+        if canary is None:
+            raise CanaryMissed
+        self._canary = canary.encode()
+        self._asked = {canary}
+        client: Redis = connect(self._settings, self._topology.url_of(self._address))
+        link: AbstractConnection = client.connection_pool.make_connection()
+        try:
+            async with asyncio.timeout(4 * self._settings.redis_timeout_seconds):
+                await link.connect()
+                await link.send_command("SSUBSCRIBE", self._canary, check_health=False)
+            self._heard_at = time.monotonic()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(link), name="live-listen")
+                tasks.create_task(self._follow_wanted(link), name="live-subscribe")
+                tasks.create_task(self._sing(client), name="live-canary")
+        finally:
+            self._up = False
+            self._confirmed.clear()
+            # Bounded: closing must not hang on the peer that we leave because it hangs.
+            async with asyncio.timeout(1):
+                await link.disconnect(nowait=True)
+                await client.aclose()
+
+    async def _listen(self, link: AbstractConnection) -> None:
+        while True:
+            try:
+                # A canary comes each second: silence is an end.
+                message = await link.read_response(timeout=CANARY_MISSED_SECONDS, push_request=True)
+            except MovedError as moved:
+                self._on_moved(moved)
+                continue
+            match message:
+                case [b"smessage", channel, data] if channel == self._canary:
+                    self._heard_at = time.monotonic()
+                case [b"smessage", channel, data]:
+                    self._on_message(channel.decode(), data)
+                case [b"ssubscribe", channel, _]:
+                    self._confirm(channel)
+                case [b"sunsubscribe", channel, _]:
+                    self._end_of(channel.decode())
+
+    def _confirm(self, channel: bytes) -> None:
+        if channel == self._canary:
+            self._up = True
+        elif (name := channel.decode()) in self._asked:
+            self._confirmed.add(name)
+            self._on_confirmed(name)
+
+    def _end_of(self, channel: str) -> None:
+        self._confirmed.discard(channel)
+        if channel in self._asked:
+            # Nobody asked for that: its slot has gone to another server. Asked once more, this one says which.
+            self._asked.discard(channel)
+            self._changed.set()
+            if channel.encode() == self._canary:
+                raise CanaryMissed
+
+    def _on_moved(self, moved: MovedError) -> None:
+        gone = {channel for channel in self._asked if slot_of(channel) == moved.slot_id}
+        self._asked -= gone
+        self._topology.moved(moved.slot_id, Address(moved.host or self._address.host, moved.port))
+        if self._canary.decode() in gone:
+            raise CanaryMissed
+
+    async def _follow_wanted(self, link: AbstractConnection) -> None:
+        canary = {self._canary.decode()}
+        while True:
+            self._changed.clear()
+            added, removed = self._wanted - self._asked, self._asked - self._wanted - canary
+            self._asked = self._asked.union(added).difference(removed)
+            self._confirmed -= removed
+            await self._say(link, "SSUBSCRIBE", added)
+            await self._say(link, "SUNSUBSCRIBE", removed)
+            await self._changed.wait()
+
+    async def _say(self, link: AbstractConnection, word: str, channels: Iterable[str]) -> None:
+        waiting = list(channels)
+        for start in range(0, len(waiting), CHANNELS_A_WRITE):
+            some = waiting[start : start + CHANNELS_A_WRITE]
+            # A cluster takes channels of one slot in one command.
+            commands: list[tuple[str, ...]] = [(word, *some)]
+            if self._topology.clustered:
+                commands = [(word, channel) for channel in some]
+            async with asyncio.timeout(CANARY_MISSED_SECONDS):
+                await link.send_packed_command(link.pack_commands(commands), check_health=False)
+
+    async def _sing(self, client: Redis) -> None:
+        # A connection of its own, so that a stuck subscription does not silence the canary that would show it.
+        while True:
+            async with asyncio.timeout(self._settings.redis_timeout_seconds):
+                await client.execute_command("SPUBLISH", self._canary, b"")
+            await asyncio.sleep(CANARY_SECONDS)
+            if time.monotonic() - self._heard_at > CANARY_MISSED_SECONDS:
+                raise CanaryMissed

@@ -1,0 +1,148 @@
+"""Find out which server has which slot, and notice when that changes.
+
+Knows the three shapes; nobody above does. Asks in the background, one question at a time, whenever somebody had
+trouble, and promises only the newest answer: it may be old, and a server that has lost a slot says so itself (MOVED).
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from backbone.eventlog.node import connect
+from backbone.eventlog.picture import NOTHING_KNOWN, Picture
+from backbone.runtime.redis_url import Address, RedisPlace, Shape
+from backbone.runtime.settings import PodSettings
+
+log = logging.getLogger("bellwire.redis")
+
+LOOK_AGAIN_SECONDS = 0.25
+"""At least so long between two questions, whatever the trouble."""
+NEVER = float("-inf")
+
+
+class Topology:
+    """The newest picture. `on_change` is called, from a task of its own, when there is another one."""
+
+    def __init__(self, settings: PodSettings, on_change: Callable[[], None] = lambda: None) -> None:
+        self._settings = settings
+        self._on_change = on_change
+        self._place = RedisPlace.parse(settings.redis_url)
+        self._looking: asyncio.Task[None] | None = None
+        self._looked_at = NEVER
+        single = self._place.shape is Shape.SINGLE
+        self.picture = Picture.of_one(self._place.seeds[0]) if single else NOTHING_KNOWN
+
+    @property
+    def clustered(self) -> bool:
+        """Whether a command may name channels of one slot only."""
+        return self._place.shape is Shape.CLUSTER
+
+    def url_of(self, address: Address) -> str:
+        """Where to connect to."""
+        return self._place.url_of(address)
+
+    async def ready(self) -> None:
+        """Wait for the first look, within the settings' timeout; after it, whatever came of it, return at once."""
+        if self.picture is NOTHING_KNOWN:
+            self.look_soon()
+            if self._looking is not None and self._looked_at == NEVER:
+                await asyncio.wait([self._looking], timeout=self._settings.redis_timeout_seconds)
+
+    def look_soon(self) -> None:
+        """Somebody had trouble: ask again, in the background."""
+        if self._looking is None and self._place.shape is not Shape.SINGLE:
+            self._looking = asyncio.create_task(self._look(), name="redis-topology")
+            self._looking.add_done_callback(self._looked)
+
+    def moved(self, slot: int, address: Address) -> None:
+        """A server said who has this slot now; it may not be the only one that moved."""
+        self._take(self.picture.moved(slot, address))
+        self.look_soon()
+
+    async def close(self) -> None:
+        """End the question that is under way."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    async def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, self._looked_at + LOOK_AGAIN_SECONDS - now))
+        picture = await (self._ask_cluster() if self.clustered else self._ask_sentinels())
+        if picture is None:
+            log.warning("redis.nobody_answers", extra={"shape": self._place.shape.value})
+        else:
+            self._take(picture)
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        self._looked_at = asyncio.get_running_loop().time()
+        self._looking = None
+        if not task.cancelled() and task.exception() is not None:
+            log.error("redis.topology_bug", exc_info=task.exception())
+
+    def _take(self, picture: Picture) -> None:
+        if picture != self.picture:
+            self.picture = picture
+            log.info("redis.topology", extra={"nodes": sorted(map(str, picture.servers))})
+            self._on_change()
+
+    async def _ask_sentinels(self) -> Picture | None:
+        user, password = self._place.sentinel_login
+        seconds = self._settings.redis_timeout_seconds
+        options = {
+            "socket_timeout": seconds,
+            "socket_connect_timeout": seconds,
+            "retry": Retry(NoBackoff(), 0),
+            "username": user or None,
+            "password": password or None,
+        }
+        seeds = random.sample(self._place.seeds, len(self._place.seeds))
+        sentinel = Sentinel(seeds, sentinel_kwargs=options)
+        try:
+            async with asyncio.timeout(seconds * (len(seeds) + 1)):
+                host, port = await sentinel.discover_master(self._place.primary_name)
+        except (RedisError, OSError, TimeoutError):
+            return None
+        finally:
+            await sentinel.aclose()
+        return Picture.of_one(Address(host, port))
+
+    async def _ask_cluster(self) -> Picture | None:
+        # Whoever has slots first: a seed may have left the cluster and not know it.
+        known = list(self.picture.servers)
+        seeds = [seed for seed in self._place.seeds if seed not in known]
+        for address in (*random.sample(known, len(known)), *random.sample(seeds, len(seeds))):
+            picture = await self._ask_node(address)
+            if picture is not None:
+                return picture
+        return None
+
+    async def _ask_node(self, address: Address) -> Picture | None:
+        client: Redis = connect(self._settings, self.url_of(address))
+        try:
+            async with asyncio.timeout(self._settings.redis_timeout_seconds):
+                # Two words, so that the library leaves the answer as it is.
+                slots = await client.execute_command("CLUSTER", "SLOTS")
+        except (RedisError, OSError, TimeoutError):
+            return None
+        finally:
+            await client.aclose()
+        picture = Picture.of_ranges(_ranges(slots, address))
+        return picture if picture.servers else None
+
+
+def _ranges(slots: Any, asked: Address) -> list[tuple[int, int, Address]]:
+    """Read CLUSTER SLOTS; a node that does not know its own name leaves it empty."""
+    found = []
+    for first, last, primary, *_ in slots:
+        host = (primary[0] or b"").decode()
+        found.append((int(first), int(last), Address(host or asked.host, int(primary[1]))))
+    return found

@@ -1,0 +1,99 @@
+"""Redis behind Sentinels: writes and subscriptions follow whoever is the primary."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from infra.local.valkey import Valkey
+from infra.local.valkey_sentinel import Sentinels
+from tests.faults.witness import Flow, Witness, judge, orders_to, witnesses
+from tests.redis_shapes.conftest import Estate
+from tests.shop import Shop
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+async def shops(sentinel_estate: Estate) -> AsyncIterator[list[Shop]]:
+    """Two shops, one at each API pod."""
+    async with (
+        httpx.AsyncClient(base_url=sentinel_estate.apis[0].url, timeout=10) as one,
+        httpx.AsyncClient(base_url=sentinel_estate.apis[1].url, timeout=10) as other,
+    ):
+        yield [await sentinel_estate.open_shop(http) for http in (one, other)]
+
+
+async def follows(sentinels: Sentinels, before: Valkey) -> Valkey:
+    """Whoever takes the place of `before`."""
+    async with asyncio.timeout(60):
+        while (primary := await asyncio.to_thread(lambda: sentinels.primary)) is before:
+            await asyncio.sleep(0.1)
+    return primary
+
+
+async def live_again(shops: list[Shop], tills: list[Witness]) -> None:
+    """New orders reach the second gateway, which hardly ever looks by itself."""
+    async with asyncio.timeout(60):
+        for till in tills[len(shops) :]:
+            while True:
+                await till.shop.order()
+                count = len(await till.shop.events())
+                try:
+                    async with asyncio.timeout(2):
+                        await till.has(count)
+                    break
+                except TimeoutError:
+                    continue
+
+
+async def verdict(flow: Flow, shops: list[Shop], tills: list[Witness]) -> None:
+    await live_again(shops, tills)
+    print(await judge(flow, tills))
+
+
+async def test_a_primary_killed_under_orders_costs_none_and_is_followed(
+    sentinels: Sentinels, sentinel_estate: Estate, shops: list[Shop]
+) -> None:
+    first = sentinels.primary
+    async with witnesses(sentinel_estate.gateways, shops) as tills:
+        async with orders_to(shops) as flow:
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(first.kill)
+            await follows(sentinels, first)
+            await asyncio.sleep(1)
+            # It comes back as a replica of the other: nobody may go back to it.
+            await asyncio.to_thread(first.start)
+            await asyncio.sleep(1)
+        await verdict(flow, shops, tills)
+
+
+async def test_a_primary_frozen_under_orders_is_left_and_not_believed_when_it_wakes(
+    sentinels: Sentinels, sentinel_estate: Estate, shops: list[Shop]
+) -> None:
+    first = sentinels.primary
+    async with witnesses(sentinel_estate.gateways, shops) as tills:
+        async with orders_to(shops) as flow:
+            first.send(signal.SIGSTOP)
+            try:
+                await follows(sentinels, first)
+                await asyncio.sleep(1)
+            finally:
+                first.send(signal.SIGCONT)
+            await asyncio.sleep(1)
+        await verdict(flow, shops, tills)
+
+
+async def test_an_orderly_failover_under_orders_costs_none(
+    sentinels: Sentinels, sentinel_estate: Estate, shops: list[Shop]
+) -> None:
+    first = sentinels.primary
+    async with witnesses(sentinel_estate.gateways, shops) as tills:
+        async with orders_to(shops) as flow:
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(sentinels.fail_over)
+            await follows(sentinels, first)
+            await asyncio.sleep(1)
+        await verdict(flow, shops, tills)
