@@ -31,8 +31,16 @@ _AWAY = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.UndefinedTableError,  # the migrations have not run yet
     asyncpg.UndefinedFunctionError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a standby, asked for its write position
     asyncpg.InterfaceError,
 )
+
+EPOCH_OVER = "BW001"
+
+
+class EpochOver(Unavailable):
+    """The database's history forked and the new epoch is not entered yet; nothing was written."""
+
 
 Row = asyncpg.Record
 
@@ -65,6 +73,10 @@ class Database:
             # The first line only: a server's message can quote values of the statement.
             log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
             raise Unavailable("PostgreSQL") from exc
+        except asyncpg.PostgresError as exc:
+            if exc.sqlstate == EPOCH_OVER:
+                raise EpochOver("The newest history") from exc
+            raise
         finally:
             if connection is not None:
                 await self._release(connection)

@@ -87,11 +87,18 @@ async def test_what_retention_took_is_said_and_the_rest_follows(
 async def test_an_offset_of_a_lost_history_is_answered_with_where_it_forked(
     shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    for _ in range(3):
+    for _ in range(4):
         await shop.order()
+    # As if history had forked behind the third: a tenant's part in entering an epoch, and its first event there.
     await database.execute("INSERT INTO stream_forks (tenant, epoch, fork_seq) VALUES ($1, 2, 3)", shop.slug)
     await database.execute("UPDATE tenant_streams SET epoch = 2 WHERE tenant = $1", shop.slug)
-    await shop.order()
+    await database.execute(
+        """
+        UPDATE pos_sync_logs SET epoch = 2, payload = replace(encode(payload, 'escape'), '1-4', '2-4')::bytea
+        WHERE tenant = $1 AND seq = 4
+        """,
+        shop.slug,
+    )
     lost = (await shop.poll(after="1-9")).json()
     assert lost["reset"] == {"to": "2-3", "reason": "epoch"}
     assert [event["offset"] for event in lost["events"]] == ["2-4"]

@@ -218,6 +218,10 @@ class NewestForkOnly(TenantLog):
             return super().shared_seq(epoch)
         return later[max(later)]
 
+    def _shared_with(self, epoch: int, newest: int) -> int | None:
+        later = {forked: fork for forked, fork in self.forks.items() if forked > epoch}
+        return later[max(later)] if later else super()._shared_with(epoch, newest)
+
 
 class RingIgnoresItsStart(TenantLog):
     """Serves from the ring whatever it has, from wherever the cursor stands."""

@@ -39,7 +39,7 @@ class Database:
     epoch: int = 1
     events: dict[int, Event] = field(default_factory=dict)
     head_seq: int = 0
-    forks: dict[int, int] = field(default_factory=dict)
+    forks: dict[int, int] = field(default_factory=lambda: {1: 0})
     uids: int = 0
 
     @property
@@ -164,7 +164,7 @@ class Gateway:
         floor, events = self.database.page(self.log.head_seq)
         head = self.database.head
         self.log.learn(head)
-        if head.epoch > self.log.epoch:
+        if head.epoch != self.log.epoch:
             return
         if floor > self.log.head_seq:
             self._lose_history(Offset(head.epoch, floor))
@@ -235,6 +235,9 @@ class Gateway:
         after = Offset(self.log.epoch, till.position)
         events = self.stream.read(after, self.log.head)
         if not events:
+            if self.database.epoch != self.log.epoch:
+                self.log.learn(self.database.head)
+                return  # the healer enters the new epoch first
             floor, events = self.database.page(till.position)
             if floor > till.position:
                 self._lose_history(Offset(self.database.epoch, floor))
