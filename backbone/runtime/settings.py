@@ -8,10 +8,10 @@ import socket
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, UrlConstraints, ValidationError
-from pydantic_core import Url
+from pydantic_core import MultiHostUrl, Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-DatabaseUrl = Annotated[Url, UrlConstraints(allowed_schemes=["postgresql", "postgres"])]
+DatabaseUrl = Annotated[MultiHostUrl, UrlConstraints(allowed_schemes=["postgresql", "postgres"])]
 RedisUrl = Annotated[Url, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
 
 
@@ -25,7 +25,8 @@ class PodSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BELLWIRE_", extra="ignore", frozen=True)
 
     database_url: DatabaseUrl = Field(
-        description="PostgreSQL, the primary: postgresql://user:password@host:port/name"
+        description="PostgreSQL: postgresql://user:password@host:port/name; several hosts, comma-separated, "
+        "are tried for the one that is the primary"
     )
     redis_url: RedisUrl = Field(description="Redis or Valkey: redis://host:port/0")
     listen_host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")

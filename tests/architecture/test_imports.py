@@ -28,7 +28,7 @@ MAY_IMPORT = {
 # Where a third party may be imported.
 HOMES = {
     "redis": ("backbone/eventlog/stream.py", "backbone/eventlog/live.py"),
-    "asyncpg": ("backbone/eventlog/postgres.py", "api/db/"),
+    "asyncpg": ("backbone/eventlog/postgres.py", "backbone/eventlog/primary.py", "api/db/"),
     "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py"),
     "uvloop": ("backbone/runtime/server.py",),
     "pydantic_settings": ("backbone/runtime/settings.py",),
