@@ -2,6 +2,7 @@
 # Words after ARGS= are passed on:  make demo ARGS=--check   make test ARGS="tests/local -x"
 
 ARGS ?=
+SEEDS ?= 5000
 BIN := .venv/bin
 SETUP := infra/local/bootstrap.sh
 LOCKED := pyproject.toml uv.lock $(SETUP)
@@ -10,16 +11,19 @@ WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$
 EXPORT := $(BIN)/uv export --quiet --locked --all-extras --no-hashes --no-header --no-emit-project
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check load bench fmt lock clean
+.PHONY: help demo test simulate check load bench fmt lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.demo ## run the whole cluster on http://127.0.0.1:8080; Ctrl-C stops all of it
 	@$(WITH_MAKE) $(BIN)/python -m infra.local.demo $(ARGS)
 
 test: .venv/.all ## run all tests, against real servers
 	@exec $(BIN)/pytest $(ARGS)
+
+simulate: .venv/.all ## run the simulator: make simulate SEEDS=50000, or SEEDS="1 4711" for one seed alone
+	@exec $(BIN)/python -m tests.simulation $(SEEDS)
 
 check: .venv/.all ## check format, lint, types and the lock
 	@$(BIN)/ruff format --check .

@@ -106,12 +106,12 @@ class Endpoint:
         assert principal.terminal is not None
         try:
             room = await self._hub.room(principal.tenant)
-            start = await self._start(room, ask.after)
+            await self._confirm(room, ask.after)
         except LookupError as exc:
             raise Refused(Problem.NOT_FOUND, "no such tenant") from exc
         await websocket.accept(subprotocol=ask.subprotocol)
         # Nothing waits from here on, so the log cannot move between the hello and the first event.
-        self._attach(websocket, room, principal, ask, start)
+        self._attach(websocket, room, principal, ask)
 
     async def _identify(self, websocket: WebSocket, ask: Ask) -> Principal:
         principal = await self._access.find(ask.key)
@@ -126,19 +126,16 @@ class Endpoint:
             raise Refused(Problem.ORIGIN, "this origin is not in BELLWIRE_ALLOWED_ORIGINS")
         return principal
 
-    async def _start(self, room: Room, after: Offset | None) -> Start:
-        start = resume(after, room.log, confirmed=False)
-        if isinstance(start, Ahead):
+    async def _confirm(self, room: Room, after: Offset | None) -> None:
+        # A terminal that knows more than we do: PostgreSQL says which of the two is stale.
+        if isinstance(resume(after, room.log, confirmed=False), Ahead):
             await self._hub.compare(room)
-            start = resume(after, room.log, confirmed=True)
-        assert isinstance(start, Start)
-        return start
 
-    def _attach(self, websocket: WebSocket, room: Room, principal: Principal, ask: Ask, start: Start) -> None:
+    def _attach(self, websocket: WebSocket, room: Room, principal: Principal, ask: Ask) -> None:
         assert principal.terminal is not None
-        # The accept waited for the socket: decide anew from where the log stands now.
-        if ask.after is None:
-            start = Start(room.log.head, resumed=False)
+        # The accept waited for the socket: decide anew from where the log stands now, maybe in another epoch.
+        start = resume(ask.after, room.log, confirmed=True)
+        assert isinstance(start, Start)
         socket: WebSocketProtocol = websocket.scope["extensions"][EXTENSION]
         if socket.closing:
             return

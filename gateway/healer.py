@@ -89,6 +89,9 @@ class Healer:
             room.log.learn(page.head)
             if page.head.epoch > room.log.epoch:
                 return page.source
+            if page.head.epoch < room.log.epoch:
+                # A server whose history is over, and which does not know it yet.
+                raise Unavailable("the event log")
             if page.floor.seq > room.log.head_seq:
                 room.lose_history(page.floor)
         for event in page.events:

@@ -14,11 +14,12 @@ from backbone.contract.errors import CloseCode, Unavailable
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog import history as records
+from backbone.eventlog.epochs import enter_epoch
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.stream import Stream
 from backbone.runtime.health import Health
-from backbone.runtime.metrics import POSTGRES_UP, REDIS_UP
+from backbone.runtime.metrics import LOG_EPOCH, POSTGRES_UP, REDIS_UP
 from gateway import metrics
 from gateway.core.drain import drain_plan
 from gateway.core.tenant_log import TenantLog
@@ -154,6 +155,11 @@ class Hub:
             try:
                 since = since or await records.clock(self._database)
                 check = await records.check(self._database, list(self._rooms), since)
+                if check.epoch is None:
+                    # Level-triggered: whichever pod sees it first enters the new epoch, and the heads are asked anew.
+                    await enter_epoch(self._database)
+                    continue
+                LOG_EPOCH.set(check.epoch)
                 since = max(since, check.moment)
                 self._apply(check)
                 self._report(postgres=True)

@@ -96,6 +96,10 @@ class Pump:
         """Read the page that the hindmost needs, and serve everybody who stands in it."""
         start = min(terminal.position for terminal in waiting)
         page = await self._history.page(room.tenant, Offset(room.log.epoch, start), room.log.head)
+        if page.head is not None and page.head.epoch != room.log.epoch:
+            # History forked, or a server answers for one that is over: the healer enters the new epoch first.
+            room.learn(page.head)
+            raise Unavailable("the event log")
         if page.floor.seq > start:
             room.lose_history(page.floor)
         elif page.events:

@@ -119,7 +119,8 @@ class Room:
         """
         if offset > max(self.log.head, self.log.known_head):
             raise Violation(Problem.BAD_REQUEST, f"{offset} is later than the head")
-        if offset.seq <= terminal.acked:
+        if offset.seq <= terminal.acked or offset.seq > (self.log.shared_seq(offset.epoch) or 0):
+            # The second: an event of a history that is over. It must not count for the one that has its seq now.
             return
         terminal.acked = offset.seq
         self._ledger.acked(self.tenant, terminal, offset)
@@ -188,9 +189,11 @@ class Room:
             terminal.position = self.log.head_seq
         shared = self.log.enter_epoch(head, floor, forks)
         for terminal in tuple(self.terminals):
+            terminal.acked = min(terminal.acked, shared)
             if terminal.position > shared:
                 terminal.reset(Offset(head.epoch, shared), "epoch")
             self.settle(terminal)
+        self._first_acked = min(self._first_acked, shared)
 
     # -- upkeep --------------------------------------------------------------------------------------------------
 

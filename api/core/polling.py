@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from backbone.contract.lineage import shared_seq
 from backbone.contract.offset import BEGINNING, Offset
 
 
@@ -17,14 +18,13 @@ class Start:
 def start_at(after: Offset | None, floor: Offset, head: Offset, forks: Mapping[int, int]) -> Start:
     """Decide where to start.
 
-    `floor`, `head` and `forks` (for each later epoch, the last seq that it shares with the history before it)
-    are PostgreSQL's own word, read together.
+    `floor`, `head` and `forks` (see `backbone.contract.lineage`) are PostgreSQL's own word, read together.
     """
     if after is None:
         return Start(head)
     if after == BEGINNING:
         return Start(floor)
-    shared = _shared_seq(after.epoch, head, forks)
+    shared = head.seq if after.epoch == head.epoch else shared_seq(after.epoch, head.epoch, forks)
     if shared is None or (after.epoch == head.epoch and after.seq > shared):
         return Start(head, "unknown_offset")
     if after.seq > shared:
@@ -32,11 +32,3 @@ def start_at(after: Offset | None, floor: Offset, head: Offset, forks: Mapping[i
     if after.seq < floor.seq:
         return Start(floor, "retention")
     return Start(Offset(head.epoch, after.seq))
-
-
-def _shared_seq(epoch: int, head: Offset, forks: Mapping[int, int]) -> int | None:
-    """The last seq that a history of `epoch` shares with ours; the earliest fork since counts."""
-    if epoch == head.epoch:
-        return head.seq
-    later = [fork for forked, fork in forks.items() if forked > epoch]
-    return min(later) if later and 0 < epoch < head.epoch else None

@@ -14,6 +14,7 @@ from importlib.resources import files
 import asyncpg
 
 from backbone.contract.errors import BellwireError, Unavailable
+from backbone.eventlog.primary import connect_once
 
 log = logging.getLogger("bellwire.migrate")
 
@@ -58,7 +59,7 @@ async def migrate(database_url: str) -> list[str]:
     """
     try:
         async with asyncio.timeout(TOTAL_SECONDS):
-            connection = await asyncpg.connect(database_url, timeout=CONNECT_SECONDS, statement_cache_size=0)
+            connection = await connect_once(database_url, CONNECT_SECONDS, statement_cache_size=0)
             try:
                 return await _apply_all(connection, load_migrations())
             finally:

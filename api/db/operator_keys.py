@@ -6,6 +6,7 @@ import asyncpg
 
 from backbone.contract.errors import Unavailable
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
+from backbone.eventlog.primary import connect_once
 
 CONNECT_SECONDS = 10
 
@@ -20,9 +21,7 @@ async def create_operator_key(database_url: str) -> str:
     """
     key = make_key(KeyKind.OPERATOR, secrets.token_bytes(KEY_BYTES))
     try:
-        connection = await asyncpg.connect(
-            database_url, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS
-        )
+        connection = await connect_once(database_url, CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
         try:
             await connection.execute(_STORE, hash_key(key))
         finally:

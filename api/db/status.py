@@ -71,11 +71,3 @@ async def count_unacked_orders(database: Database, deadline_seconds: float) -> i
     assert row is not None
     unacked: int = row["unacked"]
     return unacked
-
-
-_REACHABLE = "SELECT 1 FROM tenant_streams LIMIT 1"
-
-
-async def probe(database: Database) -> None:
-    """Ask for next to nothing. Raises Unavailable when PostgreSQL, or our schema in it, is not there."""
-    await database.fetch(_REACHABLE)

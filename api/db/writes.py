@@ -11,7 +11,8 @@ import asyncpg
 from backbone.contract.errors import Problem, Violation
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
-from backbone.eventlog.postgres import Database
+from backbone.eventlog.epochs import enter_epoch
+from backbone.eventlog.postgres import Database, EpochOver
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,12 @@ async def run_write(database: Database, sql: str, attempt: Attempt, *args: Any) 
         Unavailable: PostgreSQL; it may or may not have been written, and the same key tells which.
     """
     try:
-        row = await database.fetch_row(sql, attempt.tenant, attempt.key, attempt.fingerprint, *args)
+        try:
+            row = await database.fetch_row(sql, attempt.tenant, attempt.key, attempt.fingerprint, *args)
+        except EpochOver:
+            # The first write after a failover: nothing was done, so it is done again in the new epoch, once.
+            await enter_epoch(database)
+            row = await database.fetch_row(sql, attempt.tenant, attempt.key, attempt.fingerprint, *args)
     except asyncpg.CheckViolationError as exc:
         if "payload" in (exc.constraint_name or ""):
             raise Violation(Problem.EVENT_TOO_LARGE, "an event may have 32768 bytes") from exc

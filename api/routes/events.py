@@ -33,6 +33,10 @@ class Page:
     offset: Offset
 
 
+class EpochEntered(Exception):
+    """The database's history forked while the log was being read."""
+
+
 class EventRoutes:
     """The one route."""
 
@@ -52,18 +56,36 @@ class EventRoutes:
         types = parse_types(request.query_params.get("types"))
         limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
         wait = query_integer(request, "wait", 0, 0, MAX_WAIT_SECONDS)
-        extent = await history.extent(self._reads, caller.tenant)
-        if extent is None:
-            raise unknown_tenant()
-        start = start_at(after, extent.floor, extent.head, extent.forks)
-        page, head = await self._read_or_wait(caller.tenant, start, extent.head, types, limit, wait)
-        return raw_answer(_document(start, page, head))
+        deadline = asyncio.get_running_loop().time() + wait
+        while True:
+            extent = await history.extent(self._reads, caller.tenant)
+            if extent is None:
+                raise unknown_tenant()
+            start = start_at(after, extent.floor, extent.head, extent.forks)
+            try:
+                page, head = await self._read_or_wait(
+                    caller.tenant, start, extent.head, types, limit, deadline
+                )
+            except EpochEntered:
+                # What `after` means now is another question; who asked from the head stays where it was.
+                after = start.position if after is None else after
+                continue
+            return raw_answer(_document(start, page, head))
 
     async def _read_or_wait(
-        self, tenant: str, start: Start, head: Offset, types: frozenset[str] | None, limit: int, wait: int
+        self,
+        tenant: str,
+        start: Start,
+        head: Offset,
+        types: frozenset[str] | None,
+        limit: int,
+        deadline: float,
     ) -> tuple[Page, Offset]:
-        """Return the next events, or when there are none those that come within `wait` s; and the head."""
-        deadline = asyncio.get_running_loop().time() + wait
+        """Return the next events, or when there are none those that come until `deadline`; and the head.
+
+        Raises:
+            EpochEntered: history forked meanwhile.
+        """
         position = start.position
         while True:
             page = await self._read(tenant, position, head, types, limit)
@@ -74,6 +96,8 @@ class EventRoutes:
             newer = await self._watch.later_than(tenant, head, deadline)
             if newer is None:
                 return page, head
+            if newer.epoch != head.epoch:
+                raise EpochEntered
             head = newer
 
     async def _read(
@@ -83,6 +107,8 @@ class EventRoutes:
             if position >= head:
                 break
             run = await history.read(self._reads, tenant, position, limit)
+            if run.head.epoch != head.epoch:
+                raise EpochEntered
             position = run.events[-1].offset if run.events else run.floor
             wanted = tuple(event for event in run.events if types is None or event.type in types)
             if wanted:

@@ -1,9 +1,12 @@
-"""Ask PostgreSQL and Redis each second whether they are there. Readiness follows PostgreSQL alone."""
+"""Ask PostgreSQL and Redis each second whether they are there. Readiness follows PostgreSQL alone.
+
+The same question tells when PostgreSQL's history forked; the new epoch is entered then.
+"""
 
 import asyncio
 
-from api.db.status import probe
 from backbone.contract.errors import Unavailable
+from backbone.eventlog.epochs import keep_settled
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.stream import Stream
 from backbone.runtime.health import Health
@@ -30,7 +33,7 @@ class Prober:
     async def probe_postgres(self) -> None:
         """Probe it once, and say so."""
         try:
-            await probe(self._database)
+            await keep_settled(self._database)
         except Unavailable:
             up = False
         else:

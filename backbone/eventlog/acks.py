@@ -7,14 +7,17 @@ from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database
 
 # The rows are locked in one order, so that pods with overlapping batches wait for each other, not for ever.
-# A position later than the head is passed over: it would hide orders that are still to come.
+# A position later than the head is passed over, and so is one behind a fork, which was an event of a history that is
+# over: either would hide orders that are still to come.
 _STORE = """
     WITH said AS (
         SELECT DISTINCT ON (a.terminal_id) a.terminal_id, a.tenant, a.epoch, a.seq
         FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[])
              AS a (terminal_id, tenant, epoch, seq)
         JOIN tenant_streams s ON s.tenant = a.tenant
-        WHERE (a.epoch, a.seq) <= (s.epoch, s.seq) AND a.seq > 0
+        WHERE (a.epoch, a.seq) <= (s.epoch, s.seq) AND a.seq > 0 AND NOT EXISTS (
+            SELECT FROM stream_forks f WHERE f.tenant = a.tenant AND f.epoch > a.epoch AND f.fork_seq < a.seq
+        )
         ORDER BY a.terminal_id, a.epoch DESC, a.seq DESC
     ), locked AS (
         SELECT t.terminal_id FROM terminals t JOIN said USING (terminal_id, tenant)

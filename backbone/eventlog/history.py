@@ -9,7 +9,7 @@ from uuid import UUID
 
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
-from backbone.eventlog.postgres import Database
+from backbone.eventlog.postgres import Database, EpochOver
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ async def read(database: Database, tenant: str, after: Offset, limit: int) -> Ru
 class Extent:
     """What of a tenant's log can be replayed: everything later than `floor`, up to `head`.
 
-    `forks` gives for each later epoch the last seq that it shares with the history before it.
+    `forks` has every epoch that the database went through, with the last seq that it shares with the one before.
     """
 
     floor: Offset
@@ -71,13 +71,18 @@ class Extent:
     forks: dict[int, int]
 
 
-# The subselect is one index probe a partition. An empty log starts at its head.
+# The subselect is one index probe a partition. An empty log starts at its head. A tenant that was not there yet when
+# an epoch was entered shares nothing with what was before.
 _EXTENT = """
     SELECT s.epoch, s.seq,
            coalesce((SELECT l.seq - 1 FROM pos_sync_logs l WHERE l.tenant = $1 ORDER BY l.seq LIMIT 1), s.seq) AS floor,
-           ARRAY (SELECT f.epoch FROM stream_forks f WHERE f.tenant = $1 ORDER BY f.epoch) AS fork_epochs,
-           ARRAY (SELECT f.fork_seq FROM stream_forks f WHERE f.tenant = $1 ORDER BY f.epoch) AS fork_seqs
-    FROM tenant_streams s WHERE s.tenant = $1
+           settled_epoch() IS NOT NULL AS settled, lineage.epochs, lineage.forks
+    FROM tenant_streams s, (
+        SELECT array_agg(known.epoch) AS epochs, array_agg(coalesce(f.fork_seq, 0)) AS forks
+        FROM (SELECT epoch FROM cluster_epochs UNION SELECT epoch FROM stream_forks WHERE tenant = $1) known
+        LEFT JOIN stream_forks f ON f.tenant = $1 AND f.epoch = known.epoch
+    ) lineage
+    WHERE s.tenant = $1
 """
 
 
@@ -85,12 +90,14 @@ async def extent(database: Database, tenant: str) -> Extent | None:
     """Return what of the tenant's log is retained; None when there is no such tenant.
 
     Raises:
-        Unavailable: PostgreSQL.
+        Unavailable: PostgreSQL, or its history forked and the new epoch is not entered yet.
     """
     row = await database.fetch_row(_EXTENT, tenant)
     if row is None:
         return None
-    forks = dict(zip(row["fork_epochs"], row["fork_seqs"], strict=True))
+    if not row["settled"]:
+        raise EpochOver("The newest history")
+    forks = dict(zip(row["epochs"] or (), row["forks"] or (), strict=True))
     return Extent(Offset(row["epoch"], row["floor"]), Offset(row["epoch"], row["seq"]), forks)
 
 
@@ -119,9 +126,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The answer to a head check. `moment` is the database's clock: hand it back next time as `since`."""
+    """The answer to a head check. `moment` is the database's clock: hand it back next time as `since`.
+
+    `epoch` is None when the database's history forked and the new epoch is not entered yet: then `heads` are of a
+    history that is over.
+    """
 
     moment: datetime
+    epoch: int | None
     heads: dict[str, Offset]
     changes: tuple[Change, ...]
 
@@ -129,7 +141,7 @@ class Check:
 # What changed is asked from a little before the last check on: a transaction that was under way then is not missed.
 _CHECK = """
     WITH known AS (SELECT unnest($1::text[]) AS tenant)
-    SELECT NULL AS tenant, NULL::integer AS epoch, NULL::bigint AS seq, NULL::uuid AS terminal_id,
+    SELECT NULL AS tenant, settled_epoch() AS epoch, NULL::bigint AS seq, NULL::uuid AS terminal_id,
            NULL::uuid AS connection_id, NULL::boolean AS revoked, clock_timestamp() AS moment
     UNION ALL
     SELECT s.tenant, s.epoch, s.seq, NULL, NULL, NULL, NULL
@@ -154,15 +166,15 @@ async def check(database: Database, tenants: list[str], since: datetime) -> Chec
     rows = await database.fetch(_CHECK, tenants, since)
     found: dict[str, Offset] = {}
     changes = []
-    moment = since
+    moment, epoch = since, None
     for row in rows:
         if row["moment"] is not None:
-            moment = row["moment"]
+            moment, epoch = row["moment"], row["epoch"]
         elif row["terminal_id"] is None:
             found[row["tenant"]] = Offset(row["epoch"], row["seq"])
         else:
             changes.append(Change(row["tenant"], row["terminal_id"], row["connection_id"], row["revoked"]))
-    return Check(moment, found, tuple(changes))
+    return Check(moment, epoch, found, tuple(changes))
 
 
 async def clock(database: Database) -> datetime:

@@ -1,6 +1,6 @@
 """A bounded pool of PostgreSQL connections that speaks in our voices.
 
-The only asyncpg outside `api/db/migrate.py`. Knows no statement of its own; the SQL stands above the functions that run
+Knows no statement of its own; the SQL stands above the functions that run
 it. Every call is one round trip in autocommit and has a bound; what is away is `Unavailable`, never a hang.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
-from asyncpg.connect_utils import SessionAttribute
 
 from backbone.contract.errors import Unavailable
+from backbone.eventlog.primary import Primary
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.postgres")
@@ -31,8 +31,16 @@ _AWAY = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.UndefinedTableError,  # the migrations have not run yet
     asyncpg.UndefinedFunctionError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a standby, asked for its write position
     asyncpg.InterfaceError,
 )
+
+EPOCH_OVER = "BW001"
+
+
+class EpochOver(Unavailable):
+    """The database's history forked and the new epoch is not entered yet; nothing was written."""
+
 
 Row = asyncpg.Record
 
@@ -59,12 +67,20 @@ class Database:
             connection = await self._pool.acquire(timeout=self._acquire_seconds)
             rows: Sequence[Row] = await connection.fetch(sql, *args)
             return rows
+        except asyncpg.InternalClientError as exc:
+            # The server said its last words on this connection while it was idle; the statement was not sent.
+            log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
+            raise Unavailable("PostgreSQL") from exc
         except _AWAY as exc:
             if isinstance(exc, asyncpg.InterfaceError) and isinstance(exc, ValueError):
                 raise  # asyncpg could not encode an argument: a bug of ours, and nothing is away
             # The first line only: a server's message can quote values of the statement.
             log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
             raise Unavailable("PostgreSQL") from exc
+        except asyncpg.PostgresError as exc:
+            if exc.sqlstate == EPOCH_OVER:
+                raise EpochOver("The newest history") from exc
+            raise
         finally:
             if connection is not None:
                 await self._release(connection)
@@ -89,6 +105,9 @@ class Database:
             await asyncio.shield(self._pool.release(connection, timeout=1))
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()
+        except asyncpg.InternalClientError:
+            # It was given back already, when the server hung up in between.
+            pass
 
     async def close(self) -> None:
         """Close every connection; those that do not end within 2 s are cut."""
@@ -100,15 +119,13 @@ class Database:
 
 async def open_database(settings: PodSettings, *, size: int, application: str) -> Database:
     """Open a pool of at most `size` connections. Does not connect yet."""
+    primary = Primary(str(settings.database_url), settings.database_connect_seconds)
     pool = await asyncpg.create_pool(
-        str(settings.database_url),
         min_size=0,
         max_size=size,
-        timeout=settings.database_connect_seconds,
+        connect=primary.connect,
         command_timeout=settings.database_timeout_seconds,
         reset=_keep_session,
-        # A standby that took the name of the primary must not answer as if it were the truth.
-        target_session_attrs=SessionAttribute.read_write,
         server_settings={
             "application_name": application,
             "synchronous_commit": "on",

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 REDIS_UP = Gauge("bellwire_redis_up", "1 while Redis answers this pod, else 0.")
 POSTGRES_UP = Gauge("bellwire_postgres_up", "1 while PostgreSQL answers this pod, else 0.")
+LOG_EPOCH = Gauge("bellwire_log_epoch", "The log's epoch as this pod knows it; it rises when history forked.")
 
 
 async def metrics_page(_: Request) -> Response:

@@ -8,12 +8,12 @@ import socket
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, UrlConstraints, ValidationError
-from pydantic_core import Url
+from pydantic_core import MultiHostUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backbone.runtime.redis_url import check_redis_url
 
-DatabaseUrl = Annotated[Url, UrlConstraints(allowed_schemes=["postgresql", "postgres"])]
+DatabaseUrl = Annotated[MultiHostUrl, UrlConstraints(allowed_schemes=["postgresql", "postgres"])]
 RedisUrl = Annotated[str, AfterValidator(check_redis_url)]
 
 
@@ -27,7 +27,8 @@ class PodSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BELLWIRE_", extra="ignore", frozen=True)
 
     database_url: DatabaseUrl = Field(
-        description="PostgreSQL, the primary: postgresql://user:password@host:port/name"
+        description="PostgreSQL: postgresql://user:password@host:port/name; several hosts, comma-separated, "
+        "are tried for the one that is the primary"
     )
     redis_url: RedisUrl = Field(
         description="Redis or Valkey: redis://host:port/0, redis+sentinel://host:port,host:port/primary?db=0 or "

@@ -38,7 +38,7 @@ def resume(after: Offset | None, log: TenantLog, *, confirmed: bool) -> Start | 
     if after.seq > shared:
         if after.epoch == log.epoch:
             return Start(log.head, resumed=False, reset="unknown_offset")
-        return Start(Offset(log.epoch, shared), resumed=False, reset="epoch")
+        return Start(Offset(log.epoch, max(shared, log.floor.seq)), resumed=False, reset="epoch")
     if after.seq < log.floor.seq:
         return Start(log.floor, resumed=False, reset="retention")
     return Start(Offset(log.epoch, after.seq), resumed=True)

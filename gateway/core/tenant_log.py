@@ -12,6 +12,7 @@ from itertools import islice
 
 from backbone.contract.event import Event
 from backbone.contract.frames import text_frame
+from backbone.contract.lineage import shared_seq
 from backbone.contract.offset import Offset
 
 
@@ -45,7 +46,7 @@ class TenantLog:
 
     `floor` is the earliest position from which the log of record can still be replayed, as far as is known.
     `known_head` is the newest offset that anybody spoke of; while it is later than `head`, events are missing here.
-    `forks` gives for each later epoch the last seq that it shares with the history before it.
+    `forks` has every epoch that the database went through, see `backbone.contract.lineage`.
     """
 
     __slots__ = ("_early", "_max_bytes", "_max_events", "_ring", "_ring_bytes", "epoch", "floor", "forks", "head_seq",
@@ -136,30 +137,29 @@ class TenantLog:
         """The database's history forked: drop what the new epoch does not share.
 
         Returns:
-            The last shared seq; whoever stands behind it stood on events that no longer exist.
+            The last shared seq, or the floor where that is later; whoever stands behind it stood on events that no
+            longer exist, and goes on from there.
         """
-        shared = min((fork for epoch, fork in forks.items() if epoch > self.epoch), default=0)
-        shared = min(shared, head.seq)
+        self.forks = forks
+        shared = max(min(self._shared_with(self.epoch, head.epoch) or 0, head.seq), floor.seq)
         while self._ring and self._ring[-1].seq > shared:
             self._ring_bytes -= len(self._ring.pop().frame)
         self._early.clear()
         if self.head_seq > shared:
             self.head_seq = shared
         self.epoch = head.epoch
-        self.forks = forks
         self.floor = floor
         self.known_head = head
         return shared
 
     def shared_seq(self, epoch: int) -> int | None:
-        """The last seq that a history of `epoch` shares with ours; None when there was no such epoch.
-
-        With several forks since, the earliest counts: what the first one cut off never came back.
-        """
+        """The last seq that a history of `epoch` shares with ours; None when there was no such epoch."""
         if epoch == self.epoch:
             return self.known_head.seq if self.known_head.epoch == epoch else self.head_seq
-        later = [fork for forked, fork in self.forks.items() if forked > epoch]
-        return min(later) if later and 0 < epoch < self.epoch else None
+        return self._shared_with(epoch, self.epoch)
+
+    def _shared_with(self, epoch: int, newest: int) -> int | None:
+        return shared_seq(epoch, newest, self.forks)
 
     def _last_shared_seq(self, epoch: int) -> int:
         return self.shared_seq(epoch) or 0

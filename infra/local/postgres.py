@@ -103,6 +103,14 @@ class Postgres:
             self._child.stop(seconds=15.0, polite=signal.SIGINT)
         self.start()
 
+    def reconfigure(self, name: str, value: str) -> None:
+        """Give a running server another value of a setting that a reload can change; restarts keep it."""
+        assert self._workdir is not None
+        with (self._workdir.path / "data" / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"{name} = '{value}'\n")
+        assert self._child is not None
+        self._child.send(signal.SIGHUP)
+
     def _initialise(self, folder: Path) -> None:
         password = folder / "password"
         password.write_text(self._password)

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import OpenShop
+from tests.fork import fork_last_event
 from tests.shop import Shop
 
 
@@ -87,17 +88,28 @@ async def test_what_retention_took_is_said_and_the_rest_follows(
 async def test_an_offset_of_a_lost_history_is_answered_with_where_it_forked(
     shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    for _ in range(3):
+    for _ in range(4):
         await shop.order()
-    await database.execute("INSERT INTO stream_forks (tenant, epoch, fork_seq) VALUES ($1, 2, 3)", shop.slug)
-    await database.execute("UPDATE tenant_streams SET epoch = 2 WHERE tenant = $1", shop.slug)
-    await shop.order()
+    await fork_last_event(database, shop.slug, 4)
     lost = (await shop.poll(after="1-9")).json()
     assert lost["reset"] == {"to": "2-3", "reason": "epoch"}
     assert [event["offset"] for event in lost["events"]] == ["2-4"]
     shared = (await shop.poll(after="1-2")).json()
     assert "reset" not in shared
     assert [event["offset"] for event in shared["events"]] == ["1-3", "2-4"]
+
+
+async def test_who_waits_while_history_forks_is_told_and_not_led_on_past_the_fork(
+    shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    for _ in range(4):
+        await shop.order()
+    waiting = asyncio.create_task(shop.poll(after="1-4", wait=20))
+    await asyncio.sleep(0.5)
+    await fork_last_event(database, shop.slug, 4)
+    answer = (await waiting).json()
+    assert answer["reset"] == {"to": "2-3", "reason": "epoch"}
+    assert [event["offset"] for event in answer["events"]] == ["2-4"]
 
 
 async def test_who_waits_is_answered_when_an_event_comes(shop: Shop) -> None:

@@ -31,7 +31,7 @@ HOMES = {
         f"backbone/eventlog/{name}.py"
         for name in ("stream", "live", "node", "picture", "subscription", "topology")
     ),
-    "asyncpg": ("backbone/eventlog/postgres.py", "api/db/"),
+    "asyncpg": ("backbone/eventlog/postgres.py", "backbone/eventlog/primary.py", "api/db/"),
     "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py"),
     "uvloop": ("backbone/runtime/server.py",),
     "pydantic_settings": ("backbone/runtime/settings.py",),

@@ -1,7 +1,6 @@
 """Whatever the network and the servers do, a terminal gets the exact run or an honest reset."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -9,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from backbone.contract.event import Event
-from backbone.contract.offset import BEGINNING, Offset
-from gateway.core.tenant_log import Entry, Outcome, TenantLog
+from backbone.contract.offset import BEGINNING
+from gateway.core.tenant_log import TenantLog
+from tests.gateway.faulty import NewestForkOnly, NoEpochCheck, NoGapCheck, RingIgnoresItsStart
 from tests.gateway.world import Database, Gateway, Stream, Till, judge
 
 NUMBER = st.integers(min_value=0, max_value=10_000)
@@ -189,41 +189,6 @@ def test_whatever_happens_a_terminal_holds_the_exact_run_or_was_told() -> None:
 
 
 # The machine is worth something only if it finds faults that are there.
-
-
-class NoGapCheck(TenantLog):
-    """Takes whatever is newer than the head."""
-
-    def receive(self, event: Event) -> tuple[Outcome, list[Entry]]:
-        if event.offset.epoch == self.epoch and event.offset.seq > self.head_seq + 1:
-            self.head_seq = event.offset.seq - 1
-            self._ring.clear()
-        return super().receive(event)
-
-
-class NoEpochCheck(TenantLog):
-    """Believes that only the number matters."""
-
-    def receive(self, event: Event) -> tuple[Outcome, list[Entry]]:
-        offset = Offset(self.epoch, event.offset.seq)
-        return super().receive(Event(offset, event.type, event.committed_ms, event.payload))
-
-
-class NewestForkOnly(TenantLog):
-    """Forgets what earlier forks cut off."""
-
-    def shared_seq(self, epoch: int) -> int | None:
-        later = {forked: fork for forked, fork in self.forks.items() if forked > epoch}
-        if epoch == self.epoch or not later:
-            return super().shared_seq(epoch)
-        return later[max(later)]
-
-
-class RingIgnoresItsStart(TenantLog):
-    """Serves from the ring whatever it has, from wherever the cursor stands."""
-
-    def entries_after(self, seq: int) -> Any:
-        return super().entries_after(max(seq, self.ring_start))
 
 
 @pytest.mark.parametrize("faulty", [NoGapCheck, NoEpochCheck, NewestForkOnly, RingIgnoresItsStart])

@@ -39,8 +39,9 @@ class Database:
     epoch: int = 1
     events: dict[int, Event] = field(default_factory=dict)
     head_seq: int = 0
-    forks: dict[int, int] = field(default_factory=dict)
+    forks: dict[int, int] = field(default_factory=lambda: {1: 0})
     uids: int = 0
+    settled: bool = True
 
     @property
     def head(self) -> Offset:
@@ -62,10 +63,20 @@ class Database:
 
     def fail_over(self, lost: int) -> None:
         """An asynchronous standby takes over; the newest `lost` commits are gone and their numbers come again."""
+        self.promote(lost)
+        self.enter_epoch()
+
+    def promote(self, lost: int) -> None:
+        """The moment of it: nothing is appended, and no extent told, until somebody has entered the new epoch."""
         self.head_seq = max(0, self.head_seq - lost)
         self.events = {seq: event for seq, event in self.events.items() if seq <= self.head_seq}
-        self.epoch += 1
-        self.forks[self.epoch] = self.head_seq
+        self.settled = False
+
+    def enter_epoch(self) -> None:
+        if not self.settled:
+            self.epoch += 1
+            self.forks[self.epoch] = self.head_seq
+            self.settled = True
 
     def page(self, after_seq: int) -> tuple[int, list[Event]]:
         run = [self.events[seq] for seq in sorted(self.events) if seq > after_seq][:PAGE]
@@ -164,7 +175,7 @@ class Gateway:
         floor, events = self.database.page(self.log.head_seq)
         head = self.database.head
         self.log.learn(head)
-        if head.epoch > self.log.epoch:
+        if head.epoch != self.log.epoch:
             return
         if floor > self.log.head_seq:
             self._lose_history(Offset(head.epoch, floor))
@@ -235,6 +246,9 @@ class Gateway:
         after = Offset(self.log.epoch, till.position)
         events = self.stream.read(after, self.log.head)
         if not events:
+            if self.database.epoch != self.log.epoch:
+                self.log.learn(self.database.head)
+                return  # the healer enters the new epoch first
             floor, events = self.database.page(till.position)
             if floor > till.position:
                 self._lose_history(Offset(self.database.epoch, floor))
@@ -255,4 +269,9 @@ def judge(till: Till, database: Database) -> None:
         if seq > till.start
     ]
     retained = [(offset, uid) for offset, uid in till.applied if offset.seq in database.events]
-    assert retained == expected
+    assert retained == expected, f"holds {in_words(retained)} where the log has {in_words(expected)}"
+
+
+def in_words(held: list[tuple[Offset, int]]) -> str:
+    """Offsets with the number that tells an event from another one at the same offset or seq."""
+    return ", ".join(f"{offset} (#{uid})" for offset, uid in held) or "nothing"

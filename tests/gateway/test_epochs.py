@@ -1,0 +1,66 @@
+"""A connected terminal when the database's history forks under it."""
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+
+from infra.local.pods import Pod
+from tests.fork import fork_last_event
+from tests.gateway.till import open_till
+from tests.shop import Shop
+
+
+async def acked(database: "asyncpg.Connection[asyncpg.Record]", shop: Shop) -> tuple[int, int] | None:
+    row = await database.fetchrow(
+        "SELECT acked_epoch, acked_seq FROM terminals WHERE terminal_id = $1",
+        UUID(shop.terminals[0].terminal_id),
+    )
+    assert row is not None
+    return None if row["acked_seq"] is None else (row["acked_epoch"], row["acked_seq"])
+
+
+async def test_it_is_reset_to_the_fork_and_its_ack_of_a_lost_event_counts_for_nothing(
+    shop: Shop, gateway: Pod, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    for _ in range(4):
+        await shop.order()
+    async with open_till(gateway, shop.slug, shop.terminal_key, "?after=0") as till:
+        await till.has(4)
+        await fork_last_event(database, shop.slug, 4)
+        assert await till.until("reset") == {"type": "reset", "to": "2-3", "reason": "epoch"}
+        await till.has(5)
+        assert till.offsets == ["1-1", "1-2", "1-3", "1-4", "2-4"]
+        await till.say(type="ack", offset="1-4")
+        await till.say(type="ack", offset="1-3")
+        async with asyncio.timeout(15):
+            while await acked(database, shop) is None:
+                await asyncio.sleep(0.05)
+        assert await acked(database, shop) == (1, 3)
+        await till.say(type="ack", offset="2-4")
+        async with asyncio.timeout(15):
+            while await acked(database, shop) == (1, 3):
+                await asyncio.sleep(0.05)
+        assert await acked(database, shop) == (2, 4)
+
+
+async def test_it_may_ack_what_it_held_before_again_under_the_new_offset(
+    shop: Shop, gateway: Pod, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    for _ in range(2):
+        await shop.order()
+    async with open_till(gateway, shop.slug, shop.terminal_key, "?after=0") as till:
+        await till.has(2)
+        await till.say(type="ack", offset="1-2")
+        async with asyncio.timeout(15):
+            while await acked(database, shop) is None:
+                await asyncio.sleep(0.05)
+        await fork_last_event(database, shop.slug, 2)
+        await till.until("reset")
+        await till.has(3)
+        # The seq that it had acked already is another event now.
+        await till.say(type="ack", offset="2-2")
+        async with asyncio.timeout(15):
+            while await acked(database, shop) == (1, 2):
+                await asyncio.sleep(0.05)
+        assert await acked(database, shop) == (2, 2)
