@@ -29,7 +29,7 @@ MAY_IMPORT = {
 HOMES = {
     "redis": ("backbone/eventlog/stream.py", "backbone/eventlog/live.py"),
     "asyncpg": ("backbone/eventlog/postgres.py", "api/db/"),
-    "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py"),
+    "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py", "gateway/eventstream.py"),
     "uvloop": ("backbone/runtime/server.py",),
     "pydantic_settings": ("backbone/runtime/settings.py",),
     "cachetools": ("backbone/eventlog/access.py",),
