@@ -24,6 +24,7 @@ from api.routes.terminals import TerminalRoutes
 from api.routes.whoami import WhoamiRoutes
 from api.settings import ApiSettings
 from api.tenant_turns import TenantTurns
+from api.workers.alarms import raise_alarms
 from api.workers.heads import HeadWatch
 from api.workers.housekeeping import keep_house
 from api.workers.prober import POSTGRESQL, Prober
@@ -73,6 +74,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("live", watch.feed.run)
         owner.start("prober", Prober(background, stream, health).run)
         owner.start("unacked", lambda: watch_unacked_orders(background))
+        owner.start("alarms", lambda: raise_alarms(background, publisher.announce))
         owner.start("housekeeping", lambda: keep_house(background, settings.retention_days))
 
         turns = TenantTurns(settings.tenant_writes, settings.tenant_wait_seconds)
