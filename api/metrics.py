@@ -2,6 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from api.core.delivery import Outcome
 from backbone.contract.event import EventType
 
 REQUESTS = Counter(
@@ -43,6 +44,8 @@ WEBHOOK_DELIVERIES = Counter(
 
 for _type in EventType:
     COMMITTED.labels(_type.value)
+for _attempt in Outcome:
+    WEBHOOK_DELIVERIES.labels(_attempt.value)
 for _reason in ("wake", "fallback"):
     HEAD_QUESTIONS.labels(_reason)
 for _outcome in ("ok", "stale", "failed", "dropped"):

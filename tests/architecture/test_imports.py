@@ -32,6 +32,8 @@ HOMES = {
     "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py", "gateway/eventstream.py"),
     "uvloop": ("backbone/runtime/server.py",),
     "pydantic_settings": ("backbone/runtime/settings.py",),
+    "httpcore": ("api/webhooks/",),
+    "standardwebhooks": ("api/webhooks/message.py",),
     "cachetools": ("backbone/eventlog/access.py",),
 }
 
