@@ -15,16 +15,19 @@ from standardwebhooks.webhooks import Webhook
 
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
+from backbone.contract.trace import HEADER as TRACEPARENT
+from backbone.contract.trace import traceparent_of
 
 USER_AGENT = "Bellwire-Webhooks/1"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is delivered: `id` is the event's offset, `body` the event's own bytes."""
+    """What is delivered: `id` is the event's offset, `body` the event's own bytes, `traceparent` what those carry."""
 
     id: str
     body: bytes
+    traceparent: str | None = None
 
 
 def derive_secret(pods_secret: bytes, endpoint: UUID, generation: int) -> str:
@@ -35,7 +38,7 @@ def derive_secret(pods_secret: bytes, endpoint: UUID, generation: int) -> str:
 
 def message_of(event: Event) -> Message:
     """The message that carries an event."""
-    return Message(str(event.offset), event.payload)
+    return Message(str(event.offset), event.payload, traceparent_of(event.payload))
 
 
 def reset_message(tenant: str, to: Offset, reason: str, now: datetime) -> Message:
@@ -48,7 +51,9 @@ def reset_message(tenant: str, to: Offset, reason: str, now: datetime) -> Messag
 def headers_of(message: Message, secrets: list[str], now: datetime) -> dict[str, str]:
     """Return the headers of an attempt made `now`, signed by every one of `secrets`."""
     text = message.body.decode()
+    trace = {} if message.traceparent is None else {TRACEPARENT: message.traceparent}
     return {
+        **trace,
         "content-type": "application/json",
         "user-agent": USER_AGENT,
         "webhook-id": message.id,
