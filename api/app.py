@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from api.committer import Committer
+from api.core.public_address import is_public
 from api.door.entry import Entry
 from api.measure import Measure
 from api.publisher import Publisher
@@ -21,9 +22,13 @@ from api.routes.orders import OrderRoutes
 from api.routes.status import StatusRoutes
 from api.routes.tenants import TenantRoutes
 from api.routes.terminals import TerminalRoutes
+from api.routes.webhooks import WebhookRoutes
 from api.routes.whoami import WhoamiRoutes
 from api.settings import ApiSettings
 from api.tenant_turns import TenantTurns
+from api.webhooks.courier import Courier
+from api.webhooks.sender import Sender
+from api.workers.alarms import raise_alarms
 from api.workers.heads import HeadWatch
 from api.workers.housekeeping import keep_house
 from api.workers.prober import POSTGRESQL, Prober
@@ -40,7 +45,9 @@ from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
 
 BACKGROUND_CONNECTIONS = 3
+WEBHOOK_CONNECTIONS = 3
 FLUSH_SECONDS = 1.0
+FINISH_SECONDS = 2.0
 WARM_CONNECTIONS = 4
 
 
@@ -63,16 +70,34 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         stream = Stream(settings)
         closing.push_async_callback(stream.close)
         publisher = Publisher(stream, settings.publish_queue)
-        watch = HeadWatch(background)
+        watch = HeadWatch(settings, background)
 
         owner = TaskOwner()
         closing.push_async_callback(owner.stop)
         closing.push_async_callback(publisher.flush, FLUSH_SECONDS)
         owner.start("publisher", publisher.run)
         owner.start("heads", watch.run)
+        owner.start("live", watch.feed.run)
         owner.start("prober", Prober(background, stream, health).run)
         owner.start("unacked", lambda: watch_unacked_orders(background))
+        owner.start("alarms", lambda: raise_alarms(background, publisher.announce))
         owner.start("housekeeping", lambda: keep_house(background, settings.retention_days))
+
+        carrier = await pool("webhooks", WEBHOOK_CONNECTIONS)
+        sender = Sender(
+            _anywhere if settings.webhook_private else is_public, settings.webhook_timeout_seconds
+        )
+        closing.push_async_callback(sender.close)
+        courier = Courier(
+            carrier,
+            sender,
+            settings.card_secret.get_secret_value().encode(),
+            at_once=settings.webhook_deliveries,
+            timeout_seconds=settings.webhook_timeout_seconds,
+            retry_scale=settings.webhook_retry_scale,
+        )
+        closing.push_async_callback(courier.finish, FINISH_SECONDS)
+        owner.start("webhooks", courier.run)
 
         turns = TenantTurns(settings.tenant_writes, settings.tenant_wait_seconds)
         committer = Committer(writes, turns, publisher)
@@ -111,8 +136,13 @@ def _routes(
         *StatusRoutes(entry, reads).routes(),
         *TenantRoutes(entry, writes).routes(),
         *TerminalRoutes(entry, reads, writes).routes(),
+        *WebhookRoutes(entry, reads, writes, secret, private=settings.webhook_private).routes(),
         *WhoamiRoutes(entry).routes(),
     ]
+
+
+def _anywhere(_: str) -> bool:
+    return True
 
 
 def run(**overrides: object) -> None:

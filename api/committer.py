@@ -11,6 +11,8 @@ from api.metrics import COMMITTED
 from api.publisher import Publisher
 from api.tenant_turns import TenantTurns
 from backbone.contract.errors import Problem, Refused
+from backbone.contract.trace import HEADER as TRACEPARENT
+from backbone.contract.trace import parse_traceparent
 from backbone.eventlog.postgres import Database
 
 
@@ -21,10 +23,11 @@ def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
         Violation: the Idempotency-Key is not one.
     """
     key = parse_key(request.headers.get(HEADER))
+    trace = parse_traceparent(request.headers.getlist(TRACEPARENT))
     if key is None:
-        return Attempt(tenant, None, None)
+        return Attempt(tenant, None, None, trace)
     asked = fingerprint(request.method, request.scope["route"].path, request.path_params, plain)
-    return Attempt(tenant, key, asked)
+    return Attempt(tenant, key, asked, trace)
 
 
 class Committer:

@@ -2,6 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from api.core.delivery import Outcome
 from backbone.contract.event import EventType
 
 REQUESTS = Counter(
@@ -29,6 +30,12 @@ UNACKED_ORDERS = Gauge(
     "Pending online orders past the deadline that no terminal has acked; the same figure on every pod.",
 )
 
+HEAD_QUESTIONS = Counter(
+    "bellwire_api_head_questions",
+    "Questions to PostgreSQL on behalf of all who poll and wait, by what made them: wake (Redis), fallback (time).",
+    ["reason"],
+)
+
 WEBHOOK_DELIVERIES = Counter(
     "bellwire_webhook_deliveries",
     "Attempts to deliver an event to a webhook endpoint, by outcome.",
@@ -37,5 +44,9 @@ WEBHOOK_DELIVERIES = Counter(
 
 for _type in EventType:
     COMMITTED.labels(_type.value)
+for _attempt in Outcome:
+    WEBHOOK_DELIVERIES.labels(_attempt.value)
+for _reason in ("wake", "fallback"):
+    HEAD_QUESTIONS.labels(_reason)
 for _outcome in ("ok", "stale", "failed", "dropped"):
     PUBLISHED.labels(_outcome)

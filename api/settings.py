@@ -13,8 +13,8 @@ class ApiSettings(PodSettings):
     """The settings of an API pod; `BELLWIRE_CARD_SECRET` is the only one without a default."""
 
     card_secret: Annotated[SecretStr, Field(min_length=MIN_SECRET_CHARACTERS)] = Field(
-        description="secret from which gift card numbers are made and by which they are found; the same on "
-        f"every pod, for ever; at least {MIN_SECRET_CHARACTERS} characters"
+        description="secret from which gift card numbers and webhook secrets are made, and by which cards are "
+        f"found; the same on every pod, for ever; at least {MIN_SECRET_CHARACTERS} characters"
     )
     write_connections: int = Field(12, ge=1, le=200, description="PostgreSQL connections for writes")
     read_connections: int = Field(8, ge=1, le=200, description="PostgreSQL connections for reads")
@@ -25,6 +25,17 @@ class ApiSettings(PodSettings):
         1.0, gt=0, le=10, description="how long a tenant's next write waits for its turn"
     )
     publish_queue: int = Field(10_000, ge=1, description="committed events that wait for Redis at most")
+    webhook_private: bool = Field(
+        False,
+        description="let webhooks go to http:// and to addresses that are not public; for demos and tests only",
+    )
+    webhook_deliveries: int = Field(
+        100, ge=2, le=10_000, description="webhook endpoints that this pod delivers to at once"
+    )
+    webhook_timeout_seconds: float = Field(15.0, gt=0, le=60, description="bound of a webhook's attempt")
+    webhook_retry_scale: float = Field(
+        1.0, gt=0, le=1, description="shortens the waits between a webhook's attempts; for tests"
+    )
     retention_days: int = Field(7, ge=1, le=3650, description="whole days for which events can be replayed")
     api_drain_seconds: float = Field(
         2.0,

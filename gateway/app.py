@@ -17,9 +17,12 @@ from backbone.runtime.problems import HANDLERS
 from backbone.runtime.server import Pod, serve_pod
 from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
+from gateway.admission import Admission
 from gateway.endpoint import Endpoint
+from gateway.eventstream import EventStreamProtocol
 from gateway.hub import Hub
 from gateway.settings import GatewaySettings
+from gateway.sse import EventStreamEndpoint
 from gateway.wsprotocol import WebSocketProtocol
 
 WARM_CONNECTIONS = 3
@@ -45,10 +48,15 @@ async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
         tasks.start("head-check", hub.run_head_check)
         tasks.start("upkeep", hub.run_upkeep)
         tasks.start("ledger", hub.ledger.run)
-        endpoint = Endpoint(settings, hub, Access(database))
+        admission = Admission(settings, hub, Access(database))
+        endpoint = Endpoint(admission)
+        streams = Route("/sse/pos/{tenant}", EventStreamEndpoint(admission), methods=["GET"])
+        # A HEAD would be a stream without a body, and nobody's terminal.
+        streams.methods = {"GET"}
         routes = [
             WebSocketRoute("/ws/pos/{tenant}", endpoint.connect),
             Route("/ws/pos/{tenant}", endpoint.upgrade_required),
+            streams,
             Route("/metrics", metrics_page),
             *health.routes(),
         ]
@@ -67,7 +75,10 @@ def run(**overrides: object) -> None:
     serve_pod(
         lambda: gateway_pod(settings),
         settings,
+        http=EventStreamProtocol,
         websocket=WebSocketProtocol,
         websocket_max_bytes=MAX_INBOUND_BYTES,
         send_buffer_bytes=settings.send_buffer_bytes,
+        # Two heartbeats that nobody acknowledged; a reader that is only slow has its own time to be so.
+        dead_peer_seconds=2 * settings.heartbeat_seconds + settings.slow_seconds,
     )

@@ -21,6 +21,7 @@ from backbone.eventlog.stream import Stream
 from backbone.runtime.health import Health
 from backbone.runtime.metrics import LOG_EPOCH, POSTGRES_UP, REDIS_UP
 from gateway import metrics
+from gateway.core.door import Door
 from gateway.core.drain import drain_plan
 from gateway.core.tenant_log import TenantLog
 from gateway.core.wheel import Wheel
@@ -123,13 +124,13 @@ class Hub:
     def enter(self, terminal: Terminal) -> None:
         """Take a connected terminal in."""
         self.sockets += 1
-        metrics.SOCKETS.set(self.sockets)
+        metrics.CONNECTIONS.labels(terminal.door.name).inc()
         terminal.slot = self._wheel.add(terminal)
         terminal.room.enter(terminal)
 
     def _on_left(self, _: Room, terminal: Terminal) -> None:
         self.sockets -= 1
-        metrics.SOCKETS.set(self.sockets)
+        metrics.CONNECTIONS.labels(terminal.door.name).dec()
         self._wheel.remove(terminal, terminal.slot)
 
     # -- the feed ------------------------------------------------------------------------------------------------
@@ -233,17 +234,17 @@ class Hub:
             self._close_empty(now)
 
     def _beat(self) -> None:
-        beats: dict[Room, bytes] = {}
+        beats: dict[tuple[Room, Door], bytes] = {}
         for terminal in self._wheel.turn():
             terminal.messages = 0
             if terminal.unanswered_pings >= MISSED_PINGS:
                 terminal.socket.abort()
             elif not terminal.socket.paused:
-                terminal.unanswered_pings += 1
-                room = terminal.room
-                if room not in beats:
-                    beats[room] = room.heartbeat_frames()
-                terminal.socket.write(beats[room])
+                terminal.unanswered_pings += terminal.door.answers_pings
+                room, door = terminal.room, terminal.door
+                if (room, door) not in beats:
+                    beats[room, door] = door.heartbeat(room.log.head)
+                terminal.socket.write(beats[room, door])
 
     def _end_slow(self, now: float) -> None:
         for room in self._rooms.values():

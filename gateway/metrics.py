@@ -17,7 +17,9 @@ REPLAYED = Counter(
     "bellwire_gateway_replayed_events_total", "Events sent to cursors that lagged.", ["source"]
 )
 CLOSED = Counter(
-    "bellwire_gateway_closed_total", "Connections that ended, by WebSocket close code.", ["code"]
+    "bellwire_gateway_closed_total",
+    "Connections that ended, by close code; a stream of server-sent events ends with the same codes.",
+    ["code"],
 )
 GAPS = Counter(
     "bellwire_gateway_gaps_total", "Holes in a tenant's live feed, by what closed them.", ["healed_by"]
@@ -35,8 +37,9 @@ ROOMS = Gauge("bellwire_gateway_tenants", "Tenants followed.")
 RESETS = Counter("bellwire_gateway_resets_total", "Resets told to terminals.", ["reason"])
 DRAINING = Gauge("bellwire_gateway_draining", "1 while this pod drains.")
 
-SOCKETS = CONNECTIONS.labels("websocket")
-SOCKET_DELIVERIES = DELIVERIES.labels("websocket")
+for _transport in ("websocket", "sse"):
+    CONNECTIONS.labels(_transport)
+    DELIVERIES.labels(_transport)
 REPLAYED_RING = REPLAYED.labels("ring")
 REPLAYED_REDIS = REPLAYED.labels("redis")
 REPLAYED_POSTGRES = REPLAYED.labels("postgres")

@@ -80,7 +80,7 @@ class Pump:
                 await asyncio.sleep(0)
             if terminal not in room.lagging:
                 continue
-            match next_step(terminal.position, room.log, terminal.types, TURN_BYTES):
+            match next_step(terminal.position, room.log, terminal.types, TURN_BYTES, terminal.door.event):
                 case AtHead():
                     room.settle(terminal)
                 case Write() as step:
@@ -115,7 +115,9 @@ class Pump:
             if not entries or not start <= terminal.position < entries[-1].seq:
                 continue
             # A whole page goes to one socket at once: it may fill the transport's buffer once, never twice.
-            step = pack(entries, terminal.position, room.log.head_seq, terminal.types, TURN_BYTES)
+            step = pack(
+                entries, terminal.position, room.log.head_seq, terminal.types, TURN_BYTES, terminal.door.event
+            )
             replayed.inc(step.count)
             _send(room, terminal, step)
 
@@ -123,6 +125,6 @@ class Pump:
 def _send(room: Room, terminal: Terminal, step: Write) -> None:
     """Move the cursor, then write: a socket that turns slow in mid-write stands where it will go on."""
     terminal.position = step.position
-    metrics.SOCKET_DELIVERIES.inc(step.count)
+    metrics.DELIVERIES.labels(terminal.door.name).inc(step.count)
     if step.data:
         terminal.socket.write(step.data)

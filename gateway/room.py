@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from backbone.contract import frames
 from backbone.contract.errors import CloseCode, Problem, Violation
 from backbone.contract.event import Event
-from backbone.contract.frames import text_frame
 from backbone.contract.offset import Offset
 from gateway import metrics
+from gateway.core.door import DOORS, Door
 from gateway.core.tenant_log import Entry, Outcome, TenantLog
 
 if TYPE_CHECKING:
@@ -152,19 +152,23 @@ class Room:
         return outcome
 
     def _broadcast(self, entries: list[Entry]) -> None:
-        data = entries[0].frame if len(entries) == 1 else b"".join(entry.frame for entry in entries)
-        sent = 0
+        ready: dict[Door, bytes] = {}
+        sent = dict.fromkeys(DOORS, 0)
         # A copy: a write may fill its transport's buffer, which moves that terminal out of the set.
         for terminal in tuple(self.live):
+            door = terminal.door
             if terminal.types is None:
-                terminal.socket.write(data)
-                sent += len(entries)
+                if door not in ready:
+                    ready[door] = b"".join([door.event(entry) for entry in entries])
+                terminal.socket.write(ready[door])
+                sent[door] += len(entries)
             else:
-                wanted = [entry.frame for entry in entries if entry.type in terminal.types]
+                wanted = [door.event(entry) for entry in entries if entry.type in terminal.types]
                 if wanted:
                     terminal.socket.write(b"".join(wanted))
-                    sent += len(wanted)
-        metrics.SOCKET_DELIVERIES.inc(sent)
+                    sent[door] += len(wanted)
+        for door, count in sent.items():
+            metrics.DELIVERIES.labels(door.name).inc(count)
 
     def learn(self, head: Offset) -> None:
         """PostgreSQL has this head."""
@@ -196,10 +200,6 @@ class Room:
         self._first_acked = min(self._first_acked, shared)
 
     # -- upkeep --------------------------------------------------------------------------------------------------
-
-    def heartbeat_frames(self) -> bytes:
-        """The frames of a heartbeat: the head, and a ping."""
-        return text_frame(frames.heartbeat(self.log.head)) + frames.PING_FRAME
 
     def revoke(self, terminal_id: object) -> None:
         """Close a terminal whose key is gone."""

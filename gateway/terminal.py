@@ -10,10 +10,11 @@ from uuid import UUID
 
 from backbone.contract import frames
 from backbone.contract.errors import CloseCode, Violation
-from backbone.contract.frames import Ack, text_frame
+from backbone.contract.frames import Ack
 from backbone.contract.offset import Offset
 from gateway import metrics
-from gateway.wsprotocol import WebSocketProtocol
+from gateway.connection import Connection
+from gateway.core.door import Door
 
 if TYPE_CHECKING:
     from gateway.room import Room
@@ -32,22 +33,24 @@ class Identity:
 
 
 class Terminal:
-    """A socket's listener (see `gateway.wsprotocol.Listener`)."""
+    """A connection's listener (see `gateway.connection.Listener`), and the spelling of its door."""
 
-    __slots__ = ("acked", "bad_messages", "caught_up", "identity", "messages", "paused_at", "position", "recorded",
-                 "room", "slot", "socket", "types", "unanswered_pings")  # fmt: skip
+    __slots__ = ("acked", "bad_messages", "caught_up", "door", "identity", "messages", "paused_at", "position",
+                 "recorded", "room", "slot", "socket", "types", "unanswered_pings")  # fmt: skip
 
     def __init__(
         self,
         identity: Identity,
         room: "Room",
-        socket: WebSocketProtocol,
+        socket: Connection,
+        door: Door,
         position: int,
         types: frozenset[str] | None,
     ) -> None:
         self.identity = identity
         self.room = room
         self.socket = socket
+        self.door = door
         self.position = position
         self.types = types
         self.caught_up = False
@@ -61,7 +64,7 @@ class Terminal:
 
     def say(self, payload: bytes) -> None:
         """Send one control message."""
-        self.socket.write(text_frame(payload))
+        self.socket.write(self.door.control(payload))
 
     def reset(self, to: Offset, reason: str) -> None:
         """Tell that history before `to` cannot be replayed; the stream goes on behind it."""
@@ -69,7 +72,7 @@ class Terminal:
         self.say(frames.reset(to, reason))
         self.position = to.seq
 
-    # -- gateway.wsprotocol.Listener -----------------------------------------------------------------------------
+    # -- gateway.connection.Listener -----------------------------------------------------------------------------
 
     def on_message(self, data: bytes, is_text: bool) -> None:
         """An ack or a ping; anything else is answered with `error`, and five of those end the connection."""

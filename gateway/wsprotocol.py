@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 from uvicorn.config import Config
@@ -23,31 +23,11 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from gateway.connection import ABNORMAL, CLOSE_SECONDS, WRITE_BUFFER_BYTES, Listener
+
 log = logging.getLogger("bellwire.socket")
 
 EXTENSION = "bellwire.socket"
-WRITE_BUFFER_BYTES = 64 * 1024
-CLOSE_SECONDS = 5.0
-ABNORMAL = 1006
-
-
-class Listener(Protocol):
-    """What an attached application hears. Called from the event loop; must not wait and must not raise."""
-
-    def on_message(self, data: bytes, is_text: bool) -> None:
-        """A whole message; text is valid UTF-8."""
-
-    def on_pong(self) -> None:
-        """The peer answered a ping."""
-
-    def on_paused(self) -> None:
-        """The transport's buffer is full; what is written now only makes it longer."""
-
-    def on_writable(self) -> None:
-        """The transport's buffer has drained."""
-
-    def on_closing(self, code: int) -> None:
-        """Closing starts, or the connection is gone. Called once; nothing may be written any more."""
 
 
 class WebSocketProtocol(asyncio.Protocol):

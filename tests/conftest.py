@@ -97,6 +97,10 @@ def pod_env(database_url: str, redis_url: str) -> dict[str, str]:
         "BELLWIRE_LOG_FORMAT": "json",
         "BELLWIRE_DRAIN_SECONDS": "1",
         "BELLWIRE_API_DRAIN_SECONDS": "0",
+        # Webhooks of tests go to this machine, and their minutes are short.
+        "BELLWIRE_WEBHOOK_PRIVATE": "true",
+        "BELLWIRE_WEBHOOK_RETRY_SCALE": "0.01",
+        "BELLWIRE_WEBHOOK_TIMEOUT_SECONDS": "2",
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -51,23 +51,23 @@ async def tenant_status(database: Database, tenant: str) -> TenantStatus | None:
 
 _UNACKED = """
     SELECT count(*) AS unacked
-    FROM tenant_streams s LEFT JOIN LATERAL (
+    FROM tenant_streams s JOIN tenants n USING (tenant) LEFT JOIN LATERAL (
         SELECT acked_epoch, acked_seq FROM terminals WHERE tenant = s.tenant AND acked_seq IS NOT NULL
         ORDER BY acked_epoch DESC, acked_seq DESC LIMIT 1
     ) a ON true
     JOIN orders o ON o.tenant = s.tenant AND o.status = 'pending' AND o.event_seq IS NOT NULL
          AND (o.event_epoch, o.event_seq) > (coalesce(a.acked_epoch, 0), coalesce(a.acked_seq, 0))
-         AND o.created_at < now() - make_interval(secs => $1)
+         AND o.created_at < now() - make_interval(secs => n.ack_deadline_seconds)
 """
 
 
-async def count_unacked_orders(database: Database, deadline_seconds: float) -> int:
-    """Return how many pending online orders no terminal acked in time, in the whole installation.
+async def count_unacked_orders(database: Database) -> int:
+    """Return how many pending online orders no terminal acked within their tenant's deadline, of all tenants.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_UNACKED, deadline_seconds)
+    row = await database.fetch_row(_UNACKED)
     assert row is not None
     unacked: int = row["unacked"]
     return unacked

@@ -4,7 +4,8 @@ from backbone.eventlog.postgres import Database
 
 _CREATE = """
     WITH made AS (
-        INSERT INTO tenants (tenant, name) VALUES ($1, $2) ON CONFLICT (tenant) DO NOTHING RETURNING tenant
+        INSERT INTO tenants (tenant, name, ack_deadline_seconds) VALUES ($1, $2, $4)
+        ON CONFLICT (tenant) DO NOTHING RETURNING tenant
     ), stream AS (
         INSERT INTO tenant_streams (tenant) SELECT tenant FROM made
     ), storefront AS (
@@ -14,10 +15,13 @@ _CREATE = """
 """
 
 
-async def create_tenant(database: Database, slug: str, name: str, storefront_key_hash: bytes) -> bool:
+async def create_tenant(
+    database: Database, slug: str, name: str, storefront_key_hash: bytes, ack_deadline_seconds: int
+) -> bool:
     """Make a tenant with its stream and its storefront key; False when the slug is taken.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    return await database.fetch_row(_CREATE, slug, name, storefront_key_hash) is not None
+    row = await database.fetch_row(_CREATE, slug, name, storefront_key_hash, ack_deadline_seconds)
+    return row is not None

@@ -17,11 +17,12 @@ from backbone.eventlog.postgres import Database, EpochOver
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Whose write it is, and what makes a second one the same."""
+    """Whose write it is, what makes a second one the same, and the trace that it belongs to, if any."""
 
     tenant: str
     key: str | None
     fingerprint: bytes | None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,27 @@ _ANSWER = """
 """
 
 
-def write_call(function: str, arguments: int) -> str:
-    """Return the statement that calls a writing function with so many arguments."""
-    places = ", ".join(f"${index}" for index in range(1, arguments + 1))
-    return _ANSWER.format(call=f"{function}({places})")
+@dataclass(frozen=True, slots=True)
+class WriteCall:
+    """The statement that calls a writing function, and the same with a trace context as one more argument."""
+
+    plain: str
+    traced: str
 
 
-async def run_write(database: Database, sql: str, attempt: Attempt, *args: Any) -> Written:
+def write_call(function: str, arguments: int) -> WriteCall:
+    """Return the statements that call a writing function with so many arguments, the first of them the tenant."""
+    rest = "".join(f", ${index}" for index in range(2, arguments + 1))
+    # An argument is evaluated before the function is called, and the setting ends with the statement's transaction.
+    traced = (
+        f"CASE WHEN set_config('bellwire.traceparent', ${arguments + 1}, true) IS NOT NULL THEN $1::text END"
+    )
+    return WriteCall(
+        _ANSWER.format(call=f"{function}($1{rest})"), _ANSWER.format(call=f"{function}({traced}{rest})")
+    )
+
+
+async def run_write(database: Database, call: WriteCall, attempt: Attempt, *args: Any) -> Written:
     """Run one write.
 
     Raises:
@@ -56,12 +71,16 @@ async def run_write(database: Database, sql: str, attempt: Attempt, *args: Any) 
         Unavailable: PostgreSQL; it may or may not have been written, and the same key tells which.
     """
     try:
+        own = (attempt.tenant, attempt.key, attempt.fingerprint)
+        sql, all_args = call.plain, (*own, *args)
+        if attempt.traceparent is not None:
+            sql, all_args = call.traced, (*all_args, attempt.traceparent)
         try:
-            row = await database.fetch_row(sql, attempt.tenant, attempt.key, attempt.fingerprint, *args)
+            row = await database.fetch_row(sql, *all_args)
         except EpochOver:
             # The first write after a failover: nothing was done, so it is done again in the new epoch, once.
             await enter_epoch(database)
-            row = await database.fetch_row(sql, attempt.tenant, attempt.key, attempt.fingerprint, *args)
+            row = await database.fetch_row(sql, *all_args)
     except asyncpg.CheckViolationError as exc:
         if "payload" in (exc.constraint_name or ""):
             raise Violation(Problem.EVENT_TOO_LARGE, "an event may have 32768 bytes") from exc

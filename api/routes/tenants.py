@@ -23,6 +23,7 @@ class TenantBody(Body):
 
     slug: Annotated[str, Field(pattern=SLUG_PATTERN)]
     name: Name
+    ack_deadline_seconds: Annotated[int, Field(ge=1, le=86400)] = 30
 
 
 class TenantRoutes:
@@ -43,6 +44,6 @@ class TenantRoutes:
         key = make_key(KeyKind.STOREFRONT, secrets.token_bytes(KEY_BYTES))
         key_hash = hash_key(key)
         assert key_hash is not None
-        if not await create_tenant(self._writes, body.slug, body.name, key_hash):
+        if not await create_tenant(self._writes, body.slug, body.name, key_hash, body.ack_deadline_seconds):
             raise Refused(Problem.TENANT_EXISTS, f"There is a tenant {body.slug} already")
         return json_answer({"tenant": body.slug, "storefrontKey": key}, 201)

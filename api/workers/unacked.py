@@ -9,13 +9,11 @@ from backbone.contract.errors import Unavailable
 from backbone.eventlog.postgres import Database
 
 EVERY_SECONDS = 5.0
-DEADLINE_SECONDS = 30.0
-"""An order that was acked sooner was never unseen."""
 
 
 async def watch_unacked_orders(database: Database) -> None:
     """Ask for ever; ends by cancellation only. While PostgreSQL is away the last figure stands."""
     while True:
         with contextlib.suppress(Unavailable):
-            UNACKED_ORDERS.set(await count_unacked_orders(database, DEADLINE_SECONDS))
+            UNACKED_ORDERS.set(await count_unacked_orders(database))
         await asyncio.sleep(EVERY_SECONDS)

@@ -24,6 +24,7 @@ class Problem(Enum):
     INSUFFICIENT_BALANCE = ("insufficient-balance", 409, "Not enough balance")
     CARD_EXPIRED = ("card-expired", 409, "The gift card has expired")
     INSUFFICIENT_POINTS = ("insufficient-points", 409, "Not enough points")
+    TOO_MANY_WEBHOOKS = ("too-many-webhooks", 409, "The tenant has as many webhooks as it may have")
     TENANT_EXISTS = ("tenant-exists", 409, "The slug is taken")
     STILL_RUNNING = ("still-running", 409, "A request with this Idempotency-Key is still running")
     TOO_LARGE = ("too-large", 413, "The body is too large")

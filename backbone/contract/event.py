@@ -38,13 +38,16 @@ class Event:
     payload: bytes
 
 
-def encode_event(tenant: str, offset: Offset, type_: str, committed_ms: int, data: bytes) -> bytes:
-    """Return the envelope around `data`, a finished JSON object."""
+def encode_event(
+    tenant: str, offset: Offset, type_: str, committed_ms: int, data: bytes, traceparent: str | None = None
+) -> bytes:
+    """Return the envelope around `data`, a finished JSON object. `traceparent` stands in it only where there is one."""
     moment = datetime.fromtimestamp(committed_ms // 1000, UTC)
     timestamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{committed_ms % 1000:03d}Z"
+    trace = "" if traceparent is None else f'"traceparent":"{traceparent}",'
     return (
         f'{{"type":"{type_}","tenant":"{tenant}","offset":"{offset}","id":"evt_{tenant}_{offset}",'
-        f'"timestamp":"{timestamp}","data":'
+        f'"timestamp":"{timestamp}",{trace}"data":'
     ).encode() + b"%s}" % data
 
 

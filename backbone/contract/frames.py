@@ -26,6 +26,11 @@ def text_frame(payload: bytes) -> bytes:
     return bytes((0x81, 127)) + length.to_bytes(8) + payload
 
 
+def payload_of(frame: bytes) -> bytes:
+    """Return what `text_frame` built a frame around."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
 PING_FRAME = b"\x89\x00"
 
 

@@ -39,8 +39,10 @@ BEGINNING = Offset(0, 0)
 """What `after=0` means: everything that is retained."""
 
 
-def parse_after(text: str | None) -> Offset | None:
+def parse_after(text: str | None, name: str = "after") -> Offset | None:
     """Read the `after` of a request: None is "from the head", `0` everything retained, else an offset.
+
+    `name` is what the parameter is called where it has another name.
 
     Raises:
         Violation: `text` is neither.
@@ -52,4 +54,4 @@ def parse_after(text: str | None) -> Offset | None:
     try:
         return Offset.parse(text)
     except Violation as exc:
-        raise Violation.field(Problem.BAD_REQUEST, "after", "must be 0 or an offset such as 1-42") from exc
+        raise Violation.field(Problem.BAD_REQUEST, name, "must be 0 or an offset such as 1-42") from exc

@@ -77,7 +77,9 @@ def raise_descriptor_limit() -> int:
     return hard
 
 
-def listen(host: str, port: int, *, send_buffer_bytes: int | None = None) -> socket.socket:
+def listen(
+    host: str, port: int, *, send_buffer_bytes: int | None = None, dead_peer_seconds: float | None = None
+) -> socket.socket:
     """Return a listening socket; what is set on it is inherited by every connection it accepts.
 
     Raises:
@@ -89,6 +91,9 @@ def listen(host: str, port: int, *, send_buffer_bytes: int | None = None) -> soc
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if send_buffer_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
+        if dead_peer_seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Bytes that the peer's kernel does not acknowledge for so long end the connection.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(dead_peer_seconds * 1000))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
@@ -111,9 +116,11 @@ def serve_pod(
     make_pod: Callable[[], AbstractAsyncContextManager[Pod]],
     settings: PodSettings,
     *,
+    http: type[asyncio.Protocol] | None = None,
     websocket: type[asyncio.Protocol] | None = None,
     websocket_max_bytes: int = 0,
     send_buffer_bytes: int | None = None,
+    dead_peer_seconds: float | None = None,
 ) -> None:
     """Serve a pod until a polite signal, drain it, return.
 
@@ -123,14 +130,19 @@ def serve_pod(
         OSError: the address cannot be listened on.
     """
     raise_descriptor_limit()
-    listener = listen(settings.listen_host, settings.listen_port, send_buffer_bytes=send_buffer_bytes)
+    listener = listen(
+        settings.listen_host,
+        settings.listen_port,
+        send_buffer_bytes=send_buffer_bytes,
+        dead_peer_seconds=dead_peer_seconds,
+    )
     host, port = listener.getsockname()[:2]
 
     async def serve() -> None:
         async with make_pod() as pod:
             config = uvicorn.Config(
                 pod.app,
-                http="httptools",
+                http=http or "httptools",
                 ws=websocket or "none",
                 ws_max_size=websocket_max_bytes,
                 lifespan="off",

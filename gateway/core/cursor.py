@@ -3,10 +3,15 @@
 A connection is a cursor and nothing more: a position (a seq) in its tenant's log.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from gateway.core.tenant_log import Entry, TenantLog
+
+Spelling = Callable[[Entry], bytes]
+"""What an entry is at a terminal's door; see `gateway.core.door`."""
+WEBSOCKET_FRAME: Spelling = attrgetter("frame")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,7 @@ class AtHead:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Send `data`, finished frames of `count` events; the cursor stands at `position` then."""
+    """Send `data`, finished bytes of `count` events; the cursor stands at `position` then."""
 
     data: bytes
     count: int
@@ -36,7 +41,11 @@ class Skip:
 
 
 def next_step(
-    position: int, log: TenantLog, types: frozenset[str] | None, max_bytes: int
+    position: int,
+    log: TenantLog,
+    types: frozenset[str] | None,
+    max_bytes: int,
+    spelling: Spelling = WEBSOCKET_FRAME,
 ) -> AtHead | Write | Fetch | Skip:
     """Decide for a cursor at `position`."""
     if position < log.floor.seq:
@@ -44,13 +53,20 @@ def next_step(
     if position >= log.head_seq:
         return AtHead()
     entries = log.entries_after(position)
-    return Fetch() if entries is None else pack(entries, position, log.head_seq, types, max_bytes)
+    if entries is None:
+        return Fetch()
+    return pack(entries, position, log.head_seq, types, max_bytes, spelling)
 
 
 def pack(
-    entries: Iterable[Entry], position: int, through: int, types: frozenset[str] | None, max_bytes: int
+    entries: Iterable[Entry],
+    position: int,
+    through: int,
+    types: frozenset[str] | None,
+    max_bytes: int,
+    spelling: Spelling = WEBSOCKET_FRAME,
 ) -> Write:
-    """Join the frames of consecutive `entries` that follow `position`, about `max_bytes` of them.
+    """Join, each in its `spelling`, consecutive `entries` that follow `position`, about `max_bytes` of them.
 
     Entries at or before `position` are passed over, and so are those of other types; the position moves past those too.
     None later than `through`, the log's head, is taken: a page of history may know more than the log does, and what the
@@ -64,7 +80,7 @@ def pack(
         if entry.seq > through or size >= max_bytes:
             break
         if types is None or entry.type in types:
-            frames.append(entry.frame)
-            size += len(entry.frame)
+            frames.append(spelling(entry))
+            size += len(frames[-1])
         position = entry.seq
     return Write(b"".join(frames), len(frames), position)

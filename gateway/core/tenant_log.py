@@ -11,24 +11,37 @@ from enum import Enum
 from itertools import islice
 
 from backbone.contract.event import Event
-from backbone.contract.frames import text_frame
+from backbone.contract.frames import payload_of, text_frame
 from backbone.contract.lineage import shared_seq
 from backbone.contract.offset import Offset
+from backbone.contract.sse import event_chunk
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """An event ready to be sent: `frame` is the finished WebSocket frame, built once for all sockets."""
+    """An event ready to be sent: `frame` is the finished WebSocket frame, built once for all sockets.
+
+    Nothing of it changes; `chunk` builds the same for server-sent events when the first such terminal needs it.
+    """
 
     seq: int
     type: str
     committed_ms: int
     frame: bytes
+    epoch: int
+    _chunk: bytes | None = None
+
+    def chunk(self) -> bytes:
+        """Return the finished chunk of a stream of server-sent events, built once for all of them."""
+        if self._chunk is None:
+            self._chunk = event_chunk(Offset(self.epoch, self.seq), self.type, payload_of(self.frame))
+        return self._chunk
 
 
 def entry_of(event: Event) -> Entry:
     """Build the frame around an event's payload."""
-    return Entry(event.offset.seq, event.type, event.committed_ms, text_frame(event.payload))
+    frame = text_frame(event.payload)
+    return Entry(event.offset.seq, event.type, event.committed_ms, frame, event.offset.epoch)
 
 
 class Outcome(Enum):

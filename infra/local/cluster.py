@@ -143,6 +143,8 @@ class Cluster:
     def _defaults(self) -> dict[str, str]:
         return {
             "BELLWIRE_LOG_FORMAT": os.environ.get("BELLWIRE_LOG_FORMAT", "text"),
+            # A listener on this machine is what one tries a webhook with.
+            "BELLWIRE_WEBHOOK_PRIVATE": os.environ.get("BELLWIRE_WEBHOOK_PRIVATE", "true"),
             # Here a drain is watched by somebody who pressed Ctrl-C.
             "BELLWIRE_DRAIN_SECONDS": os.environ.get("BELLWIRE_DRAIN_SECONDS", "1"),
             "BELLWIRE_CARD_SECRET": os.environ.get("BELLWIRE_CARD_SECRET") or secrets.token_urlsafe(32),

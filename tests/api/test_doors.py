@@ -31,6 +31,12 @@ ROUTES = [
     ("POST", "/api/tenant/{t}/terminals", {OP}),
     ("GET", "/api/tenant/{t}/terminals", {STORE, OP}),
     ("DELETE", "/api/tenant/{t}/terminals/{o}", {OP}),
+    ("POST", "/api/tenant/{t}/webhooks", {STORE, OP}),
+    ("GET", "/api/tenant/{t}/webhooks", {STORE, OP}),
+    ("GET", "/api/tenant/{t}/webhooks/{o}", {STORE, OP}),
+    ("DELETE", "/api/tenant/{t}/webhooks/{o}", {STORE, OP}),
+    ("POST", "/api/tenant/{t}/webhooks/{o}/rotate", {STORE, OP}),
+    ("POST", "/api/tenant/{t}/webhooks/{o}/enable", {STORE, OP}),
 ]
 TENANTLESS = [("POST", "/api/tenant/orders/create", {STORE, TERM}), ("POST", "/api/tenants", {OP})]
 NO_ORDER = "00000000-0000-4000-8000-000000000000"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from backbone.contract.event import EventType, encode_event
 from backbone.contract.offset import Offset
+from backbone.contract.trace import traceparent_of
 from tests.conftest import MakeDatabase
 from tests.shop import Shop
 
@@ -49,6 +50,39 @@ async def test_the_databases_envelope_is_byte_for_byte_ours(
     assert row is not None
     ours = encode_event(tenant, Offset(epoch, seq), type_.value, row["committed_ms"], data)
     assert row["payload"] == ours
+
+
+TRACE = st.builds(
+    "00-{:032x}-{:016x}-{:02x}".format,
+    st.integers(1, 2**128 - 1),
+    st.integers(1, 2**64 - 1),
+    st.integers(0, 255),
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tenant=SLUGS, trace=TRACE, members=DATA)
+async def test_with_a_trace_context_it_is_byte_for_byte_ours_too_and_gives_it_back(
+    database: "asyncpg.Connection[asyncpg.Record]", tenant: str, trace: str, members: dict[str, object]
+) -> None:
+    data = orjson.dumps(members)
+    transaction = database.transaction()
+    await transaction.start()
+    try:
+        await database.execute("SELECT set_config('bellwire.traceparent', $1, true)", trace)
+        row = await database.fetchrow(_APPEND, tenant, 1, 1, "new_order", data.decode())
+    finally:
+        await transaction.rollback()
+    assert row is not None
+    assert row["payload"] == encode_event(tenant, Offset(1, 1), "new_order", row["committed_ms"], data, trace)
+    assert traceparent_of(row["payload"]) == trace
+    # The setting is gone with its transaction.
+    async with database.transaction():
+        row = await database.fetchrow(_APPEND, tenant, 1, 2**40, "new_order", data.decode())
+        await database.execute("DELETE FROM pos_sync_logs WHERE tenant = $1", tenant)
+    assert row is not None
+    assert row["payload"] == encode_event(tenant, Offset(1, 2**40), "new_order", row["committed_ms"], data)
+    assert traceparent_of(row["payload"]) is None
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

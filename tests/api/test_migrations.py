@@ -67,9 +67,9 @@ def test_files_apply_in_the_order_of_their_names_and_none_goes_in_between() -> N
         next_migration([first, second, third], {first.name: first.checksum, third.name: third.checksum})
 
 
-def test_each_file_has_a_number_of_its_own() -> None:
+def test_no_two_files_have_the_same_number() -> None:
     numbers = [int(migration.name[:4]) for migration in load_migrations()]
-    assert len(set(numbers)) == len(numbers)
+    assert numbers == sorted(set(numbers))
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:

@@ -32,9 +32,11 @@ HOMES = {
         for name in ("stream", "live", "node", "picture", "subscription", "topology")
     ),
     "asyncpg": ("backbone/eventlog/postgres.py", "backbone/eventlog/primary.py", "api/db/"),
-    "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py"),
+    "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py", "gateway/eventstream.py"),
     "uvloop": ("backbone/runtime/server.py",),
     "pydantic_settings": ("backbone/runtime/settings.py",),
+    "httpcore": ("api/webhooks/",),
+    "standardwebhooks": ("api/webhooks/message.py",),
     "cachetools": ("backbone/eventlog/access.py",),
 }
 

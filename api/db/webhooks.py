@@ -1,0 +1,261 @@
+"""Webhook endpoints in the database: what a shop registers, and the leases under which pods deliver to them."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from backbone.contract.offset import Offset
+from backbone.eventlog.postgres import Database, Row
+
+ENDPOINTS_A_TENANT = 20
+ROTATION_HOURS = 24
+
+# It starts at the head: what was before it is nobody's surprise.
+_CREATE = """
+    WITH stream AS (
+        SELECT s.tenant, s.epoch, s.seq,
+               (SELECT count(*) FROM webhook_endpoints e WHERE e.tenant = s.tenant) AS endpoints
+        FROM tenant_streams s WHERE s.tenant = $1
+    ), made AS (
+        INSERT INTO webhook_endpoints (endpoint_id, tenant, url, types, epoch, seq)
+        SELECT $2, tenant, $3, $4, epoch, seq FROM stream WHERE endpoints < $5
+        RETURNING endpoint_id
+    )
+    SELECT EXISTS (SELECT 1 FROM made) AS made FROM stream
+"""
+
+
+async def create_endpoint(
+    database: Database, tenant: str, endpoint: UUID, url: str, types: list[str] | None
+) -> bool | None:
+    """Register an endpoint; False when the tenant has as many as it may have, None when there is no such tenant.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_CREATE, tenant, endpoint, url, types, ENDPOINTS_A_TENANT)
+    return None if row is None else row["made"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint as its shop sees it. `lag` is how many events of the log it has not been taken through."""
+
+    endpoint_id: UUID
+    url: str
+    types: list[str] | None
+    created_at: str
+    enabled: bool
+    disabled_reason: str | None
+    delivered_offset: str
+    lag: int
+    failures: int
+    next_attempt_at: str | None
+    last_attempt_at: str | None
+    last_outcome: str | None
+
+
+_COLUMNS = """
+    e.endpoint_id, e.url, e.types, rfc3339(e.created_at) AS created_at, e.disabled_at IS NULL AS enabled,
+    e.disabled_reason, e.epoch || '-' || e.seq AS delivered_offset, greatest(s.seq - e.seq, 0) AS lag, e.failures,
+    CASE WHEN e.disabled_at IS NULL AND e.failures > 0 THEN rfc3339(e.next_attempt_at) END AS next_attempt_at,
+    rfc3339(e.last_attempt_at) AS last_attempt_at, e.last_outcome
+"""
+
+_LIST = f"""
+    SELECT {_COLUMNS} FROM webhook_endpoints e JOIN tenant_streams s USING (tenant)
+    WHERE e.tenant = $1 AND ($2::uuid IS NULL OR e.endpoint_id = $2) ORDER BY e.created_at, e.endpoint_id
+"""  # noqa: S608 - put together from constants
+
+
+async def list_endpoints(database: Database, tenant: str, endpoint: UUID | None = None) -> list[Endpoint]:
+    """Return the tenant's endpoints, oldest first; with `endpoint` that one, if it is the tenant's.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    rows = await database.fetch(_LIST, tenant, endpoint)
+    return [Endpoint(**dict(row.items())) for row in rows]
+
+
+_DELETE = "DELETE FROM webhook_endpoints WHERE tenant = $1 AND endpoint_id = $2 RETURNING endpoint_id"
+
+
+async def delete_endpoint(database: Database, tenant: str, endpoint: UUID) -> bool:
+    """Forget an endpoint; False when the tenant has none by this id. An attempt under way may still arrive.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return await database.fetch_row(_DELETE, tenant, endpoint) is not None
+
+
+_ROTATE = """
+    UPDATE webhook_endpoints
+    SET generation = generation + 1, previous_until = clock_timestamp() + make_interval(hours => $3)
+    WHERE tenant = $1 AND endpoint_id = $2
+    RETURNING generation, rfc3339(previous_until) AS previous_until
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """The secret's new generation, and until when the one before signs too."""
+
+    generation: int
+    previous_until: str
+
+
+async def rotate_secret(database: Database, tenant: str, endpoint: UUID) -> Rotation | None:
+    """Give an endpoint its next secret; None when the tenant has none by this id.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_ROTATE, tenant, endpoint, ROTATION_HOURS)
+    return None if row is None else Rotation(row["generation"], row["previous_until"])
+
+
+_ENABLE = """
+    UPDATE webhook_endpoints
+    SET disabled_at = NULL, disabled_reason = NULL, failures = 0, next_attempt_at = clock_timestamp()
+    WHERE tenant = $1 AND endpoint_id = $2 RETURNING endpoint_id
+"""
+
+
+async def enable_endpoint(database: Database, tenant: str, endpoint: UUID) -> bool:
+    """Switch an endpoint on again, from where it stopped, and try at once; False when there is none by this id.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return await database.fetch_row(_ENABLE, tenant, endpoint) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An endpoint whose turn is this pod's, for as long as its lease lasts."""
+
+    endpoint: UUID
+    lease: UUID
+    tenant: str
+    url: str
+    types: frozenset[str] | None
+    position: Offset
+    failures: int
+    generation: int
+    rotating: bool
+
+
+# Endpoints that failed have places of their own, so that any number of dead ones keeps none waiting that works.
+_DUE = """
+    SELECT e.endpoint_id FROM webhook_endpoints e JOIN tenant_streams s USING (tenant) JOIN tenants t USING (tenant)
+    WHERE e.disabled_at IS NULL AND t.disabled_at IS NULL AND (e.epoch, e.seq) < (s.epoch, s.seq)
+      AND e.next_attempt_at <= clock_timestamp() AND coalesce(e.leased_until <= clock_timestamp(), true)
+      AND e.failures {failing} 0
+    ORDER BY e.next_attempt_at LIMIT {limit} FOR UPDATE OF e SKIP LOCKED
+"""
+
+_CLAIM = f"""
+    WITH healthy AS ({_DUE.format(failing="=", limit="$1")}), failing AS ({_DUE.format(failing=">", limit="$2")})
+    UPDATE webhook_endpoints e
+    SET lease = gen_random_uuid(), leased_until = clock_timestamp() + make_interval(secs => $3)
+    FROM (SELECT * FROM healthy UNION ALL SELECT * FROM failing) due
+    WHERE e.endpoint_id = due.endpoint_id
+    RETURNING e.endpoint_id, e.lease, e.tenant, e.url, e.types, e.epoch, e.seq, e.failures, e.generation,
+              coalesce(e.previous_until > clock_timestamp(), false) AS rotating
+"""  # noqa: S608 - put together from constants
+
+
+async def claim_endpoints(
+    database: Database, healthy: int, failing: int, lease_seconds: float
+) -> list[Claim]:
+    """Take up to so many endpoints that have something to deliver, are due, and are nobody's at the moment.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return [_claim_of(row) for row in await database.fetch(_CLAIM, healthy, failing, lease_seconds)]
+
+
+def _claim_of(row: Row) -> Claim:
+    return Claim(
+        row["endpoint_id"],
+        row["lease"],
+        row["tenant"],
+        row["url"],
+        None if row["types"] is None else frozenset(row["types"]),
+        Offset(row["epoch"], row["seq"]),
+        row["failures"],
+        row["generation"],
+        row["rotating"],
+    )
+
+
+_ADVANCE = """
+    UPDATE webhook_endpoints
+    SET epoch = $3, seq = $4, failures = 0, leased_until = clock_timestamp() + make_interval(secs => $5),
+        last_attempt_at = CASE WHEN $6::text IS NULL THEN last_attempt_at ELSE clock_timestamp() END,
+        last_outcome = coalesce($6, last_outcome)
+    WHERE endpoint_id = $1 AND lease = $2 AND disabled_at IS NULL
+    RETURNING generation, coalesce(previous_until > clock_timestamp(), false) AS rotating
+"""
+
+
+async def advance(
+    database: Database, claim: Claim, position: Offset, lease_seconds: float, outcome: str | None
+) -> Claim | None:
+    """Move the cursor to `position`, keep the lease, and return the claim as it is now.
+
+    None when it is over: the lease is another pod's, or the endpoint was deleted or switched off. With `outcome` None
+    nothing was sent: what lay between is of other types.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(
+        _ADVANCE, claim.endpoint, claim.lease, position.epoch, position.seq, lease_seconds, outcome
+    )
+    if row is None:
+        return None
+    return replace(
+        claim, position=position, failures=0, generation=row["generation"], rotating=row["rotating"]
+    )
+
+
+_POSTPONE = """
+    UPDATE webhook_endpoints
+    SET failures = $3, next_attempt_at = clock_timestamp() + make_interval(secs => $4), lease = NULL,
+        leased_until = NULL, last_attempt_at = clock_timestamp(), last_outcome = $5,
+        disabled_at = CASE WHEN $6::text IS NULL THEN NULL ELSE clock_timestamp() END, disabled_reason = $6
+    WHERE endpoint_id = $1 AND lease = $2
+    RETURNING endpoint_id
+"""
+
+
+async def postpone(
+    database: Database, claim: Claim, failures: int, seconds: float, outcome: str, disabled: str | None
+) -> bool:
+    """Give the lease back behind a failed attempt, with the next one due in `seconds`, or switched off.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(
+        _POSTPONE, claim.endpoint, claim.lease, failures, seconds, outcome, disabled
+    )
+    return row is not None
+
+
+_RELEASE = """
+    UPDATE webhook_endpoints SET lease = NULL, leased_until = NULL, next_attempt_at = clock_timestamp()
+    WHERE endpoint_id = $1 AND lease = $2
+"""
+
+
+async def release(database: Database, claim: Claim) -> None:
+    """Give the lease back: the turn is over, and nothing failed.
+
+    Raises:
+        Unavailable: PostgreSQL; the lease ends by itself then.
+    """
+    await database.fetch(_RELEASE, claim.endpoint, claim.lease)

@@ -1,0 +1,198 @@
+"""Webhook endpoints over HTTP: a shop or an operator registers them, looks at them, rotates their secrets."""
+
+import re
+import uuid
+from typing import Annotated, Any
+
+import httpx
+from pydantic import AfterValidator, Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.core.public_address import is_address, is_public
+from api.db import webhooks as db
+from api.door.answer import json_answer
+from api.door.body import Body, path_uuid, read_body, wrong_fields
+from api.door.entry import Caller, Entry, unknown_tenant
+from api.webhooks.message import derive_secret
+from backbone.contract.errors import FieldError, Problem, Refused
+from backbone.contract.event import EventType
+from backbone.contract.keys import KeyKind
+from backbone.eventlog.history import heads
+from backbone.eventlog.postgres import Database
+
+MAX_URL = 2048
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.ASCII)
+
+
+def known_type(value: str) -> str:
+    """Refuse a type that no event has."""
+    if value not in {member.value for member in EventType}:
+        raise ValueError("is no event type")
+    return value
+
+
+class EndpointBody(Body):
+    """An endpoint to register."""
+
+    url: Annotated[str, Field(min_length=1, max_length=MAX_URL)]
+    types: (
+        Annotated[
+            list[Annotated[str, AfterValidator(known_type)]], Field(min_length=1, max_length=len(EventType))
+        ]
+        | None
+    ) = None
+
+
+def check_url(text: str, *, private: bool) -> str:
+    """Return the address in its one spelling. What a name leads to is looked at when it is connected to.
+
+    Raises:
+        ValueError: it is none that a webhook may have; with `private`, http and any host are fine.
+    """
+    try:
+        url = httpx.URL(text.strip())
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError("is not a URL") from None
+    if url.scheme not in (("https", "http") if private else ("https",)) or not url.host:
+        raise ValueError("must begin with https:// and a host")
+    if url.userinfo or url.fragment:
+        raise ValueError("must not carry a user, a password or a fragment")
+    host = url.raw_host.decode("ascii")
+    if not is_address(url.host) and _HOST.fullmatch(host) is None:
+        raise ValueError("must name a host")
+    if not private and not _may_be_public(url.host):
+        raise ValueError("must lead to the public internet")
+    if len(str(url)) > MAX_URL:
+        raise ValueError(f"must have at most {MAX_URL} characters")
+    return str(url)
+
+
+def _may_be_public(host: str) -> bool:
+    if is_address(host):
+        return is_public(host)
+    last = host.rstrip(".").rpartition(".")[2]
+    # A name of one word is somebody's own network; one that ends in a number is an address in disguise.
+    return "." in host.rstrip(".") and not last[:1].isdigit()
+
+
+class WebhookRoutes:
+    """The six routes."""
+
+    def __init__(
+        self, entry: Entry, reads: Database, writes: Database, secret: bytes, *, private: bool
+    ) -> None:
+        self._entry = entry
+        self._reads = reads
+        self._writes = writes
+        self._secret = secret
+        self._private = private
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        path = "/api/tenant/{tenant}/webhooks"
+        one = path + "/{webhookId}"
+        return [
+            Route(path, self.create, methods=["POST"]),
+            Route(path, self.list),
+            Route(one, self.get),
+            Route(one, self.delete, methods=["DELETE"]),
+            Route(one + "/rotate", self.rotate, methods=["POST"]),
+            Route(one + "/enable", self.enable, methods=["POST"]),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/webhooks`. The secret is in the answer and nowhere else."""
+        caller = await self._admit(request)
+        if caller.tenant not in await heads(self._writes, [caller.tenant]):
+            raise unknown_tenant()
+        body = (await read_body(request, EndpointBody)).model
+        try:
+            url = check_url(body.url, private=self._private)
+        except ValueError as exc:
+            raise wrong_fields([FieldError("url", str(exc))]) from exc
+        endpoint = uuid.uuid4()
+        types = None if body.types is None else sorted(set(body.types))
+        made = await db.create_endpoint(self._writes, caller.tenant, endpoint, url, types)
+        if made is None:
+            raise unknown_tenant()
+        if not made:
+            raise Refused(
+                Problem.TOO_MANY_WEBHOOKS, f"A tenant may have {db.ENDPOINTS_A_TENANT}; delete one first"
+            )
+        secret = derive_secret(self._secret, endpoint, 1)
+        return json_answer({"id": str(endpoint), "url": url, "types": types, "secret": secret}, 201)
+
+    async def list(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}/webhooks`."""
+        caller = await self._admit(request)
+        found = await db.list_endpoints(self._reads, caller.tenant)
+        if not found and caller.tenant not in await heads(self._reads, [caller.tenant]):
+            raise unknown_tenant()
+        return json_answer({"webhooks": [document_of(endpoint) for endpoint in found]})
+
+    async def get(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}/webhooks/{webhookId}`."""
+        caller = await self._admit(request)
+        found = await db.list_endpoints(self._reads, caller.tenant, webhook_id(request))
+        if not found:
+            raise unknown_webhook()
+        return json_answer(document_of(found[0]))
+
+    async def delete(self, request: Request) -> Response:
+        """`DELETE /api/tenant/{tenant}/webhooks/{webhookId}`."""
+        caller = await self._admit(request)
+        if not await db.delete_endpoint(self._writes, caller.tenant, webhook_id(request)):
+            raise unknown_webhook()
+        return Response(status_code=204)
+
+    async def rotate(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/webhooks/{webhookId}/rotate`. Both secrets sign for a day."""
+        caller = await self._admit(request)
+        endpoint = webhook_id(request)
+        rotation = await db.rotate_secret(self._writes, caller.tenant, endpoint)
+        if rotation is None:
+            raise unknown_webhook()
+        secret = derive_secret(self._secret, endpoint, rotation.generation)
+        return json_answer(
+            {"id": str(endpoint), "secret": secret, "previousValidUntil": rotation.previous_until}
+        )
+
+    async def enable(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/webhooks/{webhookId}/enable`: on again, from where it stopped."""
+        caller = await self._admit(request)
+        if not await db.enable_endpoint(self._writes, caller.tenant, webhook_id(request)):
+            raise unknown_webhook()
+        return Response(status_code=204)
+
+    async def _admit(self, request: Request) -> Caller:
+        return await self._entry.admit(request, KeyKind.OPERATOR, KeyKind.STOREFRONT)
+
+
+def webhook_id(request: Request) -> uuid.UUID:
+    """The endpoint that the path names."""
+    return path_uuid(request, "webhookId", "webhook")
+
+
+def unknown_webhook() -> Refused:
+    """The one answer for an endpoint that does not exist and for one of another tenant."""
+    return Refused(Problem.NOT_FOUND, "There is no such webhook")
+
+
+def document_of(endpoint: db.Endpoint) -> dict[str, Any]:
+    """An endpoint as it is answered; never with its secret."""
+    return {
+        "id": str(endpoint.endpoint_id),
+        "url": endpoint.url,
+        "types": endpoint.types,
+        "createdAt": endpoint.created_at,
+        "enabled": endpoint.enabled,
+        "disabledReason": endpoint.disabled_reason,
+        "deliveredOffset": endpoint.delivered_offset,
+        "lag": endpoint.lag,
+        "failures": endpoint.failures,
+        "nextAttemptAt": endpoint.next_attempt_at,
+        "lastAttemptAt": endpoint.last_attempt_at,
+        "lastOutcome": endpoint.last_outcome,
+    }

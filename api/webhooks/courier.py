@@ -1,0 +1,160 @@
+"""Deliver to webhook endpoints: claim those that are due, and take each through its tenant's log in order.
+
+Leaderless: any number of pods do this at once, and a lease in PostgreSQL says whose turn an endpoint is. The cursor
+moves behind each delivery, so a pod that dies repeats at most the message it was carrying, under the same id.
+"""
+
+import asyncio
+import logging
+import random
+from datetime import UTC, datetime
+
+from api.core.delivery import Again, Attempt, Outcome, after_failure
+from api.core.polling import start_at
+from api.db.webhooks import Claim, advance, claim_endpoints, postpone, release
+from api.metrics import WEBHOOK_DELIVERIES
+from api.webhooks.message import Message, derive_secret, headers_of, message_of, reset_message
+from api.webhooks.sender import Sender
+from backbone.contract.errors import Unavailable
+from backbone.contract.offset import Offset
+from backbone.eventlog import history
+from backbone.eventlog.postgres import Database
+
+log = logging.getLogger("bellwire.webhooks")
+
+LOOK_SECONDS = 0.5
+TURN_SECONDS = 10.0
+"""An endpoint that has more to take than this goes to the end of the line."""
+LEASE_MARGIN_SECONDS = 15.0
+"""How much longer a lease lasts than an attempt: writing down what became of it is bounded too."""
+PAGE_EVENTS = 50
+
+
+class Courier:
+    """Turns under way, and the task's body (`run`) that begins them."""
+
+    def __init__(
+        self,
+        database: Database,
+        sender: Sender,
+        secret: bytes,
+        *,
+        at_once: int,
+        timeout_seconds: float,
+        retry_scale: float = 1.0,
+    ) -> None:
+        self._database = database
+        self._sender = sender
+        self._secret = secret
+        self._at_once = at_once
+        self._lease_seconds = timeout_seconds + LEASE_MARGIN_SECONDS
+        self._retry_scale = retry_scale
+        self._turns: dict[asyncio.Task[None], Claim] = {}
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Look for what is due for ever; ends by cancellation only."""
+        while True:
+            try:
+                for claim in await self._claim():
+                    self._start(claim)
+            except Unavailable:
+                pass  # told by whoever watches PostgreSQL
+            await asyncio.sleep(LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+
+    async def finish(self, seconds: float) -> None:
+        """Begin nothing new, let what is under way end, and cut what has not ended after `seconds`."""
+        self._stopping = True
+        if self._turns:
+            _, late = await asyncio.wait(self._turns, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _claim(self) -> list[Claim]:
+        free = self._at_once - len(self._turns)
+        if free <= 0 or self._stopping:
+            return []
+        failing = sum(1 for claim in self._turns.values() if claim.failures > 0)
+        places = max(0, min(free, self._at_once // 2 - failing))
+        return await claim_endpoints(self._database, free - places, places, self._lease_seconds)
+
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._turn(claim), name=f"webhook:{claim.endpoint}")
+        self._turns[task] = claim
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        claim = self._turns.pop(task)
+        error = None if task.cancelled() else task.exception()
+        # Either way the lease ends by itself, and the endpoint has its turn again.
+        if error is not None and not isinstance(error, Unavailable):
+            log.error("webhook.bug", exc_info=error, extra={"endpoint": str(claim.endpoint)})
+
+    async def _turn(self, claim: Claim) -> None:
+        """Take one endpoint forward until it stands at the head, fails, or has had its time."""
+        extent = await history.extent(self._database, claim.tenant)
+        assert extent is not None
+        start = start_at(claim.position, extent.floor, extent.head, extent.forks)
+        if start.reset is not None:
+            told = await self._tell_reset(claim, start.position, start.reset)
+            if told is None:
+                return
+            claim = told
+        position = start.position
+        ends = asyncio.get_running_loop().time() + TURN_SECONDS
+        while asyncio.get_running_loop().time() < ends and not self._stopping:
+            run = await history.read(self._database, claim.tenant, position, PAGE_EVENTS)
+            if run.floor.seq > position.seq:
+                # Retention was faster than we.
+                told = await self._tell_reset(claim, run.floor, "retention")
+                if told is None:
+                    return
+                claim, position = told, run.floor
+            if not run.events:
+                break
+            for event in run.events:
+                if claim.types is None or event.type in claim.types:
+                    carried = await self._carry(claim, message_of(event), event.offset)
+                    if carried is None:
+                        return
+                    claim = carried
+                position = event.offset
+        if position != claim.position:
+            await advance(self._database, claim, position, self._lease_seconds, None)
+        await release(self._database, claim)
+
+    async def _tell_reset(self, claim: Claim, to: Offset, reason: str) -> Claim | None:
+        message = reset_message(claim.tenant, to, reason, datetime.now(UTC))
+        log.warning("webhook.reset", extra={"endpoint": str(claim.endpoint), "reason": reason})
+        return await self._carry(claim, message, to)
+
+    async def _carry(self, claim: Claim, message: Message, position: Offset) -> Claim | None:
+        """Make one attempt and write down what became of it.
+
+        Returns:
+            The claim behind a delivery; None when the turn is over.
+        """
+        generations = [claim.generation, claim.generation - 1] if claim.rotating else [claim.generation]
+        secrets = [derive_secret(self._secret, claim.endpoint, generation) for generation in generations]
+        attempt = await self._sender.send(
+            claim.url, headers_of(message, secrets, datetime.now(UTC)), message.body
+        )
+        WEBHOOK_DELIVERIES.labels(attempt.outcome.value).inc()
+        if attempt.outcome is Outcome.DELIVERED:
+            return await advance(self._database, claim, position, self._lease_seconds, attempt.outcome.value)
+        await self._fail(claim, attempt)
+        return None
+
+    async def _fail(self, claim: Claim, attempt: Attempt) -> None:
+        failures = claim.failures + 1
+        next_step = after_failure(attempt, failures, random.random(), self._retry_scale)  # noqa: S311
+        seconds = next_step.seconds if isinstance(next_step, Again) else 0.0
+        reason = None if isinstance(next_step, Again) else next_step.reason
+        await postpone(self._database, claim, failures, seconds, attempt.outcome.value, reason)
+        # No address: what a shop registers may hold a password of its own.
+        facts = {"endpoint": str(claim.endpoint), "outcome": attempt.outcome.value, "failures": failures}
+        if reason is not None:
+            log.warning("webhook.switched_off", extra={**facts, "reason": reason})
+        else:
+            log.info("webhook.failed", extra={**facts, "again_seconds": round(seconds, 1)})

@@ -1,0 +1,67 @@
+"""How each door writes what a terminal is told: one cursor, one log, two spellings. Pure."""
+
+from typing import Protocol
+
+from backbone.contract import frames, sse
+from backbone.contract.frames import PING_FRAME, text_frame
+from backbone.contract.offset import Offset
+from gateway.core.tenant_log import Entry
+
+
+class Door(Protocol):
+    """A spelling. `name` is the metrics' `transport`; `answers_pings` says whether a living peer can be asked."""
+
+    name: str
+    answers_pings: bool
+
+    def event(self, entry: Entry) -> bytes:
+        """An event, built once for all terminals at this door."""
+
+    def control(self, payload: bytes) -> bytes:
+        """A control message."""
+
+    def heartbeat(self, head: Offset) -> bytes:
+        """We are here, and this is the newest offset we know of."""
+
+
+class WebSocketDoor:
+    """Unmasked text frames."""
+
+    name = "websocket"
+    answers_pings = True
+
+    def event(self, entry: Entry) -> bytes:
+        """The frame that the log keeps."""
+        return entry.frame
+
+    def control(self, payload: bytes) -> bytes:
+        """A text frame."""
+        return text_frame(payload)
+
+    def heartbeat(self, head: Offset) -> bytes:
+        """A text frame, and a ping."""
+        return text_frame(frames.heartbeat(head)) + PING_FRAME
+
+
+class EventStreamDoor:
+    """Server-sent events in chunks. A dead peer shows by what TCP does not get acknowledged."""
+
+    name = "sse"
+    answers_pings = False
+
+    def event(self, entry: Entry) -> bytes:
+        """The chunk of an event with its `id:`."""
+        return entry.chunk()
+
+    def control(self, payload: bytes) -> bytes:
+        """A chunk without an `id:`."""
+        return sse.control_chunk(payload)
+
+    def heartbeat(self, head: Offset) -> bytes:
+        """A comment and the message."""
+        return sse.heartbeat_chunk(frames.heartbeat(head))
+
+
+WEBSOCKET: Door = WebSocketDoor()
+EVENT_STREAM: Door = EventStreamDoor()
+DOORS = (WEBSOCKET, EVENT_STREAM)

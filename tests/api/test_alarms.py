@@ -1,0 +1,198 @@
+"""No unseen order stays silent: one alarm for each, through the same log, and none for an order that was seen."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.db.alarms import unseen_orders
+from api.db.migrate import migrate
+from api.db.status import count_unacked_orders
+from api.workers.alarms import raise_alarms_once
+from backbone.contract.event import Event
+from backbone.eventlog.postgres import Database, open_database
+from backbone.runtime.settings import PodSettings, load_settings
+from infra.local.pods import Pod
+from tests.conftest import MakeDatabase
+from tests.gateway.till import open_till
+from tests.shop import Operator, Shop, bearer
+
+
+@pytest.fixture
+async def watchers(database_url: str) -> AsyncIterator[list[Database]]:
+    """Three pods' connections."""
+    found = [
+        await open_database(
+            load_settings(PodSettings, database_url=database_url, redis_url="redis://unused"),
+            size=2,
+            application="test-alarms",
+        )
+        for _ in range(3)
+    ]
+    yield found
+    for database in found:
+        await database.close()
+
+
+async def shop_with_deadline(operator: Operator, seconds: int) -> Shop:
+    slug = f"shop-{uuid.uuid4().hex[:12]}"
+    response = await operator.http.post(
+        "/api/tenants",
+        json={"slug": slug, "name": "Hasty", "ackDeadlineSeconds": seconds},
+        headers=bearer(operator.key),
+    )
+    assert response.status_code == 201, response.text
+    shop = Shop(operator.http, slug, response.json()["storefrontKey"], operator.key)
+    await shop.add_terminal("counter")
+    return shop
+
+
+async def make_older(database: "asyncpg.Connection[asyncpg.Record]", shop: Shop, seconds: int) -> None:
+    await database.execute(
+        "UPDATE orders SET created_at = created_at - make_interval(secs => $2) WHERE tenant = $1",
+        shop.slug,
+        seconds,
+    )
+
+
+async def alarms(shop: Shop) -> list[dict[str, object]]:
+    return [event["data"] for event in await shop.events() if event["type"] == "order_unacknowledged"]
+
+
+async def test_an_order_that_nobody_acked_in_time_is_told_to_every_till_once(
+    operator: Operator, gateway: Pod, api_pods: tuple[Pod, Pod]
+) -> None:
+    shop = await shop_with_deadline(operator, 1)
+    async with open_till(gateway, shop.slug, shop.terminal_key) as till:
+        order = await shop.order()
+        events = await till.has(2)
+        assert events[1]["type"] == "order_unacknowledged"
+        assert events[1]["offset"] == "1-2"
+        waited = events[1]["data"].pop("waitedSeconds")
+        assert events[1]["data"] == {
+            "orderId": order["orderId"],
+            "orderNumber": order["orderNumber"],
+            "orderOffset": order["offset"],
+        }
+        assert isinstance(waited, int)
+        assert waited >= 1
+        # Two pods look every two seconds; neither says it again.
+        await till.silent(5)
+
+
+async def test_the_default_deadline_is_thirty_seconds(
+    shop: Shop, database: "asyncpg.Connection[asyncpg.Record]", watchers: list[Database]
+) -> None:
+    await shop.order()
+    await make_older(database, shop, 25)
+    await raise_alarms_once(watchers[0], lambda *_: None)
+    assert await alarms(shop) == []
+    await make_older(database, shop, 6)
+    await raise_alarms_once(watchers[0], lambda *_: None)
+    assert len(await alarms(shop)) == 1
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+@given(
+    orders=st.lists(st.sampled_from(["unseen", "preparing", "cancelled", "pos"]), min_size=1, max_size=6),
+    acked=st.integers(0, 8),
+)
+async def test_exactly_the_pending_online_orders_behind_the_newest_ack_get_one_alarm_however_many_look(
+    operator: Operator,
+    database: "asyncpg.Connection[asyncpg.Record]",
+    watchers: list[Database],
+    orders: list[str],
+    acked: int,
+) -> None:
+    shop = await operator.open_shop()
+    placed = []
+    for kind in orders:
+        order = await shop.order(orderSource="pos" if kind == "pos" else "online")
+        if kind in ("preparing", "cancelled"):
+            assert (await shop.step(order["orderId"], kind)).status_code == 200
+        placed.append((kind, order))
+    head = int((await shop.poll()).json()["head"].partition("-")[2])
+    acked = min(acked, head)
+    if acked:
+        answer = await shop.http.post(
+            shop.path("acks"), json={"offset": f"1-{acked}"}, headers=bearer(shop.terminal_key)
+        )
+        assert answer.status_code == 204
+    await make_older(database, shop, 60)
+    announced: list[Event] = []
+
+    def announce(tenant: str, event: Event) -> None:
+        if tenant == shop.slug:
+            announced.append(event)
+
+    await asyncio.gather(*(raise_alarms_once(watcher, announce) for watcher in watchers * 2))
+    await raise_alarms_once(watchers[0], announce)
+    expected = [
+        order["orderId"]
+        for kind, order in placed
+        if kind == "unseen" and int(order["offset"].partition("-")[2]) > acked
+    ]
+    assert sorted(str(alarm["orderId"]) for alarm in await alarms(shop)) == sorted(expected)
+    # The pods of the run look too, and may have been first.
+    assert len(announced) <= len(expected)
+
+
+async def test_an_alarm_under_way_in_another_pod_is_not_waited_for_and_not_given_twice(
+    shop: Shop, database_url: str, database: "asyncpg.Connection[asyncpg.Record]", watchers: list[Database]
+) -> None:
+    await shop.order()
+    holder = await asyncpg.connect(database_url)
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT 1 FROM orders WHERE tenant = $1 FOR UPDATE", shop.slug)
+            await database.execute("UPDATE tenants SET ack_deadline_seconds = 1 WHERE tenant = $1", shop.slug)
+            await asyncio.sleep(1.2)
+            assert shop.slug in [tenant for tenant, _ in await unseen_orders(watchers[0], 1000)]
+            # Waiting for the lock would end in `Unavailable`.
+            await raise_alarms_once(watchers[0], lambda *_: None)
+            assert await alarms(shop) == []
+    finally:
+        await holder.close()
+    await asyncio.gather(*(raise_alarms_once(watcher, lambda *_: None) for watcher in watchers))
+    assert len(await alarms(shop)) == 1
+
+
+async def test_the_figure_of_unseen_orders_follows_each_tenants_deadline(new_database: MakeDatabase) -> None:
+    url = await new_database()
+    await migrate(url)
+    settings = load_settings(PodSettings, database_url=url, redis_url="redis://unused")
+    database = await open_database(settings, size=1, application="test-alarms")
+    for name, deadline in (("hasty", 5), ("calm", 3600)):
+        await database.fetch(
+            "INSERT INTO tenants (tenant, name, ack_deadline_seconds) VALUES ($1, $1, $2)", name, deadline
+        )
+        await database.fetch("INSERT INTO tenant_streams (tenant) VALUES ($1)", name)
+        await database.fetch(
+            """
+            INSERT INTO orders (
+                order_id, tenant, order_seq, source, order_type, customer_name, total_cents, event_epoch, event_seq,
+                created_at
+            ) VALUES (gen_random_uuid(), $1, 1, 'online', 'pickup', 'Ada', 1, 1, 1, now() - interval '1 minute')
+            """,
+            name,
+        )
+    assert await count_unacked_orders(database) == 1
+    assert [tenant for tenant, _ in await unseen_orders(database, 10)] == ["hasty"]
+    await database.close()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 86401, "30", 1.5, None])
+async def test_a_deadline_that_is_none_is_refused(operator: Operator, seconds: object) -> None:
+    answer = await operator.http.post(
+        "/api/tenants",
+        json={"slug": f"s-{uuid.uuid4().hex[:8]}", "name": "x", "ackDeadlineSeconds": seconds},
+        headers=bearer(operator.key),
+    )
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == "ackDeadlineSeconds"
