@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from api.committer import Committer
 from api.door.entry import Entry
+from api.examples import load_examples
 from api.measure import Measure
 from api.publisher import Publisher
 from api.routes.acks import AckRoutes
@@ -31,9 +32,10 @@ from api.workers.unacked import watch_unacked_orders
 from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.stream import Stream
+from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
-from backbone.runtime.metrics import metrics_page
+from backbone.runtime.metrics import metrics_route
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.server import Pod, serve_pod
 from backbone.runtime.settings import load_settings
@@ -42,6 +44,15 @@ from backbone.runtime.tasks import TaskOwner
 BACKGROUND_CONNECTIONS = 3
 FLUSH_SECONDS = 1.0
 WARM_CONNECTIONS = 4
+
+_INTRODUCTION = """\
+Every order on every till within a tenth of a second. A storefront places orders here; tills follow their shop's events
+by WebSocket (`GET /ws/pos/{tenant}`) or by polling, and name the last offset they have when they come back.
+
+Every request but those of the pod itself carries `Authorization: Bearer <key>`. The key of another tenant finds nothing
+(404). Errors are `application/problem+json` (RFC 9457). A POST that moves value may be repeated safely with its
+`Idempotency-Key`. Amounts are numbers with at most two decimals.
+"""
 
 
 @contextlib.asynccontextmanager
@@ -77,11 +88,13 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         turns = TenantTurns(settings.tenant_writes, settings.tenant_wait_seconds)
         committer = Committer(writes, turns, publisher)
         app = Starlette(
-            routes=[
-                *health.routes(),
-                Route("/metrics", metrics_page),
-                *_routes(settings, reads, writes, committer, watch),
-            ],
+            routes=_documented(
+                [
+                    *health.routes(),
+                    metrics_route(),
+                    *_routes(settings, reads, writes, committer, watch),
+                ]
+            ),
             middleware=[Middleware(Measure)],
             exception_handlers=HANDLERS,
         )
@@ -113,6 +126,11 @@ def _routes(
         *TerminalRoutes(entry, reads, writes).routes(),
         *WhoamiRoutes(entry).routes(),
     ]
+
+
+def _documented(routes: list[BaseRoute]) -> list[BaseRoute]:
+    documentation = Documentation("Bellwire", _INTRODUCTION, routes, load_examples())
+    return [*documentation.routes(), *routes]
 
 
 def run(**overrides: object) -> None:

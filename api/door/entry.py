@@ -36,14 +36,15 @@ class Entry:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    async def admit(self, request: Request, *kinds: KeyKind) -> Caller:
-        """Let a caller in.
+    async def admit(self, request: Request) -> Caller:
+        """Let a caller in, if the route's description says so.
 
         Raises:
             Violation: a key in the query string (400), no valid key (401).
             Refused: the key is for another tenant (404), or of a kind that may not do this (403).
             Unavailable: PostgreSQL.
         """
+        kinds = request.scope["route"].about.keys
         refuse_key_in_query(request.query_params.multi_items())
         key = bearer_key(request.headers.getlist("authorization"))
         principal = None if key is None else await self._access.find(key)

@@ -6,7 +6,6 @@ import uuid
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.committer import Committer, attempt_of
 from api.core import gift_cards as core
@@ -14,10 +13,12 @@ from api.core.money import json_cents
 from api.db.gift_cards import NewCard, get_card, redeem_card, sell_card
 from api.door.answer import Refusals, json_answer, write_answer
 from api.door.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
+from api.door.documents import CardBalance, CardRedeemed, CardSold
 from api.door.entry import Entry
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute
 
 
 class PurchaseBody(Body):
@@ -45,6 +46,34 @@ _REDEEM_REFUSALS: Refusals = {
 }
 
 
+_PURCHASE = About(
+    "Gift cards",
+    "Sell a gift card.",
+    (KeyKind.STOREFRONT,),
+    CardSold,
+    201,
+    says="The full number is in this answer and nowhere else; events carry it masked but for the last four.",
+    body=PurchaseBody,
+    idempotent=True,
+)
+_GET = About(
+    "Gift cards",
+    "What a gift card is worth.",
+    (KeyKind.TERMINAL,),
+    CardBalance,
+    says="Guessing is slowed down: a terminal that asks for many wrong numbers is answered with 429 for a while.",
+)
+_REDEEM = About(
+    "Gift cards",
+    "Take from a gift card.",
+    (KeyKind.TERMINAL,),
+    CardRedeemed,
+    body=RedeemBody,
+    idempotent=True,
+    problems=(Problem.INSUFFICIENT_BALANCE, Problem.CARD_EXPIRED),
+)
+
+
 class GiftCardRoutes:
     """The three routes. `secret` makes and finds card numbers."""
 
@@ -54,17 +83,18 @@ class GiftCardRoutes:
         self._reads = reads
         self._secret = secret
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where they are."""
+        path = "/api/tenant/{tenant}/gift-cards"
         return [
-            Route("/api/tenant/{tenant}/gift-cards/purchase", self.purchase, methods=["POST"]),
-            Route("/api/tenant/{tenant}/gift-cards/{cardNumber}", self.get),
-            Route("/api/tenant/{tenant}/gift-cards/{cardNumber}/redeem", self.redeem, methods=["POST"]),
+            DescribedRoute("POST", f"{path}/purchase", self.purchase, _PURCHASE),
+            DescribedRoute("GET", f"{path}/{{cardNumber}}", self.get, _GET),
+            DescribedRoute("POST", f"{path}/{{cardNumber}}/redeem", self.redeem, _REDEEM),
         ]
 
     async def purchase(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/purchase`."""
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT)
+        caller = await self._entry.admit(request)
         body = await read_body(request, PurchaseBody)
         attempt = attempt_of(request, caller.tenant, body.plain)
         sale = body.model
@@ -91,7 +121,7 @@ class GiftCardRoutes:
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/gift-cards/{cardNumber}`."""
-        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         number = _number(request)
         card = await get_card(self._reads, caller.tenant, core.number_hmac(self._secret, number))
         if card is None:
@@ -100,7 +130,7 @@ class GiftCardRoutes:
 
     async def redeem(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/redeem`."""
-        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         body = await read_body(request, RedeemBody)
         number = _number(request)
         attempt = attempt_of(request, caller.tenant, body.plain)

@@ -6,16 +6,17 @@ from typing import Annotated
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.db.tenants import create_tenant
 from api.door.answer import json_answer
 from api.door.body import Body, Name, read_body
+from api.door.documents import TenantOpened
 from api.door.entry import Entry
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
 from backbone.contract.slug import SLUG_PATTERN
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute
 
 
 class TenantBody(Body):
@@ -32,13 +33,23 @@ class TenantRoutes:
         self._entry = entry
         self._writes = writes
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        return [Route("/api/tenants", self.create, methods=["POST"])]
+        about = About(
+            "Tenants",
+            "Open a shop.",
+            (KeyKind.OPERATOR,),
+            TenantOpened,
+            201,
+            says="The storefront key is in this answer and nowhere else.",
+            body=TenantBody,
+            problems=(Problem.TENANT_EXISTS,),
+        )
+        return [DescribedRoute("POST", "/api/tenants", self.create, about)]
 
     async def create(self, request: Request) -> Response:
         """`POST /api/tenants`. The storefront key is in the answer and nowhere else."""
-        await self._entry.admit(request, KeyKind.OPERATOR)
+        await self._entry.admit(request)
         body = (await read_body(request, TenantBody)).model
         key = make_key(KeyKind.STOREFRONT, secrets.token_bytes(KEY_BYTES))
         key_hash = hash_key(key)
