@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from api.committer import Committer
 from api.door.entry import Entry
 from api.examples import load_examples
+from api.limits import Limits
 from api.measure import Measure
 from api.publisher import Publisher
 from api.routes.acks import AckRoutes
@@ -112,11 +113,12 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
 def _routes(
     settings: ApiSettings, reads: Database, writes: Database, committer: Committer, watch: HeadWatch
 ) -> list[BaseRoute]:
-    entry = Entry(Access(reads))
+    limits = Limits(settings)
+    entry = Entry(Access(reads), limits, settings.trust_forwarded_for)
     secret = settings.card_secret.get_secret_value().encode()
     return [
         *OrderRoutes(entry, committer, reads).routes(),
-        *GiftCardRoutes(entry, committer, reads, secret).routes(),
+        *GiftCardRoutes(entry, committer, reads, secret, limits).routes(),
         *LoyaltyRoutes(entry, committer, reads).routes(),
         *EventRoutes(entry, reads, watch).routes(),
         *AckRoutes(entry, writes).routes(),

@@ -14,7 +14,8 @@ from api.db.gift_cards import NewCard, get_card, redeem_card, sell_card
 from api.door.answer import Refusals, json_answer, write_answer
 from api.door.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
 from api.door.documents import CardBalance, CardRedeemed, CardSold
-from api.door.entry import Entry
+from api.door.entry import Caller, Entry
+from api.limits import Limits
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
@@ -77,7 +78,10 @@ _REDEEM = About(
 class GiftCardRoutes:
     """The three routes. `secret` makes and finds card numbers."""
 
-    def __init__(self, entry: Entry, committer: Committer, reads: Database, secret: bytes) -> None:
+    def __init__(
+        self, entry: Entry, committer: Committer, reads: Database, secret: bytes, limits: Limits
+    ) -> None:
+        self._limits = limits
         self._entry = entry
         self._committer = committer
         self._reads = reads
@@ -122,9 +126,10 @@ class GiftCardRoutes:
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/gift-cards/{cardNumber}`."""
         caller = await self._entry.admit(request)
-        number = _number(request)
+        number = self._number(request, caller)
         card = await get_card(self._reads, caller.tenant, core.number_hmac(self._secret, number))
         if card is None:
+            self._limits.note_guess(caller.tenant, caller.device)
             raise Refused(*_NO_CARD)
         return json_answer({"balance": json_cents(card.balance_cents), "expiryDate": card.expiry_date})
 
@@ -132,7 +137,7 @@ class GiftCardRoutes:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/redeem`."""
         caller = await self._entry.admit(request)
         body = await read_body(request, RedeemBody)
-        number = _number(request)
+        number = self._number(request, caller)
         attempt = attempt_of(request, caller.tenant, body.plain)
         use = body.model
         number_hmac = core.number_hmac(self._secret, number)
@@ -141,7 +146,17 @@ class GiftCardRoutes:
             caller.tenant,
             lambda database: redeem_card(database, attempt, number_hmac, use.amount, use.order_id, data),
         )
+        if written.outcome == "not_found":
+            self._limits.note_guess(caller.tenant, caller.device)
         return write_answer(written, 200, _REDEEM_REFUSALS)
+
+    def _number(self, request: Request, caller: Caller) -> str:
+        """Read the number; one that cannot be a card's is answered like one that is not, and is no guess."""
+        self._limits.look_at_guesses(caller.tenant, caller.device)
+        number = core.normalise_number(request.path_params["cardNumber"])
+        if number is None:
+            raise Refused(*_NO_CARD)
+        return number
 
     def _draw(self) -> tuple[str, str]:
         """Draw a salt whose number can be typed: five of 37 cannot."""
@@ -156,10 +171,3 @@ class GiftCardRoutes:
         salt = orjson.loads(result)["salt"]
         number = core.derive_number(self._secret, salt.encode())
         return result.replace(f'"salt":"{salt}"'.encode(), f'"cardNumber":"{number}"'.encode(), 1)
-
-
-def _number(request: Request) -> str:
-    number = core.normalise_number(request.path_params["cardNumber"])
-    if number is None:
-        raise Refused(*_NO_CARD)
-    return number

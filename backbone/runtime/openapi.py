@@ -47,6 +47,13 @@ _IDEMPOTENCY = {
 }
 
 
+_RATE_LIMIT = {
+    "RateLimit-Limit": "How many may come at once.",
+    "RateLimit-Remaining": "How many of them are left.",
+    "RateLimit-Reset": "Seconds until the next one is.",
+}
+
+
 class WrongField(BaseModel):
     """One wrong field."""
 
@@ -179,4 +186,7 @@ def _problem(status: int, several: Sequence[Problem]) -> dict[str, Any]:
     if status in (429, 503):
         seconds = {"description": "Seconds to wait.", "required": True, "schema": {"type": "string"}}
         found["headers"] = {"Retry-After": seconds}
+    if status == 429:
+        for name, meaning in _RATE_LIMIT.items():
+            found["headers"][name] = {"description": meaning, "schema": {"type": "string"}}
     return found

@@ -144,6 +144,8 @@ class Cluster:
         return {
             "BELLWIRE_LOG_FORMAT": os.environ.get("BELLWIRE_LOG_FORMAT", "text"),
             # Here a drain is watched by somebody who pressed Ctrl-C.
+            # Every request comes through HAProxy, which sets the header.
+            "BELLWIRE_TRUST_FORWARDED_FOR": "true",
             "BELLWIRE_DRAIN_SECONDS": os.environ.get("BELLWIRE_DRAIN_SECONDS", "1"),
             "BELLWIRE_CARD_SECRET": os.environ.get("BELLWIRE_CARD_SECRET") or secrets.token_urlsafe(32),
         }

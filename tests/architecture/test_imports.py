@@ -32,7 +32,7 @@ HOMES = {
     "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py"),
     "uvloop": ("backbone/runtime/server.py",),
     "pydantic_settings": ("backbone/runtime/settings.py",),
-    "cachetools": ("backbone/eventlog/access.py",),
+    "cachetools": ("backbone/eventlog/access.py", "api/limits.py"),
 }
 
 # What a pure part must not know: clocks, sockets, environment, randomness, tasks.
