@@ -118,6 +118,19 @@ def operator_key(database_url: str) -> None:
 
 
 @main.command()
+@DATABASE
+def audit(database_url: str) -> None:
+    """Check that everything adds up: ledgers, totals, numbers, events. Changes nothing; 1 when something is wrong."""
+    from api.db.audit import audit as run
+    from bellwire.audit import table
+
+    findings = asyncio.run(run(database_url))
+    click.echo(table(findings))
+    if any(finding.broken for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
 @URL
 @KEY
 @TENANT
