@@ -131,6 +131,18 @@ def audit(database_url: str) -> None:
 
 
 @main.command()
+@DATABASE
+@click.option("--redis-url", envvar="BELLWIRE_REDIS_URL", required=True, help="Redis' address.")
+@click.option("--tenant", required=True, help="The shop's slug.")
+@click.option("--phone", required=True, help="The customer's phone number, however it is grouped.")
+def forget(database_url: str, redis_url: str, tenant: str, phone: str) -> None:
+    """Erase a customer of a shop: orders, account and old events stay, and say nothing of who it was."""
+    from bellwire.forget import forget as run
+
+    click.echo(asyncio.run(run(database_url, redis_url, tenant, phone)))
+
+
+@main.command()
 @URL
 @KEY
 @TENANT

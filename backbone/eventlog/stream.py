@@ -101,6 +101,14 @@ class Stream:
         contiguous = all(event.offset.seq == after.seq + 1 + index for index, event in enumerate(events))
         return events if contiguous else ()
 
+    async def drop(self, tenant: str) -> None:
+        """Forget a tenant's stream; whoever looks for what it held finds it in PostgreSQL.
+
+        Raises:
+            Unavailable: Redis.
+        """
+        await self._bounded(self._redis.execute_command("DEL", stream_key(tenant)))
+
     async def ping(self) -> None:
         """Raises Unavailable when Redis does not answer."""
         await self._bounded(self._redis.execute_command("PING"))
