@@ -36,7 +36,7 @@ class Committer:
         self._publisher = publisher
 
     async def commit(self, tenant: str, write: Callable[[Database], Awaitable[Written]]) -> Written:
-        """Run `write` and announce the event that it committed.
+        """Run `write` and announce the events that it committed.
 
         Raises:
             Refused: a request with the same key is still running, or came with another body.
@@ -45,9 +45,9 @@ class Committer:
         """
         async with self._turns.turn(tenant):
             written = await write(self._database)
-        if written.event is not None:
-            self._publisher.announce(tenant, written.event)
-            COMMITTED.labels(written.event.type).inc()
+        for event in written.events:
+            self._publisher.announce(tenant, event)
+            COMMITTED.labels(event.type).inc()
         if written.outcome == "still_running":
             raise Refused(Problem.STILL_RUNNING, "Ask again in a moment")
         if written.outcome == "key_reused":

@@ -11,7 +11,7 @@ import asyncpg
 from backbone.contract.errors import Problem, Violation
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
-from backbone.eventlog.postgres import Database
+from backbone.eventlog.postgres import Database, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a write. `result` is the answer as JSON; `event` is what this very call committed."""
+    """What became of a write. `result` is the answer as JSON; `events` are what this very call committed."""
 
     outcome: str
     replayed: bool
     result: bytes
-    event: Event | None
+    events: tuple[Event, ...]
 
 
 # The event's members are named one by one: a composite column costs a look-up of its type on each connection.
@@ -55,13 +55,20 @@ async def run_write(database: Database, sql: str, attempt: Attempt, *args: Any) 
         Unavailable: PostgreSQL; it may or may not have been written, and the same key tells which.
     """
     try:
-        row = await database.fetch_row(sql, attempt.tenant, attempt.key, attempt.fingerprint, *args)
+        rows = await database.fetch(sql, attempt.tenant, attempt.key, attempt.fingerprint, *args)
     except asyncpg.CheckViolationError as exc:
         if "payload" in (exc.constraint_name or ""):
             raise Violation(Problem.EVENT_TOO_LARGE, "an event may have 32768 bytes") from exc
         raise
-    assert row is not None
-    event = None
-    if row["seq"] is not None:
-        event = Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])
-    return Written(row["outcome"], row["replayed"], (row["result"] or "{}").encode(), event)
+    # The first row is the answer; each may bring an event.
+    return written_of(rows[0], tuple(event_of(row) for row in rows if row["seq"] is not None))
+
+
+def written_of(row: Row, events: tuple[Event, ...]) -> Written:
+    """The answer that a row holds."""
+    return Written(row["outcome"], row["replayed"], (row["result"] or "{}").encode(), events)
+
+
+def event_of(row: Row) -> Event:
+    """The event that a row holds."""
+    return Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from starlette.requests import ClientDisconnect, Request
 
+from api.core.loyalty import parse_points_per_unit
 from api.core.money import parse_cents, parse_positive_cents
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
 
@@ -60,6 +61,9 @@ _MONEY = {"type": "number", "maximum": 1_000_000, "description": "At most two de
 Cents = Annotated[int, PlainValidator(parse_cents), WithJsonSchema({**_MONEY, "minimum": 0})]
 PositiveCents = Annotated[
     int, PlainValidator(parse_positive_cents), WithJsonSchema({**_MONEY, "exclusiveMinimum": 0})
+]
+PointsPerUnit = Annotated[
+    int, PlainValidator(parse_points_per_unit), WithJsonSchema({**_MONEY, "minimum": 0, "maximum": 10_000})
 ]
 Day = Annotated[date, PlainValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 

@@ -212,6 +212,13 @@ class TenantOpened(Answer):
     storefront_key: str
 
 
+class TenantChanged(Answer):
+    """A tenant after a change."""
+
+    tenant: str
+    points_per_unit: Annotated[Decimal, WithJsonSchema({"type": "number"})] | None
+
+
 class TerminalRegistered(Answer):
     """A new terminal; the key is said here, once."""
 

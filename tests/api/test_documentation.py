@@ -70,6 +70,7 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     shop = "/api/tenant/{tenant}"
     till = await ask("POST", shop + "/terminals", operator.key, {"name": "counter", "role": "till"}, **t)
     term = till["key"]
+    await ask("PATCH", shop, operator.key, {"pointsPerUnit": 1.5}, **t)
     order = await ask("POST", "/api/tenant/orders/create", store, ORDER)
     here = {**t, "orderId": order["orderId"]}
     await ask("PATCH", shop + "/orders/{orderId}/status", term, {"status": "preparing"}, **here)

@@ -33,6 +33,7 @@ ROUTES = [
     ("POST", "/api/tenant/{t}/terminals", {OP}),
     ("GET", "/api/tenant/{t}/terminals", {STORE, OP}),
     ("DELETE", "/api/tenant/{t}/terminals/{o}", {OP}),
+    ("PATCH", "/api/tenant/{t}", {OP}),
 ]
 TENANTLESS = [
     ("POST", "/api/tenant/orders/create", {STORE, TERM}),
@@ -166,9 +167,13 @@ async def test_a_key_in_the_query_is_refused_even_beside_a_good_one(
 async def test_an_operator_is_told_of_a_tenant_that_is_not_there(
     operator: Operator, method: str, template: str, kinds: set[str]
 ) -> None:
+    body = {"pointsPerUnit": 1} if method == "PATCH" else {"name": "till"}
     for tenant in ("no-such-tenant", "UPPER", "%00"):
         response = await operator.http.request(
-            method, path_of(template, tenant), json={"name": "till"}, headers=bearer(operator.key)
+            method,
+            path_of(template, tenant),
+            json=body,
+            headers=bearer(operator.key),
         )
         assert (response.status_code, problem(response)) == (404, "not-found")
 
