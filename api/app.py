@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from api.combiner import Combiner
 from api.committer import Committer
 from api.door.entry import Entry
 from api.examples import load_examples
@@ -87,7 +88,8 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("housekeeping", lambda: keep_house(background, settings.retention_days))
 
         turns = TenantTurns(settings.tenant_writes, settings.tenant_wait_seconds)
-        committer = Committer(writes, turns, publisher)
+        combiner = Combiner(writes, settings.orders_a_commit, settings.tenant_wait_seconds)
+        committer = Committer(writes, turns, combiner, publisher)
         app = Starlette(
             routes=_documented(
                 [

@@ -21,6 +21,12 @@ class ApiSettings(PodSettings):
     tenant_writes: int = Field(
         4, ge=1, le=200, description="writes of one tenant under way at once in this pod"
     )
+    orders_a_commit: int = Field(
+        16,
+        ge=1,
+        le=32,
+        description="orders of one tenant that share a commit when they come at the same time",
+    )
     tenant_wait_seconds: float = Field(
         1.0, gt=0, le=10, description="how long a tenant's next write waits for its turn"
     )

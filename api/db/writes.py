@@ -3,6 +3,7 @@
 Knows the form of the answer, not what is written.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,40 +36,53 @@ class Written:
 
 # The event's members are named one by one: a composite column costs a look-up of its type on each connection.
 _ANSWER = """
-    SELECT w.outcome, w.replayed, w.result, (w.event).epoch, (w.event).seq, (w.event).type,
+    SELECT {number} AS number, w.outcome, w.replayed, w.result, (w.event).epoch, (w.event).seq, (w.event).type,
            (w.event).committed_ms, (w.event).payload
     FROM {call} AS w
 """
 
 
-def write_call(function: str, arguments: int) -> str:
-    """Return the statement that calls a writing function with so many arguments."""
-    places = ", ".join(f"${index}" for index in range(1, arguments + 1))
-    return _ANSWER.format(call=f"{function}({places})")
+def write_call(function: str, arguments: int, calls: int = 1) -> str:
+    """Return the statement that calls a writing function with so many arguments, so many times, one after another.
+
+    One statement is one transaction: its calls are committed together or not at all.
+    """
+    selects = []
+    for number in range(calls):
+        places = ", ".join(f"${number * arguments + index}" for index in range(1, arguments + 1))
+        selects.append(_ANSWER.format(number=number, call=f"{function}({places})"))
+    return " UNION ALL ".join(selects)
 
 
 async def run_write(database: Database, sql: str, attempt: Attempt, *args: Any) -> Written:
-    """Run one write.
+    """Run one write. Raises as `run_writes`."""
+    return (await run_writes(database, sql, 1, attempt.tenant, attempt.key, attempt.fingerprint, *args))[0]
+
+
+async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> list[Written]:
+    """Run a statement of so many calls, and return what became of each.
 
     Raises:
         Violation: the event would be over 32 KiB; nothing is written then.
         Unavailable: PostgreSQL; it may or may not have been written, and the same key tells which.
     """
     try:
-        rows = await database.fetch(sql, attempt.tenant, attempt.key, attempt.fingerprint, *args)
+        rows = await database.fetch(sql, *args)
     except asyncpg.CheckViolationError as exc:
         if "payload" in (exc.constraint_name or ""):
             raise Violation(Problem.EVENT_TOO_LARGE, "an event may have 32768 bytes") from exc
         raise
-    # The first row is the answer; each may bring an event.
-    return written_of(rows[0], tuple(event_of(row) for row in rows if row["seq"] is not None))
+    if calls == 1:
+        return [_written_of(rows)]
+    return [_written_of([row for row in rows if row["number"] == number]) for number in range(calls)]
 
 
-def written_of(row: Row, events: tuple[Event, ...]) -> Written:
-    """The answer that a row holds."""
-    return Written(row["outcome"], row["replayed"], (row["result"] or "{}").encode(), events)
+def _written_of(rows: Sequence[Row]) -> Written:
+    """What a call's rows say: the first is the answer, and each may bring an event."""
+    answer = rows[0]
+    events = tuple(_event_of(row) for row in rows if row["seq"] is not None)
+    return Written(answer["outcome"], answer["replayed"], (answer["result"] or "{}").encode(), events)
 
 
-def event_of(row: Row) -> Event:
-    """The event that a row holds."""
+def _event_of(row: Row) -> Event:
     return Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])

@@ -11,7 +11,7 @@ from api.committer import Committer, attempt_of
 from api.core.money import json_cents
 from api.core.orders import Item, NewOrder, OrderStatus, new_order_data, steps_into
 from api.core.paging import read_cursor, write_cursor
-from api.db.orders import StoredOrder, change_status, get_order, list_orders, place_order
+from api.db.orders import Placing, StoredOrder, change_status, get_order, list_orders
 from api.door.answer import Refusals, json_answer, ready_json, write_answer
 from api.door.body import (
     Body,
@@ -156,9 +156,7 @@ class OrderRoutes:
         data = _event_data(order, body.plain)
         order_id = uuid.uuid4()
         try:
-            written = await self._committer.commit(
-                caller.tenant, lambda database: place_order(database, attempt, order_id, order, data)
-            )
+            written = await self._committer.place(Placing(attempt, order_id, order, data))
         except Violation as exc:
             raise _name_biggest(exc, body.plain) from exc
         return write_answer(written, 201, {})
