@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from api.combiner import Combiner
 from api.committer import Committer
 from api.core.public_address import is_public
 from api.door.entry import Entry
+from api.examples import load_examples
+from api.limits import Limits
 from api.measure import Measure
 from api.publisher import Publisher
 from api.routes.acks import AckRoutes
@@ -36,9 +39,10 @@ from api.workers.unacked import watch_unacked_orders
 from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.stream import Stream
+from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
-from backbone.runtime.metrics import metrics_page
+from backbone.runtime.metrics import metrics_route
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.server import Pod, serve_pod
 from backbone.runtime.settings import load_settings
@@ -49,6 +53,15 @@ WEBHOOK_CONNECTIONS = 3
 FLUSH_SECONDS = 1.0
 FINISH_SECONDS = 2.0
 WARM_CONNECTIONS = 4
+
+_INTRODUCTION = """\
+Every order on every till within a tenth of a second. A storefront places orders here; tills follow their shop's events
+by WebSocket (`GET /ws/pos/{tenant}`) or by polling, and name the last offset they have when they come back.
+
+Every request but those of the pod itself carries `Authorization: Bearer <key>`. The key of another tenant finds nothing
+(404). Errors are `application/problem+json` (RFC 9457). A POST that moves value may be repeated safely with its
+`Idempotency-Key`. Amounts are numbers with at most two decimals.
+"""
 
 
 @contextlib.asynccontextmanager
@@ -100,13 +113,16 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("webhooks", courier.run)
 
         turns = TenantTurns(settings.tenant_writes, settings.tenant_wait_seconds)
-        committer = Committer(writes, turns, publisher)
+        combiner = Combiner(writes, settings.orders_a_commit, settings.tenant_wait_seconds)
+        committer = Committer(writes, turns, combiner, publisher)
         app = Starlette(
-            routes=[
-                *health.routes(),
-                Route("/metrics", metrics_page),
-                *_routes(settings, reads, writes, committer, watch),
-            ],
+            routes=_documented(
+                [
+                    *health.routes(),
+                    metrics_route(),
+                    *_routes(settings, reads, writes, committer, watch),
+                ]
+            ),
             middleware=[Middleware(Measure)],
             exception_handlers=HANDLERS,
         )
@@ -124,11 +140,12 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
 def _routes(
     settings: ApiSettings, reads: Database, writes: Database, committer: Committer, watch: HeadWatch
 ) -> list[BaseRoute]:
-    entry = Entry(Access(reads))
+    limits = Limits(settings)
+    entry = Entry(Access(reads), limits, settings.trust_forwarded_for)
     secret = settings.card_secret.get_secret_value().encode()
     return [
         *OrderRoutes(entry, committer, reads).routes(),
-        *GiftCardRoutes(entry, committer, reads, secret).routes(),
+        *GiftCardRoutes(entry, committer, reads, secret, limits).routes(),
         *LoyaltyRoutes(entry, committer, reads).routes(),
         *EventRoutes(entry, reads, watch).routes(),
         *AckRoutes(entry, writes).routes(),
@@ -143,6 +160,11 @@ def _routes(
 
 def _anywhere(_: str) -> bool:
     return True
+
+
+def _documented(routes: list[BaseRoute]) -> list[BaseRoute]:
+    documentation = Documentation("Bellwire", _INTRODUCTION, routes, load_examples())
+    return [*documentation.routes(), *routes]
 
 
 def run(**overrides: object) -> None:

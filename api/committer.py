@@ -5,7 +5,9 @@ from typing import Any
 
 from starlette.requests import Request
 
+from api.combiner import Combiner
 from api.core.idempotency import HEADER, fingerprint, parse_key
+from api.db.orders import Placing
 from api.db.writes import Attempt, Written
 from api.metrics import COMMITTED
 from api.publisher import Publisher
@@ -33,13 +35,16 @@ def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
 class Committer:
     """Runs writes."""
 
-    def __init__(self, database: Database, turns: TenantTurns, publisher: Publisher) -> None:
+    def __init__(
+        self, database: Database, turns: TenantTurns, combiner: Combiner, publisher: Publisher
+    ) -> None:
+        self._combiner = combiner
         self._database = database
         self._turns = turns
         self._publisher = publisher
 
     async def commit(self, tenant: str, write: Callable[[Database], Awaitable[Written]]) -> Written:
-        """Run `write` and announce the event that it committed.
+        """Run `write` and announce the events that it committed.
 
         Raises:
             Refused: a request with the same key is still running, or came with another body.
@@ -47,10 +52,16 @@ class Committer:
             Unavailable: PostgreSQL, or too many writes of this tenant.
         """
         async with self._turns.turn(tenant):
-            written = await write(self._database)
-        if written.event is not None:
-            self._publisher.announce(tenant, written.event)
-            COMMITTED.labels(written.event.type).inc()
+            return self._finish(tenant, await write(self._database))
+
+    async def place(self, placing: Placing) -> Written:
+        """Place an order, in one commit with others of its tenant that wait, and announce it. Raises as `commit`."""
+        return self._finish(placing.attempt.tenant, await self._combiner.place(placing))
+
+    def _finish(self, tenant: str, written: Written) -> Written:
+        for event in written.events:
+            self._publisher.announce(tenant, event)
+            COMMITTED.labels(event.type).inc()
         if written.outcome == "still_running":
             raise Refused(Problem.STILL_RUNNING, "Ask again in a moment")
         if written.outcome == "key_reused":

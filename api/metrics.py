@@ -42,6 +42,12 @@ WEBHOOK_DELIVERIES = Counter(
     ["outcome"],
 )
 
+SHARED_COMMITS = Histogram(
+    "bellwire_api_orders_a_commit",
+    "Orders that shared a commit because they waited in their tenant's line at the same time.",
+    buckets=(1, 2, 4, 8, 16, 32),
+)
+
 for _type in EventType:
     COMMITTED.labels(_type.value)
 for _attempt in Outcome:

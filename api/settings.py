@@ -21,8 +21,38 @@ class ApiSettings(PodSettings):
     tenant_writes: int = Field(
         4, ge=1, le=200, description="writes of one tenant under way at once in this pod"
     )
+    orders_a_commit: int = Field(
+        16,
+        ge=1,
+        le=32,
+        description="orders of one tenant that share a commit when they come at the same time",
+    )
     tenant_wait_seconds: float = Field(
         1.0, gt=0, le=10, description="how long a tenant's next write waits for its turn"
+    )
+    key_rate: int = Field(
+        1000,
+        ge=1,
+        description="requests a second of one key in this pod; ten seconds' worth may come at once",
+    )
+    tenant_rate: int = Field(
+        2000,
+        ge=1,
+        description="requests a second of one tenant in this pod; ten seconds' worth may come at once",
+    )
+    stranger_rate: int = Field(
+        50, ge=1, description="requests a second without a valid key from one address; likewise"
+    )
+    terminal_guesses: int = Field(
+        10, ge=1, description="wrong gift card numbers of one terminal in ten minutes before it has to wait"
+    )
+    tenant_guesses: int = Field(
+        100, ge=1, description="wrong gift card numbers of one tenant in ten minutes before it has to wait"
+    )
+    trust_forwarded_for: bool = Field(
+        False,
+        description="take the client's address from the last X-Forwarded-For; only where every request comes "
+        "through a balancer that sets it",
     )
     publish_queue: int = Field(10_000, ge=1, description="committed events that wait for Redis at most")
     webhook_private: bool = Field(

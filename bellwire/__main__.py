@@ -118,6 +118,31 @@ def operator_key(database_url: str) -> None:
 
 
 @main.command()
+@DATABASE
+def audit(database_url: str) -> None:
+    """Check that everything adds up: ledgers, totals, numbers, events. Changes nothing; 1 when something is wrong."""
+    from api.db.audit import audit as run
+    from bellwire.audit import table
+
+    findings = asyncio.run(run(database_url))
+    click.echo(table(findings))
+    if any(finding.broken for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@DATABASE
+@click.option("--redis-url", envvar="BELLWIRE_REDIS_URL", required=True, help="Redis' address.")
+@click.option("--tenant", required=True, help="The shop's slug.")
+@click.option("--phone", required=True, help="The customer's phone number, however it is grouped.")
+def forget(database_url: str, redis_url: str, tenant: str, phone: str) -> None:
+    """Erase a customer of a shop: orders, account and old events stay, and say nothing of who it was."""
+    from bellwire.forget import forget as run
+
+    click.echo(asyncio.run(run(database_url, redis_url, tenant, phone)))
+
+
+@main.command()
 @URL
 @KEY
 @TENANT

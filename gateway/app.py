@@ -12,7 +12,7 @@ from backbone.eventlog.postgres import open_database
 from backbone.eventlog.stream import Stream
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
-from backbone.runtime.metrics import metrics_page
+from backbone.runtime.metrics import metrics_route
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.server import Pod, serve_pod
 from backbone.runtime.settings import load_settings
@@ -57,7 +57,7 @@ async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
             WebSocketRoute("/ws/pos/{tenant}", endpoint.connect),
             Route("/ws/pos/{tenant}", endpoint.upgrade_required),
             streams,
-            Route("/metrics", metrics_page),
+            metrics_route(),
             *health.routes(),
         ]
         yield Pod(Starlette(routes=routes, exception_handlers=HANDLERS), hub.drain)

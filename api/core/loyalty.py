@@ -4,7 +4,10 @@ import re
 
 import orjson
 
+from api.core.money import parse_cents
+
 MAX_POINTS = 1_000_000_000
+MAX_POINTS_PER_UNIT = 10_000
 MAX_PHONE_CHARACTERS = 32
 _PHONE = re.compile(r"\+?[0-9][0-9 ().\-/]*", re.ASCII)
 
@@ -25,6 +28,18 @@ def normalise_phone(given: str) -> str:
     if len(given) > MAX_PHONE_CHARACTERS or _PHONE.fullmatch(bare) is None or not 3 <= len(digits) <= 15:
         raise ValueError("must be a phone number of 3 to 15 digits")
     return digits
+
+
+def parse_points_per_unit(value: object) -> int:
+    """Read how many points a unit of money earns, as hundredths of a point.
+
+    Raises:
+        ValueError: not a number of at most two decimals from 0 to 10,000.
+    """
+    hundredths = parse_cents(value)
+    if hundredths > MAX_POINTS_PER_UNIT * 100:
+        raise ValueError(f"must be between 0 and {MAX_POINTS_PER_UNIT}")
+    return hundredths
 
 
 def loyalty_data(phone_as_given: str, change: int, transaction_type: str, reason: str | None) -> bytes:

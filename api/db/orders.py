@@ -1,25 +1,44 @@
 """Orders in the database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from api.core.money import cents_text
 from api.core.orders import NewOrder, OrderStatus
-from api.db.writes import Attempt, Written, run_write, write_call
+from api.db.writes import Attempt, Written, run_write, run_writes, write_call
 from backbone.eventlog.postgres import Database, Row
 
-_PLACE = write_call("place_order", 17)
+MAX_TOGETHER = 32
+_ARGUMENTS = 17
+# One statement for each number of orders; a connection prepares those that it needs.
+_PLACE = {count: write_call("place_order", _ARGUMENTS, count) for count in range(1, MAX_TOGETHER + 1)}
 
 
-async def place_order(
-    database: Database, attempt: Attempt, order_id: UUID, order: NewOrder, data: bytes | None
-) -> Written:
-    """Commit an order and, unless `data` is None, its event. Outcome `ok`. Raises as `run_write`."""
-    return await run_write(
-        database,
-        _PLACE,
-        attempt,
-        order_id,
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """An order about to be placed; unless `data` is None it makes an event."""
+
+    attempt: Attempt
+    order_id: UUID
+    order: NewOrder
+    data: bytes | None
+
+
+async def place_orders(database: Database, placings: Sequence[Placing]) -> list[Written]:
+    """Commit orders of one tenant together, at most `MAX_TOGETHER`; returns the outcome of each, always `ok`.
+
+    Raises as `run_writes`: then none of them was written.
+    """
+    arguments = [argument for placing in placings for argument in _arguments(placing)]
+    return await run_writes(database, _PLACE[len(placings)], len(placings), *arguments)
+
+
+def _arguments(placing: Placing) -> tuple[Any, ...]:
+    attempt, order = placing.attempt, placing.order
+    return attempt.arguments(
+        placing.order_id,
         order.source,
         order.order_type,
         order.customer_name,
@@ -32,7 +51,7 @@ async def place_order(
         [item.quantity for item in order.items],
         [item.unit_price_cents for item in order.items],
         [item.notes for item in order.items],
-        None if data is None else data.decode(),
+        None if placing.data is None else placing.data.decode(),
     )
 
 

@@ -1,6 +1,20 @@
 """Tenants in the database."""
 
+from decimal import Decimal
+
 from backbone.eventlog.postgres import Database
+
+_SET_POINTS = "UPDATE tenants SET points_per_unit = $2 WHERE tenant = $1 RETURNING points_per_unit"
+
+
+async def set_points_per_unit(database: Database, slug: str, points: Decimal | None) -> bool:
+    """Say what a unit of money earns from now on, None is nothing; False when there is no such tenant.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return await database.fetch_row(_SET_POINTS, slug, points) is not None
+
 
 _CREATE = """
     WITH made AS (

@@ -3,6 +3,7 @@
 Knows the form of the answer, not what is written.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from backbone.contract.errors import Problem, Violation
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog.epochs import enter_epoch
-from backbone.eventlog.postgres import Database, EpochOver
+from backbone.eventlog.postgres import Database, EpochOver, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,69 +25,82 @@ class Attempt:
     fingerprint: bytes | None
     traceparent: str | None = None
 
+    def arguments(self, *rest: Any) -> tuple[Any, ...]:
+        """What a call of a writing function takes: these three, the function's own, and the trace context."""
+        return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent)
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a write. `result` is the answer as JSON; `event` is what this very call committed."""
+    """What became of a write. `result` is the answer as JSON; `events` are what this very call committed."""
 
     outcome: str
     replayed: bool
     result: bytes
-    event: Event | None
+    events: tuple[Event, ...]
 
 
 # The event's members are named one by one: a composite column costs a look-up of its type on each connection.
 _ANSWER = """
-    SELECT w.outcome, w.replayed, w.result, (w.event).epoch, (w.event).seq, (w.event).type,
+    SELECT {number} AS number, w.outcome, w.replayed, w.result, (w.event).epoch, (w.event).seq, (w.event).type,
            (w.event).committed_ms, (w.event).payload
     FROM {call} AS w
 """
 
 
-@dataclass(frozen=True, slots=True)
-class WriteCall:
-    """The statement that calls a writing function, and the same with a trace context as one more argument."""
+def write_call(function: str, arguments: int, calls: int = 1) -> str:
+    """Return the statement that calls a writing function with so many arguments, so many times, one after another.
 
-    plain: str
-    traced: str
+    One statement is one transaction: its calls are committed together or not at all. Each call's places are those of
+    `Attempt.arguments`: the last is the trace context, which goes into a setting before the function is called.
+    """
+    selects = []
+    for number in range(calls):
+        first = number * (arguments + 1) + 1
+        traceparent = first + arguments
+        tenant = (
+            f"CASE WHEN set_config('bellwire.traceparent', coalesce(${traceparent}, ''), true) IS NOT NULL"
+            f" THEN ${first}::text END"
+        )
+        rest = "".join(f", ${place}" for place in range(first + 1, traceparent))
+        selects.append(_ANSWER.format(number=number, call=f"{function}({tenant}{rest})"))
+    return " UNION ALL ".join(selects)
 
 
-def write_call(function: str, arguments: int) -> WriteCall:
-    """Return the statements that call a writing function with so many arguments, the first of them the tenant."""
-    rest = "".join(f", ${index}" for index in range(2, arguments + 1))
-    # An argument is evaluated before the function is called, and the setting ends with the statement's transaction.
-    traced = (
-        f"CASE WHEN set_config('bellwire.traceparent', ${arguments + 1}, true) IS NOT NULL THEN $1::text END"
-    )
-    return WriteCall(
-        _ANSWER.format(call=f"{function}($1{rest})"), _ANSWER.format(call=f"{function}({traced}{rest})")
-    )
+async def run_write(database: Database, sql: str, attempt: Attempt, *args: Any) -> Written:
+    """Run one write. Raises as `run_writes`."""
+    return (await run_writes(database, sql, 1, *attempt.arguments(*args)))[0]
 
 
-async def run_write(database: Database, call: WriteCall, attempt: Attempt, *args: Any) -> Written:
-    """Run one write.
+async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> list[Written]:
+    """Run a statement of so many calls, and return what became of each.
 
     Raises:
         Violation: the event would be over 32 KiB; nothing is written then.
         Unavailable: PostgreSQL; it may or may not have been written, and the same key tells which.
     """
     try:
-        own = (attempt.tenant, attempt.key, attempt.fingerprint)
-        sql, all_args = call.plain, (*own, *args)
-        if attempt.traceparent is not None:
-            sql, all_args = call.traced, (*all_args, attempt.traceparent)
         try:
-            row = await database.fetch_row(sql, *all_args)
+            rows = await database.fetch(sql, *args)
         except EpochOver:
             # The first write after a failover: nothing was done, so it is done again in the new epoch, once.
             await enter_epoch(database)
-            row = await database.fetch_row(sql, *all_args)
+            rows = await database.fetch(sql, *args)
     except asyncpg.CheckViolationError as exc:
         if "payload" in (exc.constraint_name or ""):
             raise Violation(Problem.EVENT_TOO_LARGE, "an event may have 32768 bytes") from exc
         raise
-    assert row is not None
-    event = None
-    if row["seq"] is not None:
-        event = Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])
-    return Written(row["outcome"], row["replayed"], (row["result"] or "{}").encode(), event)
+    if calls == 1:
+        return [_written_of(rows)]
+    return [_written_of([row for row in rows if row["number"] == number]) for number in range(calls)]
+
+
+def _written_of(rows: Sequence[Row]) -> Written:
+    """What a call's rows say: the first is the answer, and each may bring an event."""
+    answer = rows[0]
+    events = tuple(_event_of(row) for row in rows if row["seq"] is not None)
+    return Written(answer["outcome"], answer["replayed"], (answer["result"] or "{}").encode(), events)
+
+
+def _event_of(row: Row) -> Event:
+    return Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])

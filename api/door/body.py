@@ -14,10 +14,12 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 from starlette.requests import ClientDisconnect, Request
 
+from api.core.loyalty import parse_points_per_unit
 from api.core.money import parse_cents, parse_positive_cents
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
 
@@ -55,9 +57,15 @@ Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Phone = Annotated[str, Field(max_length=32)]
 Email = Annotated[str, Field(max_length=254)]
 Text = Annotated[str, Field(max_length=LONG_TEXT)]
-Cents = Annotated[int, PlainValidator(parse_cents)]
-PositiveCents = Annotated[int, PlainValidator(parse_positive_cents)]
-Day = Annotated[date, PlainValidator(parse_date)]
+_MONEY = {"type": "number", "maximum": 1_000_000, "description": "At most two decimals."}
+Cents = Annotated[int, PlainValidator(parse_cents), WithJsonSchema({**_MONEY, "minimum": 0})]
+PositiveCents = Annotated[
+    int, PlainValidator(parse_positive_cents), WithJsonSchema({**_MONEY, "exclusiveMinimum": 0})
+]
+PointsPerUnit = Annotated[
+    int, PlainValidator(parse_points_per_unit), WithJsonSchema({**_MONEY, "minimum": 0, "maximum": 10_000})
+]
+Day = Annotated[date, PlainValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 M = TypeVar("M", bound=BaseModel)
 

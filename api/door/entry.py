@@ -8,11 +8,12 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from api.limits import Limits
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import Problem, Refused, Violation
 from backbone.contract.keys import KeyKind
 from backbone.contract.slug import is_slug
-from backbone.eventlog.access import Access
+from backbone.eventlog.access import Access, Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +34,23 @@ class Caller:
 class Entry:
     """The door."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, limits: Limits, trust_forwarded_for: bool) -> None:
         self._access = access
+        self._limits = limits
+        self._trust_forwarded_for = trust_forwarded_for
 
-    async def admit(self, request: Request, *kinds: KeyKind) -> Caller:
-        """Let a caller in.
+    async def admit(self, request: Request) -> Caller:
+        """Let a caller in, if the route's description says so.
 
         Raises:
             Violation: a key in the query string (400), no valid key (401).
             Refused: the key is for another tenant (404), or of a kind that may not do this (403).
+            TooMany: too often (429).
             Unavailable: PostgreSQL.
         """
+        kinds = request.scope["route"].about.keys
         refuse_key_in_query(request.query_params.multi_items())
-        key = bearer_key(request.headers.getlist("authorization"))
-        principal = None if key is None else await self._access.find(key)
-        if principal is None:
-            raise Violation(Problem.UNAUTHORIZED, "Send a valid key as `Authorization: Bearer <key>`")
+        principal = await self._holder(request)
         asked = request.path_params.get("tenant")
         if asked is not None and not (is_slug(asked) and principal.tenant in (None, asked)):
             raise unknown_tenant()
@@ -56,6 +58,28 @@ class Entry:
             allowed = " or ".join(f"bw_{kind.value}_" for kind in kinds)
             raise Refused(Problem.FORBIDDEN, f"This needs a key that begins with {allowed}")
         return Caller(principal.kind, principal.tenant or asked or "", principal.terminal)
+
+    async def _holder(self, request: Request) -> Principal:
+        key = bearer_key(request.headers.getlist("authorization"))
+        principal = None if key is None else self._access.remembered(key)
+        if principal is None:
+            # Only who is not known yet is asked where it comes from.
+            address = self._address(request)
+            self._limits.look_at_stranger(address)
+            principal = None if key is None else await self._access.find(key)
+            if principal is None or key is None:
+                self._limits.note_stranger(address)
+                raise Violation(Problem.UNAUTHORIZED, "Send a valid key as `Authorization: Bearer <key>`")
+        assert key is not None
+        self._limits.admit(key, principal)
+        return principal
+
+    def _address(self, request: Request) -> str:
+        forwarded = request.headers.getlist("x-forwarded-for")
+        if self._trust_forwarded_for and forwarded:
+            # What came before the last word was said by somebody we do not know.
+            return forwarded[-1].rpartition(",")[2].strip()
+        return "" if request.client is None else request.client.host
 
 
 def unknown_tenant() -> Refused:

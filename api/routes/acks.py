@@ -2,7 +2,6 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.door.body import Body, read_body, wrong_fields
 from api.door.entry import Entry
@@ -12,6 +11,7 @@ from backbone.contract.offset import Offset
 from backbone.eventlog.acks import store_acks
 from backbone.eventlog.history import heads
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute
 
 
 class AckBody(Body):
@@ -27,13 +27,21 @@ class AckRoutes:
         self._entry = entry
         self._writes = writes
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        return [Route("/api/tenant/{tenant}/acks", self.ack, methods=["POST"])]
+        about = About(
+            "Events",
+            "A terminal's word that it has stored everything up to an offset.",
+            (KeyKind.TERMINAL,),
+            None,
+            204,
+            body=AckBody,
+        )
+        return [DescribedRoute("POST", "/api/tenant/{tenant}/acks", self.ack, about)]
 
     async def ack(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/acks`."""
-        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         body = await read_body(request, AckBody)
         try:
             offset = Offset.parse(body.model.offset)

@@ -3,20 +3,52 @@
 from datetime import UTC, date, datetime, timedelta
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.db.reports import list_reports, store_report
 from api.door.answer import json_answer, ready_json
-from api.door.body import parse_date, query_date, read_object, wrong_fields
+from api.door.body import Day, parse_date, query_date, read_object, wrong_fields
+from api.door.documents import ReportList, ReportStored
 from api.door.entry import Entry, unknown_tenant
 from backbone.contract.errors import FieldError
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute, Query
 
 DEFAULT_DAYS = 31
 MAX_DAYS = 366
+
+
+class DailyReportBody(BaseModel):
+    """A till's totals of a business day: what they are called is the shop's affair."""
+
+    model_config = ConfigDict(extra="allow")
+
+    business_date: Day = Field(alias="businessDate")
+
+
+_STORE = About(
+    "Daily reports",
+    "Hand in a till's totals of a business day.",
+    (KeyKind.TERMINAL,),
+    ReportStored,
+    201,
+    says="A second report of the same terminal and date replaces the first.",
+    body=DailyReportBody,
+)
+_DATE = {"type": "string", "format": "date"}
+_LIST = About(
+    "Daily reports",
+    "The reports of some days, newest first.",
+    (KeyKind.STOREFRONT, KeyKind.OPERATOR),
+    ReportList,
+    query=(
+        Query("from", f"The first day; by default {DEFAULT_DAYS} days before `to`.", _DATE),
+        Query("to", f"The last day, at most {MAX_DAYS} after `from`; by default tomorrow, UTC.", _DATE),
+    ),
+)
 
 
 class DailyReportRoutes:
@@ -27,14 +59,17 @@ class DailyReportRoutes:
         self._reads = reads
         self._writes = writes
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where they are."""
         path = "/api/tenant/{tenant}/daily-reports"
-        return [Route(path, self.store, methods=["POST"]), Route(path, self.list)]
+        return [
+            DescribedRoute("POST", path, self.store, _STORE),
+            DescribedRoute("GET", path, self.list, _LIST),
+        ]
 
     async def store(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/daily-reports`."""
-        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         totals = await read_object(request)
         try:
             day = parse_date(totals.pop("businessDate", None))
@@ -49,7 +84,7 @@ class DailyReportRoutes:
 
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/daily-reports`: by default the last 31 days."""
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.OPERATOR)
+        caller = await self._entry.admit(request)
         first, last = _days(request)
         reports = await list_reports(self._reads, caller.tenant, first, last)
         if reports is None:

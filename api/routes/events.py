@@ -6,23 +6,57 @@ from dataclasses import dataclass
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.core.polling import Start, start_at
 from api.door.answer import raw_answer
 from api.door.body import query_integer
+from api.door.documents import OFFSET, EventPage
 from api.door.entry import Entry, unknown_tenant
 from api.workers.heads import HeadWatch
-from backbone.contract.event import Event, parse_types
+from backbone.contract.event import Event, EventType, parse_types
 from backbone.contract.keys import KeyKind
 from backbone.contract.offset import Offset, parse_after
 from backbone.eventlog import history
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute, Query
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 500
 MAX_WAIT_SECONDS = 30
 PAGES_AN_ANSWER = 20
 """How far one request looks for events of rare types before it answers with how far it came."""
+
+
+_TYPES = "|".join(member.value for member in EventType)
+_POLL = About(
+    "Events",
+    "The events behind an offset, for terminals that poll.",
+    (KeyKind.TERMINAL,),
+    EventPage,
+    says="The same events, offsets and bytes as on a socket. Ask on with the answer's `offset`. `reset` says that "
+    "history before an offset cannot be replayed; it is never skipped silently.",
+    query=(
+        Query(
+            "after",
+            "Behind this offset; `0` is everything retained; without it nothing but what is still to come.",
+            {"type": "string", "pattern": f"^0$|{OFFSET['pattern']}"},
+        ),
+        Query(
+            "limit",
+            "So many at most.",
+            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        ),
+        Query(
+            "wait",
+            "Seconds to wait for an event when there is none.",
+            {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS, "default": 0},
+        ),
+        Query(
+            "types",
+            "Only events of these types, comma-separated.",
+            {"type": "string", "pattern": f"^({_TYPES})(,({_TYPES}))*$"},
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +79,13 @@ class EventRoutes:
         self._reads = reads
         self._watch = watch
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        return [Route("/api/tenant/{tenant}/events", self.poll)]
+        return [DescribedRoute("GET", "/api/tenant/{tenant}/events", self.poll, _POLL)]
 
     async def poll(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/events`."""
-        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         after = parse_after(request.query_params.get("after"))
         types = parse_types(request.query_params.get("types"))
         limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)

@@ -6,7 +6,6 @@ import uuid
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.committer import Committer, attempt_of
 from api.core import gift_cards as core
@@ -14,10 +13,13 @@ from api.core.money import json_cents
 from api.db.gift_cards import NewCard, get_card, redeem_card, sell_card
 from api.door.answer import Refusals, json_answer, write_answer
 from api.door.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
-from api.door.entry import Entry
+from api.door.documents import CardBalance, CardRedeemed, CardSold
+from api.door.entry import Caller, Entry
+from api.limits import Limits
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute
 
 
 class PurchaseBody(Body):
@@ -45,26 +47,58 @@ _REDEEM_REFUSALS: Refusals = {
 }
 
 
+_PURCHASE = About(
+    "Gift cards",
+    "Sell a gift card.",
+    (KeyKind.STOREFRONT,),
+    CardSold,
+    201,
+    says="The full number is in this answer and nowhere else; events carry it masked but for the last four.",
+    body=PurchaseBody,
+    idempotent=True,
+)
+_GET = About(
+    "Gift cards",
+    "What a gift card is worth.",
+    (KeyKind.TERMINAL,),
+    CardBalance,
+    says="Guessing is slowed down: a terminal that asks for many wrong numbers is answered with 429 for a while.",
+)
+_REDEEM = About(
+    "Gift cards",
+    "Take from a gift card.",
+    (KeyKind.TERMINAL,),
+    CardRedeemed,
+    body=RedeemBody,
+    idempotent=True,
+    problems=(Problem.INSUFFICIENT_BALANCE, Problem.CARD_EXPIRED),
+)
+
+
 class GiftCardRoutes:
     """The three routes. `secret` makes and finds card numbers."""
 
-    def __init__(self, entry: Entry, committer: Committer, reads: Database, secret: bytes) -> None:
+    def __init__(
+        self, entry: Entry, committer: Committer, reads: Database, secret: bytes, limits: Limits
+    ) -> None:
+        self._limits = limits
         self._entry = entry
         self._committer = committer
         self._reads = reads
         self._secret = secret
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where they are."""
+        path = "/api/tenant/{tenant}/gift-cards"
         return [
-            Route("/api/tenant/{tenant}/gift-cards/purchase", self.purchase, methods=["POST"]),
-            Route("/api/tenant/{tenant}/gift-cards/{cardNumber}", self.get),
-            Route("/api/tenant/{tenant}/gift-cards/{cardNumber}/redeem", self.redeem, methods=["POST"]),
+            DescribedRoute("POST", f"{path}/purchase", self.purchase, _PURCHASE),
+            DescribedRoute("GET", f"{path}/{{cardNumber}}", self.get, _GET),
+            DescribedRoute("POST", f"{path}/{{cardNumber}}/redeem", self.redeem, _REDEEM),
         ]
 
     async def purchase(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/purchase`."""
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT)
+        caller = await self._entry.admit(request)
         body = await read_body(request, PurchaseBody)
         attempt = attempt_of(request, caller.tenant, body.plain)
         sale = body.model
@@ -91,18 +125,19 @@ class GiftCardRoutes:
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/gift-cards/{cardNumber}`."""
-        caller = await self._entry.admit(request, KeyKind.TERMINAL)
-        number = _number(request)
+        caller = await self._entry.admit(request)
+        number = self._number(request, caller)
         card = await get_card(self._reads, caller.tenant, core.number_hmac(self._secret, number))
         if card is None:
+            self._limits.note_guess(caller.tenant, caller.device)
             raise Refused(*_NO_CARD)
         return json_answer({"balance": json_cents(card.balance_cents), "expiryDate": card.expiry_date})
 
     async def redeem(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/redeem`."""
-        caller = await self._entry.admit(request, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         body = await read_body(request, RedeemBody)
-        number = _number(request)
+        number = self._number(request, caller)
         attempt = attempt_of(request, caller.tenant, body.plain)
         use = body.model
         number_hmac = core.number_hmac(self._secret, number)
@@ -111,7 +146,17 @@ class GiftCardRoutes:
             caller.tenant,
             lambda database: redeem_card(database, attempt, number_hmac, use.amount, use.order_id, data),
         )
+        if written.outcome == "not_found":
+            self._limits.note_guess(caller.tenant, caller.device)
         return write_answer(written, 200, _REDEEM_REFUSALS)
+
+    def _number(self, request: Request, caller: Caller) -> str:
+        """Read the number; one that cannot be a card's is answered like one that is not, and is no guess."""
+        self._limits.look_at_guesses(caller.tenant, caller.device)
+        number = core.normalise_number(request.path_params["cardNumber"])
+        if number is None:
+            raise Refused(*_NO_CARD)
+        return number
 
     def _draw(self) -> tuple[str, str]:
         """Draw a salt whose number can be typed: five of 37 cannot."""
@@ -126,10 +171,3 @@ class GiftCardRoutes:
         salt = orjson.loads(result)["salt"]
         number = core.derive_number(self._secret, salt.encode())
         return result.replace(f'"salt":"{salt}"'.encode(), f'"cardNumber":"{number}"'.encode(), 1)
-
-
-def _number(request: Request) -> str:
-    number = core.normalise_number(request.path_params["cardNumber"])
-    if number is None:
-        raise Refused(*_NO_CARD)
-    return number

@@ -5,17 +5,18 @@ from typing import Annotated
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.committer import Committer, attempt_of
 from api.core.loyalty import MAX_POINTS, loyalty_data, normalise_phone
 from api.db.loyalty import change_points, get_account
 from api.door.answer import Refusals, json_answer, ready_json, write_answer
 from api.door.body import Body, FilledText, read_body, wrong_fields
+from api.door.documents import Account, PointsChanged
 from api.door.entry import Entry
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute
 
 
 class PointsBody(Body):
@@ -32,6 +33,35 @@ _REFUSALS: Refusals = {
 }
 
 
+_KEYS = (KeyKind.STOREFRONT, KeyKind.TERMINAL)
+_ADD = About(
+    "Loyalty",
+    "Add points.",
+    _KEYS,
+    PointsChanged,
+    says="Makes the account when there is none.",
+    body=PointsBody,
+    idempotent=True,
+)
+_REDEEM = About(
+    "Loyalty",
+    "Redeem points.",
+    _KEYS,
+    PointsChanged,
+    body=PointsBody,
+    idempotent=True,
+    problems=(Problem.INSUFFICIENT_POINTS,),
+)
+# The phone number in the path can be none.
+_GET = About(
+    "Loyalty",
+    "A customer's points, with the newest transactions.",
+    _KEYS,
+    Account,
+    problems=(Problem.INVALID_FIELDS,),
+)
+
+
 class LoyaltyRoutes:
     """The three routes."""
 
@@ -40,12 +70,12 @@ class LoyaltyRoutes:
         self._committer = committer
         self._reads = reads
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where they are."""
         return [
-            Route("/api/{tenant}/loyalty/{phone}/add", self.add, methods=["POST"]),
-            Route("/api/{tenant}/loyalty/{phone}/redeem", self.redeem, methods=["POST"]),
-            Route("/api/{tenant}/loyalty/{phone}", self.get),
+            DescribedRoute("POST", "/api/{tenant}/loyalty/{phone}/add", self.add, _ADD),
+            DescribedRoute("POST", "/api/{tenant}/loyalty/{phone}/redeem", self.redeem, _REDEEM),
+            DescribedRoute("GET", "/api/{tenant}/loyalty/{phone}", self.get, _GET),
         ]
 
     async def add(self, request: Request) -> Response:
@@ -57,7 +87,7 @@ class LoyaltyRoutes:
         return await self._change(request, "redeem", -1)
 
     async def _change(self, request: Request, transaction_type: str, sign: int) -> Response:
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         body = await read_body(request, PointsBody)
         phone = _phone(request)
         attempt = attempt_of(request, caller.tenant, body.plain)
@@ -71,7 +101,7 @@ class LoyaltyRoutes:
 
     async def get(self, request: Request) -> Response:
         """`GET /api/{tenant}/loyalty/{phone}`."""
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         account = await get_account(self._reads, caller.tenant, _phone(request))
         if account is None:
             raise Refused(*_NO_ACCOUNT)

@@ -6,13 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.committer import Committer, attempt_of
 from api.core.money import json_cents
 from api.core.orders import Item, NewOrder, OrderStatus, new_order_data, steps_into
 from api.core.paging import read_cursor, write_cursor
-from api.db.orders import StoredOrder, change_status, get_order, list_orders, place_order
+from api.db.orders import Placing, StoredOrder, change_status, get_order, list_orders
 from api.door.answer import Refusals, json_answer, ready_json, write_answer
 from api.door.body import (
     Body,
@@ -28,11 +27,13 @@ from api.door.body import (
     read_body,
     wrong_fields,
 )
+from api.door.documents import OrderInFull, OrderList, OrderPlaced, StatusChanged
 from api.door.entry import Entry, unknown_tenant
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
 from backbone.contract.event import MAX_EVENT_BYTES
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute, Query
 
 MAX_ITEMS = 500
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
@@ -84,6 +85,47 @@ _STATUS_REFUSALS: Refusals = {
 }
 
 
+_KEYS = (KeyKind.STOREFRONT, KeyKind.TERMINAL)
+_CREATE = About(
+    "Orders",
+    "Place an order.",
+    _KEYS,
+    OrderPlaced,
+    201,
+    says="An order whose `orderSource` is `online` (the default) makes a `new_order` event. `tenant`, when given, "
+    "must be the key's.",
+    body=OrderBody,
+    idempotent=True,
+    problems=(Problem.EVENT_TOO_LARGE,),
+)
+_LIST = About(
+    "Orders",
+    "The orders of a tenant, newest first.",
+    _KEYS,
+    OrderList,
+    query=(
+        Query("status", "Only orders in this status.", {"enum": [status.value for status in OrderStatus]}),
+        Query(
+            "limit",
+            "So many at most.",
+            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        ),
+        Query("after", "The `next` of an earlier answer.", {"type": "string"}),
+    ),
+)
+_GET = About("Orders", "An order with its history and its receipts.", _KEYS, OrderInFull)
+_CHANGE_STATUS = About(
+    "Orders",
+    "Move an order on.",
+    _KEYS,
+    StatusChanged,
+    says="`pending` → `preparing` → `ready` → `completed`; `cancelled` from any but `completed`.",
+    body=StatusBody,
+    idempotent=True,
+    problems=(Problem.WRONG_STEP,),
+)
+
+
 class OrderRoutes:
     """The four routes."""
 
@@ -92,18 +134,20 @@ class OrderRoutes:
         self._committer = committer
         self._reads = reads
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where they are."""
         return [
-            Route("/api/tenant/orders/create", self.create, methods=["POST"]),
-            Route("/api/tenant/{tenant}/orders", self.list),
-            Route("/api/tenant/{tenant}/orders/{orderId}", self.get),
-            Route("/api/tenant/{tenant}/orders/{orderId}/status", self.change_status, methods=["PATCH"]),
+            DescribedRoute("POST", "/api/tenant/orders/create", self.create, _CREATE),
+            DescribedRoute("GET", "/api/tenant/{tenant}/orders", self.list, _LIST),
+            DescribedRoute("GET", "/api/tenant/{tenant}/orders/{orderId}", self.get, _GET),
+            DescribedRoute(
+                "PATCH", "/api/tenant/{tenant}/orders/{orderId}/status", self.change_status, _CHANGE_STATUS
+            ),
         ]
 
     async def create(self, request: Request) -> Response:
         """`POST /api/tenant/orders/create`."""
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         body = await read_body(request, OrderBody)
         if body.model.tenant not in (None, caller.tenant):
             raise unknown_tenant()
@@ -112,16 +156,14 @@ class OrderRoutes:
         data = _event_data(order, body.plain)
         order_id = uuid.uuid4()
         try:
-            written = await self._committer.commit(
-                caller.tenant, lambda database: place_order(database, attempt, order_id, order, data)
-            )
+            written = await self._committer.place(Placing(attempt, order_id, order, data))
         except Violation as exc:
             raise _name_biggest(exc, body.plain) from exc
         return write_answer(written, 201, {})
 
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/orders`."""
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         status = _query_status(request)
         limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
         after = request.query_params.get("after")
@@ -138,7 +180,7 @@ class OrderRoutes:
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/orders/{orderId}`."""
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         order = await get_order(self._reads, caller.tenant, path_uuid(request, "orderId", "order"))
         if order is None:
             raise Refused(Problem.NOT_FOUND, "There is no such order")
@@ -149,7 +191,7 @@ class OrderRoutes:
 
     async def change_status(self, request: Request) -> Response:
         """`PATCH /api/tenant/{tenant}/orders/{orderId}/status`."""
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.TERMINAL)
+        caller = await self._entry.admit(request)
         body = await read_body(request, StatusBody)
         order_id = path_uuid(request, "orderId", "order")
         attempt = attempt_of(request, caller.tenant, body.plain)

@@ -2,13 +2,14 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.db.status import tenant_status
 from api.door.answer import json_answer
+from api.door.documents import TenantStanding
 from api.door.entry import Entry, unknown_tenant
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute
 
 
 class StatusRoutes:
@@ -18,13 +19,19 @@ class StatusRoutes:
         self._entry = entry
         self._reads = reads
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        return [Route("/api/tenant/{tenant}/status", self.get)]
+        about = About(
+            "Tenants",
+            "Whether anybody is listening, and for how long an order has waited unseen.",
+            (KeyKind.STOREFRONT, KeyKind.OPERATOR),
+            TenantStanding,
+        )
+        return [DescribedRoute("GET", "/api/tenant/{tenant}/status", self.get, about)]
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/status`."""
-        caller = await self._entry.admit(request, KeyKind.STOREFRONT, KeyKind.OPERATOR)
+        caller = await self._entry.admit(request)
         status = await tenant_status(self._reads, caller.tenant)
         if status is None:
             raise unknown_tenant()

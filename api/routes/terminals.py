@@ -5,16 +5,17 @@ import uuid
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.db.terminals import create_terminal, list_terminals, revoke_terminal
 from api.door.answer import json_answer
 from api.door.body import Body, Name, Word, path_uuid, read_body
+from api.door.documents import TerminalList, TerminalRegistered
 from api.door.entry import Entry, unknown_tenant
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
 from backbone.eventlog.history import heads
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute
 
 
 class TerminalBody(Body):
@@ -22,6 +23,31 @@ class TerminalBody(Body):
 
     name: Name
     role: Word | None = None
+
+
+_CREATE = About(
+    "Terminals",
+    "Register a terminal.",
+    (KeyKind.OPERATOR,),
+    TerminalRegistered,
+    201,
+    says="Its key is in this answer and nowhere else.",
+    body=TerminalBody,
+)
+_LIST = About(
+    "Terminals",
+    "The terminals of a tenant, and which of them listen.",
+    (KeyKind.OPERATOR, KeyKind.STOREFRONT),
+    TerminalList,
+)
+_REVOKE = About(
+    "Terminals",
+    "Take a terminal's key away for ever.",
+    (KeyKind.OPERATOR,),
+    None,
+    204,
+    says="Its sockets are closed with 4403 within 2 s.",
+)
 
 
 class TerminalRoutes:
@@ -32,18 +58,18 @@ class TerminalRoutes:
         self._reads = reads
         self._writes = writes
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where they are."""
         path = "/api/tenant/{tenant}/terminals"
         return [
-            Route(path, self.create, methods=["POST"]),
-            Route(path, self.list),
-            Route(path + "/{terminalId}", self.revoke, methods=["DELETE"]),
+            DescribedRoute("POST", path, self.create, _CREATE),
+            DescribedRoute("GET", path, self.list, _LIST),
+            DescribedRoute("DELETE", path + "/{terminalId}", self.revoke, _REVOKE),
         ]
 
     async def create(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/terminals`. The key is in the answer and nowhere else."""
-        caller = await self._entry.admit(request, KeyKind.OPERATOR)
+        caller = await self._entry.admit(request)
         body = (await read_body(request, TerminalBody)).model
         key = make_key(KeyKind.TERMINAL, secrets.token_bytes(KEY_BYTES))
         key_hash = hash_key(key)
@@ -58,7 +84,7 @@ class TerminalRoutes:
 
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/terminals`."""
-        caller = await self._entry.admit(request, KeyKind.OPERATOR, KeyKind.STOREFRONT)
+        caller = await self._entry.admit(request)
         terminals = await list_terminals(self._reads, caller.tenant)
         if not terminals and caller.tenant not in await heads(self._reads, [caller.tenant]):
             raise unknown_tenant()
@@ -82,7 +108,7 @@ class TerminalRoutes:
 
     async def revoke(self, request: Request) -> Response:
         """`DELETE /api/tenant/{tenant}/terminals/{terminalId}`."""
-        caller = await self._entry.admit(request, KeyKind.OPERATOR)
+        caller = await self._entry.admit(request)
         terminal = path_uuid(request, "terminalId", "terminal")
         if not await revoke_terminal(self._writes, caller.tenant, terminal):
             raise Refused(Problem.NOT_FOUND, "There is no such terminal")

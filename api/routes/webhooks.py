@@ -8,19 +8,21 @@ import httpx
 from pydantic import AfterValidator, Field
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.core.public_address import is_address, is_public
 from api.db import webhooks as db
 from api.door.answer import json_answer
 from api.door.body import Body, path_uuid, read_body, wrong_fields
-from api.door.entry import Caller, Entry, unknown_tenant
+from api.door.documents import Webhook, WebhookMade, WebhookRotated, Webhooks
+from api.door.entry import Entry, unknown_tenant
 from api.webhooks.message import derive_secret
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.event import EventType
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.history import heads
 from backbone.eventlog.postgres import Database
+from backbone.runtime.described import About, DescribedRoute
+from backbone.runtime.openapi import Answer
 
 MAX_URL = 2048
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.ASCII)
@@ -89,22 +91,44 @@ class WebhookRoutes:
         self._secret = secret
         self._private = private
 
-    def routes(self) -> list[Route]:
-        """Where they are."""
+    def routes(self) -> list[DescribedRoute]:
+        """Where they are, and what they promise."""
         path = "/api/tenant/{tenant}/webhooks"
         one = path + "/{webhookId}"
+
+        def about(summary: str, answer: type[Answer] | None, status: int = 200, **more: Any) -> About:
+            return About("Webhooks", summary, (KeyKind.OPERATOR, KeyKind.STOREFRONT), answer, status, **more)
+
+        made = about(
+            "Register an endpoint, starting at the head.",
+            WebhookMade,
+            201,
+            says="Deliveries follow the Standard Webhooks specification; the secret is shown here, once.",
+            body=EndpointBody,
+            problems=(Problem.TOO_MANY_WEBHOOKS,),
+        )
         return [
-            Route(path, self.create, methods=["POST"]),
-            Route(path, self.list),
-            Route(one, self.get),
-            Route(one, self.delete, methods=["DELETE"]),
-            Route(one + "/rotate", self.rotate, methods=["POST"]),
-            Route(one + "/enable", self.enable, methods=["POST"]),
+            DescribedRoute("POST", path, self.create, made),
+            DescribedRoute("GET", path, self.list, about("The tenant's endpoints.", Webhooks)),
+            DescribedRoute("GET", one, self.get, about("One endpoint, and how it fares.", Webhook)),
+            DescribedRoute("DELETE", one, self.delete, about("Remove an endpoint.", None, 204)),
+            DescribedRoute(
+                "POST",
+                one + "/rotate",
+                self.rotate,
+                about("Give an endpoint a new secret; for 24 hours both sign.", WebhookRotated),
+            ),
+            DescribedRoute(
+                "POST",
+                one + "/enable",
+                self.enable,
+                about("Switch it on again, from where it stopped.", None, 204),
+            ),
         ]
 
     async def create(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/webhooks`. The secret is in the answer and nowhere else."""
-        caller = await self._admit(request)
+        caller = await self._entry.admit(request)
         if caller.tenant not in await heads(self._writes, [caller.tenant]):
             raise unknown_tenant()
         body = (await read_body(request, EndpointBody)).model
@@ -126,7 +150,7 @@ class WebhookRoutes:
 
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/webhooks`."""
-        caller = await self._admit(request)
+        caller = await self._entry.admit(request)
         found = await db.list_endpoints(self._reads, caller.tenant)
         if not found and caller.tenant not in await heads(self._reads, [caller.tenant]):
             raise unknown_tenant()
@@ -134,7 +158,7 @@ class WebhookRoutes:
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/webhooks/{webhookId}`."""
-        caller = await self._admit(request)
+        caller = await self._entry.admit(request)
         found = await db.list_endpoints(self._reads, caller.tenant, webhook_id(request))
         if not found:
             raise unknown_webhook()
@@ -142,14 +166,14 @@ class WebhookRoutes:
 
     async def delete(self, request: Request) -> Response:
         """`DELETE /api/tenant/{tenant}/webhooks/{webhookId}`."""
-        caller = await self._admit(request)
+        caller = await self._entry.admit(request)
         if not await db.delete_endpoint(self._writes, caller.tenant, webhook_id(request)):
             raise unknown_webhook()
         return Response(status_code=204)
 
     async def rotate(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/webhooks/{webhookId}/rotate`. Both secrets sign for a day."""
-        caller = await self._admit(request)
+        caller = await self._entry.admit(request)
         endpoint = webhook_id(request)
         rotation = await db.rotate_secret(self._writes, caller.tenant, endpoint)
         if rotation is None:
@@ -161,13 +185,10 @@ class WebhookRoutes:
 
     async def enable(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/webhooks/{webhookId}/enable`: on again, from where it stopped."""
-        caller = await self._admit(request)
+        caller = await self._entry.admit(request)
         if not await db.enable_endpoint(self._writes, caller.tenant, webhook_id(request)):
             raise unknown_webhook()
         return Response(status_code=204)
-
-    async def _admit(self, request: Request) -> Caller:
-        return await self._entry.admit(request, KeyKind.OPERATOR, KeyKind.STOREFRONT)
 
 
 def webhook_id(request: Request) -> uuid.UUID:

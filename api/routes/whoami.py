@@ -2,11 +2,12 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api.door.answer import json_answer
+from api.door.documents import Whoami
 from api.door.entry import Entry
 from backbone.contract.keys import KeyKind
+from backbone.runtime.described import About, DescribedRoute
 
 
 class WhoamiRoutes:
@@ -15,13 +16,14 @@ class WhoamiRoutes:
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        return [Route("/api/whoami", self.get)]
+        about = About("Tenants", "What a key is.", tuple(KeyKind), Whoami)
+        return [DescribedRoute("GET", "/api/whoami", self.get, about)]
 
     async def get(self, request: Request) -> Response:
         """`GET /api/whoami`: 200 `{kind, tenant, terminalId}`; what does not apply is null."""
-        caller = await self._entry.admit(request, *KeyKind)
+        caller = await self._entry.admit(request)
         terminal = None if caller.terminal is None else str(caller.terminal)
         return json_answer(
             {"kind": caller.kind.value, "tenant": caller.tenant or None, "terminalId": terminal}

@@ -85,6 +85,15 @@ class Refused(BellwireError):
         self.facts = facts
 
 
+class TooMany(Refused):
+    """Too often: more than `count` within `seconds`; `retry_after` seconds from now one is free again."""
+
+    def __init__(self, count: int, seconds: float, retry_after: int) -> None:
+        super().__init__(Problem.TOO_MANY, f"At most {count} in {seconds:g} s; come back in {retry_after} s")
+        self.count = count
+        self.retry_after = retry_after
+
+
 class Violation(BellwireError):
     """The peer broke the contract; `errors` names every wrong field."""
 

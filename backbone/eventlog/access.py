@@ -39,6 +39,11 @@ class Access:
         self._database = database
         self._known: TTLCache[bytes, Principal] = TTLCache(REMEMBER_KEYS, REMEMBER_SECONDS)
 
+    def remembered(self, key: str) -> Principal | None:
+        """Return whom `key` speaks for when that was asked a moment ago."""
+        key_hash = hash_key(key)
+        return None if key_hash is None else self._known.get(key_hash)
+
     async def find(self, key: str) -> Principal | None:
         """Return whom `key` speaks for, or None when it is not (or no longer) valid.
 

@@ -70,17 +70,18 @@ class Stream:
             Unavailable: Redis.
         """
         start = f"({after}" if after.epoch else "-"
-        command = ("XRANGE", stream_key(tenant), start, str(through), "COUNT", limit)
-        await self._topology.ready()
-        [answer] = await self._node_of(tenant).run([command])
-        if isinstance(answer, MovedError):
-            self._learn(answer, tenant)
-            [answer] = await self._node_of(tenant).run([command])
-        if isinstance(answer, Exception):
-            raise Unavailable("Redis") from answer
+        answer = await self._ask(tenant, ("XRANGE", stream_key(tenant), start, str(through), "COUNT", limit))
         events = tuple(_event_of(entry_id, fields) for entry_id, fields in answer)
         contiguous = all(event.offset.seq == after.seq + 1 + index for index, event in enumerate(events))
         return events if contiguous else ()
+
+    async def drop(self, tenant: str) -> None:
+        """Forget a tenant's stream; whoever looks for what it held finds it in PostgreSQL.
+
+        Raises:
+            Unavailable: Redis.
+        """
+        await self._ask(tenant, ("DEL", stream_key(tenant)))
 
     async def ping(self) -> None:
         """Raises Unavailable when a server that has something of ours does not answer."""
@@ -98,6 +99,17 @@ class Stream:
         await self._topology.close()
         await asyncio.gather(*(node.close() for node in self._nodes.values()), *self._closing)
         self._nodes.clear()
+
+    async def _ask(self, tenant: str, command: Command) -> Any:
+        """Run one command about a tenant's stream; where the stream has moved, at its new server."""
+        await self._topology.ready()
+        [answer] = await self._node_of(tenant).run([command])
+        if isinstance(answer, MovedError):
+            self._learn(answer, tenant)
+            [answer] = await self._node_of(tenant).run([command])
+        if isinstance(answer, Exception):
+            raise Unavailable("Redis") from answer
+        return answer
 
     async def _publish(self, batch: Iterable[Announced], until: float, *, follow: bool) -> Counter[Outcome]:
         parts: dict[Address | None, list[Announced]] = {}

@@ -6,9 +6,9 @@ that a client asks for needs Redis.
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from backbone.contract.errors import Problem
+from backbone.runtime.described import ANYBODY, About, DescribedRoute
 from backbone.runtime.problems import problem_response
 
 
@@ -46,6 +46,18 @@ class Health:
             )
         return PlainTextResponse("ready\n")
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         """The two routes."""
-        return [Route("/healthz", self.healthz), Route("/readyz", self.readyz)]
+        alive = About("Pod", "Whether the process works at all.", ANYBODY, "text/plain")
+        ready = About(
+            "Pod",
+            "Whether the pod should get new work.",
+            ANYBODY,
+            "text/plain",
+            says="404 while draining, 503 with `missing` while something it needs is away.",
+            problems=(Problem.NOT_FOUND, Problem.UNAVAILABLE),
+        )
+        return [
+            DescribedRoute("GET", "/healthz", self.healthz, alive),
+            DescribedRoute("GET", "/readyz", self.readyz, ready),
+        ]

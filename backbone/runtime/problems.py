@@ -8,7 +8,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backbone.contract.errors import BellwireError, FieldError, Problem, Refused, Unavailable, Violation
+from backbone.contract.errors import (
+    BellwireError,
+    FieldError,
+    Problem,
+    Refused,
+    TooMany,
+    Unavailable,
+    Violation,
+)
 
 log = logging.getLogger("bellwire.http")
 
@@ -38,6 +46,14 @@ def problem_response(
 def response_of(error: BellwireError) -> Response:
     """Translate one of the voices."""
     match error:
+        case TooMany():
+            headers = {
+                "Retry-After": str(error.retry_after),
+                "RateLimit-Limit": str(error.count),
+                "RateLimit-Remaining": "0",
+                "RateLimit-Reset": str(error.retry_after),
+            }
+            return problem_response(error.problem, error.detail, headers=headers)
         case Refused():
             return problem_response(error.problem, error.detail, **error.facts)
         case Violation(problem=Problem.UNAUTHORIZED):

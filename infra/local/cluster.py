@@ -146,6 +146,8 @@ class Cluster:
             # A listener on this machine is what one tries a webhook with.
             "BELLWIRE_WEBHOOK_PRIVATE": os.environ.get("BELLWIRE_WEBHOOK_PRIVATE", "true"),
             # Here a drain is watched by somebody who pressed Ctrl-C.
+            # Every request comes through HAProxy, which sets the header.
+            "BELLWIRE_TRUST_FORWARDED_FOR": "true",
             "BELLWIRE_DRAIN_SECONDS": os.environ.get("BELLWIRE_DRAIN_SECONDS", "1"),
             "BELLWIRE_CARD_SECRET": os.environ.get("BELLWIRE_CARD_SECRET") or secrets.token_urlsafe(32),
         }

@@ -1,5 +1,6 @@
 """Who may do what: every route, with every kind of key, of this tenant, of another, and with none."""
 
+import re
 from typing import Any
 
 import asyncpg
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from tests.api.footprint import footprint
+from tests.api.table import route_table
 from tests.conftest import OpenShop
 from tests.shop import Operator, Shop, bearer
 
@@ -37,9 +39,43 @@ ROUTES = [
     ("DELETE", "/api/tenant/{t}/webhooks/{o}", {STORE, OP}),
     ("POST", "/api/tenant/{t}/webhooks/{o}/rotate", {STORE, OP}),
     ("POST", "/api/tenant/{t}/webhooks/{o}/enable", {STORE, OP}),
+    ("PATCH", "/api/tenant/{t}", {OP}),
 ]
-TENANTLESS = [("POST", "/api/tenant/orders/create", {STORE, TERM}), ("POST", "/api/tenants", {OP})]
+TENANTLESS = [
+    ("POST", "/api/tenant/orders/create", {STORE, TERM}),
+    ("POST", "/api/tenants", {OP}),
+    ("GET", "/api/whoami", {OP, STORE, TERM}),
+]
+# Nobody needs a key for these.
+OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
 NO_ORDER = "00000000-0000-4000-8000-000000000000"
+
+
+def shape(path: str) -> str:
+    """A path with its parameters alike, however they are called or filled."""
+    return re.sub(r"00000000000000000|5551234|\{[A-Za-z]+\}", "{}", path)
+
+
+async def test_every_route_has_a_decision_here_about_who_may(database_url: str, redis_url: str) -> None:
+    decided = {(method, shape(path), frozenset(kinds)) for method, path, kinds in ROUTES + TENANTLESS}
+    decided |= {("GET", path, frozenset()) for path in OPEN}
+    routes = await route_table(database_url, redis_url)
+    built = {
+        (route.method, shape(route.path), frozenset(kind.value for kind in route.about.keys))
+        for route in routes
+    }
+    assert built == decided
+    assert len(routes) == len(built)
+
+
+async def test_what_is_open_tells_the_same_to_everybody(shop: Shop, operator: Operator) -> None:
+    for path in OPEN - {"/metrics"}:
+        answers = [
+            await shop.http.get(path, headers={} if key is None else bearer(key))
+            for key in (None, "nonsense", operator.key, shop.storefront_key, shop.terminal_key)
+        ]
+        assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+    assert (await shop.http.get("/metrics")).status_code == 200
 
 
 def path_of(template: str, tenant: str) -> str:
@@ -137,9 +173,13 @@ async def test_a_key_in_the_query_is_refused_even_beside_a_good_one(
 async def test_an_operator_is_told_of_a_tenant_that_is_not_there(
     operator: Operator, method: str, template: str, kinds: set[str]
 ) -> None:
+    body = {"pointsPerUnit": 1} if method == "PATCH" else {"name": "till"}
     for tenant in ("no-such-tenant", "UPPER", "%00"):
         response = await operator.http.request(
-            method, path_of(template, tenant), json={"name": "till"}, headers=bearer(operator.key)
+            method,
+            path_of(template, tenant),
+            json=body,
+            headers=bearer(operator.key),
         )
         assert (response.status_code, problem(response)) == (404, "not-found")
 

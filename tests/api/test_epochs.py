@@ -61,13 +61,13 @@ PLACE = write_call("change_loyalty", 8)
 async def write(database: Database, tenant: str = "t") -> Offset:
     attempt = Attempt(tenant, None, None)
     written = await run_write(database, PLACE, attempt, "5551234", "add", 1, None, "{}")
-    assert written.event is not None
-    return written.event.offset
+    assert len(written.events) == 1
+    return written.events[0].offset
 
 
 async def write_once(database: Database) -> None:
     """What `run_write` does, without its second attempt."""
-    await database.fetch(PLACE, "t", None, None, "5551234", "add", 1, None, "{}")
+    await database.fetch(PLACE, "t", None, None, "5551234", "add", 1, None, "{}", None)
 
 
 async def end_history(database: Database) -> None:

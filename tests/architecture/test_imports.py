@@ -37,7 +37,7 @@ HOMES = {
     "pydantic_settings": ("backbone/runtime/settings.py",),
     "httpcore": ("api/webhooks/",),
     "standardwebhooks": ("api/webhooks/message.py",),
-    "cachetools": ("backbone/eventlog/access.py",),
+    "cachetools": ("backbone/eventlog/access.py", "api/limits.py"),
 }
 
 # What a pure part must not know: clocks, sockets, environment, randomness, tasks.

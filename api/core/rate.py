@@ -1,0 +1,42 @@
+"""How often is too often: a bucket of so many that refills evenly (GCRA). Pure; a bucket is one number.
+
+The number is the moment at which the bucket will be full again; a bucket that is full needs no number at all.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many within so many seconds; all of them may come at once."""
+
+    count: int
+    seconds: float
+
+    @property
+    def spacing(self) -> float:
+        """The seconds in which one comes back."""
+        return self.seconds / self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """One too many: the rate that it was too many for, and the whole seconds after which one is free."""
+
+    rate: Rate
+    retry_after: int
+
+
+def take(full_at: float, now: float, rate: Rate) -> float | Excess:
+    """Take one from a bucket; returns its new number, or that there was none."""
+    later = max(full_at, now) + rate.spacing
+    # A hair of tolerance: what was given back piece by piece is a whole again.
+    missing = later - now - rate.seconds
+    return later if missing <= 1e-9 * rate.seconds else Excess(rate, max(1, ceil(missing)))
+
+
+def look(full_at: float, now: float, rate: Rate) -> Excess | None:
+    """Whether one could be taken now, without taking it."""
+    found = take(full_at, now, rate)
+    return found if isinstance(found, Excess) else None

@@ -1,0 +1,148 @@
+"""Does everything add up? One question to the database for each thing that must be so; nothing is changed.
+
+All of them are asked in one snapshot, so that a shop may go on selling meanwhile.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from backbone.contract.errors import Unavailable
+
+CONNECT_SECONDS = 10
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Something that must be so. `sql` names whatever it is not so for, as (tenant, what)."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How a rule was kept. `examples` are some of those for which it was not."""
+
+    rule: str
+    broken: int
+    examples: tuple[str, ...]
+
+
+RULES = (
+    Rule(
+        "a gift card's ledger sums to its balance",
+        """
+        SELECT c.tenant, 'card ' || c.card_id FROM gift_cards c
+        LEFT JOIN pos_gift_card_transactions t USING (tenant, card_id)
+        GROUP BY c.tenant, c.card_id HAVING coalesce(sum(t.amount_cents), 0) <> c.balance_cents
+        """,
+    ),
+    Rule(
+        "each line of a gift card's ledger follows from the one before",
+        """
+        SELECT tenant, 'card ' || card_id FROM (
+            SELECT tenant, card_id, balance_after_cents,
+                   sum(amount_cents) OVER (PARTITION BY card_id ORDER BY transaction_id) AS running
+            FROM pos_gift_card_transactions
+        ) t WHERE running <> balance_after_cents OR running < 0
+        """,
+    ),
+    Rule(
+        "a loyalty ledger sums to its points",
+        """
+        SELECT a.tenant, 'customer ' || a.customer_id FROM loyalty_accounts a
+        LEFT JOIN pos_loyalty_transactions t USING (tenant, customer_id)
+        GROUP BY a.tenant, a.customer_id HAVING coalesce(sum(t.points_change), 0) <> a.points
+        """,
+    ),
+    Rule(
+        "each line of a loyalty ledger follows from the one before",
+        """
+        SELECT tenant, 'customer ' || customer_id FROM (
+            SELECT tenant, customer_id, balance_after,
+                   sum(points_change) OVER (PARTITION BY customer_id ORDER BY transaction_id) AS running
+            FROM pos_loyalty_transactions
+        ) t WHERE running <> balance_after OR running < 0
+        """,
+    ),
+    Rule(
+        "an order's items sum to its total",
+        """
+        SELECT o.tenant, order_number(o.order_seq) FROM orders o LEFT JOIN order_items i USING (order_id)
+        GROUP BY o.tenant, o.order_id HAVING coalesce(sum(i.quantity * i.unit_price_cents), 0) <> o.total_cents
+        """,
+    ),
+    Rule(
+        "an order's history ends with its status",
+        """
+        SELECT o.tenant, order_number(o.order_seq) FROM orders o LEFT JOIN LATERAL (
+            SELECT status FROM order_status_history h WHERE h.order_id = o.order_id ORDER BY position DESC LIMIT 1
+        ) h ON true WHERE h.status IS DISTINCT FROM o.status
+        """,
+    ),
+    Rule(
+        "orders are numbered without a hole",
+        """
+        SELECT s.tenant, 'order_seq ' || s.order_seq || ', orders ' || count(o.order_id)
+        FROM tenant_streams s LEFT JOIN orders o USING (tenant)
+        GROUP BY s.tenant, s.order_seq
+        HAVING count(o.order_id) <> s.order_seq OR coalesce(max(o.order_seq), 0) <> s.order_seq
+        """,
+    ),
+    Rule(
+        "the log has no hole and ends at the head",
+        """
+        SELECT s.tenant, 'head ' || s.seq || ', events ' || min(l.seq) || ' to ' || max(l.seq) || ': ' || count(l.seq)
+        FROM tenant_streams s JOIN pos_sync_logs l USING (tenant)
+        GROUP BY s.tenant, s.seq
+        HAVING max(l.seq) <> s.seq OR count(DISTINCT l.seq) <> max(l.seq) - min(l.seq) + 1
+               OR count(*) <> count(DISTINCT l.seq)
+        """,
+    ),
+    Rule(
+        "an online order has its event, as far back as the log is retained",
+        """
+        SELECT o.tenant, order_number(o.order_seq) FROM orders o
+        LEFT JOIN LATERAL (
+            SELECT min(seq) AS seq FROM pos_sync_logs WHERE tenant = o.tenant
+        ) floor ON true
+        LEFT JOIN pos_sync_logs l ON l.tenant = o.tenant AND l.seq = o.event_seq AND l.type = 'new_order'
+             AND position(convert_to(o.order_id::text, 'UTF8') IN l.payload) > 0
+        WHERE (o.source = 'online' AND o.event_seq IS NULL)
+           OR (o.event_seq IS NOT NULL AND l.seq IS NULL AND o.event_seq >= floor.seq)
+        """,
+    ),
+    Rule(
+        "a new_order event has its order",
+        """
+        SELECT l.tenant, l.epoch || '-' || l.seq FROM pos_sync_logs l
+        LEFT JOIN orders o ON o.tenant = l.tenant AND o.event_seq = l.seq
+        WHERE l.type = 'new_order' AND o.order_id IS NULL
+        """,
+    ),
+)
+
+
+async def audit(database_url: str) -> list[Finding]:
+    """Ask everything, and return what was found for each rule.
+
+    Raises:
+        Unavailable: PostgreSQL, or a database without our tables.
+    """
+    try:
+        connection = await asyncpg.connect(database_url, timeout=CONNECT_SECONDS)
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                return [finding_of(rule, await connection.fetch(rule.sql)) for rule in RULES]
+        finally:
+            await connection.close(timeout=2)
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.UndefinedTableError) as exc:
+        raise Unavailable("PostgreSQL") from exc
+
+
+def finding_of(rule: Rule, rows: Sequence[asyncpg.Record]) -> Finding:
+    """What a rule's rows mean."""
+    return Finding(rule.name, len(rows), tuple(f"{row[0]}: {row[1]}" for row in rows[:EXAMPLES]))

@@ -1,0 +1,96 @@
+"""Forget a customer: business rows become nobody's, old events say the same without saying who.
+
+One transaction. Ledgers are only ever added to and stay: they name an account, and the account is nobody's now.
+"""
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from api.core.forget import ERASED, anonymous_event
+from backbone.contract.errors import Unavailable
+
+CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many of each were made anonymous."""
+
+    orders: int
+    accounts: int
+    gift_cards: int
+    events: int
+
+
+# `$2` are the digits by which the account is found; whoever wrote 00 for the + is found, too.
+_ORDERS = """
+    SELECT order_id, event_seq, customer_email FROM orders
+    WHERE tenant = $1 AND customer_phone IS NOT NULL
+      AND regexp_replace(customer_phone, '[^0-9]', '', 'g') IN ($2, '00' || $2)
+    FOR UPDATE
+"""
+
+_BLANK_ORDERS = """
+    UPDATE orders SET customer_name = $2, customer_phone = NULL, customer_email = NULL, special_instructions = NULL
+    WHERE order_id = ANY ($1)
+"""
+
+_BLANK_ITEMS = "UPDATE order_items SET notes = NULL WHERE order_id = ANY ($1)"
+
+# The place of the number stays taken by something that is no number.
+_BLANK_ACCOUNT = """
+    UPDATE loyalty_accounts SET phone = 'erased-' || customer_id WHERE tenant = $1 AND phone = $2
+    RETURNING customer_id::text
+"""
+
+_BLANK_CARDS = """
+    UPDATE gift_cards SET purchased_by = $3, recipient_name = NULL, recipient_email = NULL
+    WHERE tenant = $1 AND lower(recipient_email) = ANY ($2)
+    RETURNING card_id
+"""
+
+_EVENTS = """
+    SELECT seq, committed_at, type, payload FROM pos_sync_logs
+    WHERE tenant = $1 AND (
+        (type = 'new_order' AND seq = ANY ($2))
+        OR (type = 'loyalty_updated' AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'customerId' = ANY ($3))
+        OR (type = 'gift_card_purchased'
+            AND lower(convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'recipientEmail') = ANY ($4))
+    )
+"""
+
+_OVERWRITE = "UPDATE pos_sync_logs SET payload = $4 WHERE tenant = $1 AND seq = $2 AND committed_at = $3"
+
+
+async def forget_customer(database_url: str, tenant: str, phone: str) -> Forgotten:
+    """Make everything that a tenant knows of a customer anonymous; `phone` is normalised. Twice is as good as once.
+
+    Raises:
+        Unavailable: PostgreSQL, or a database without our tables.
+    """
+    try:
+        connection = await asyncpg.connect(database_url, timeout=CONNECT_SECONDS)
+        try:
+            async with connection.transaction():
+                return await _forget(connection, tenant, phone)
+        finally:
+            await connection.close(timeout=2)
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.UndefinedTableError) as exc:
+        raise Unavailable("PostgreSQL") from exc
+
+
+async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str, phone: str) -> Forgotten:
+    orders = await connection.fetch(_ORDERS, tenant, phone)
+    ids = [row["order_id"] for row in orders]
+    emails = [row["customer_email"].lower() for row in orders if row["customer_email"]]
+    await connection.execute(_BLANK_ORDERS, ids, ERASED)
+    await connection.execute(_BLANK_ITEMS, ids)
+    accounts = [row[0] for row in await connection.fetch(_BLANK_ACCOUNT, tenant, phone)]
+    cards = await connection.fetch(_BLANK_CARDS, tenant, emails, ERASED)
+    positions = [row["event_seq"] for row in orders if row["event_seq"] is not None]
+    events = await connection.fetch(_EVENTS, tenant, positions, accounts, emails)
+    for event in events:
+        payload = anonymous_event(event["type"], event["payload"])
+        await connection.execute(_OVERWRITE, tenant, event["seq"], event["committed_at"], payload)
+    return Forgotten(len(orders), len(accounts), len(cards), len(events))

@@ -1,0 +1,297 @@
+"""What the routes answer, as models: `/openapi.json` is written from them.
+
+Answers are not made through these (many are bytes that the database finished); tests hold every answer to its model.
+"""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, WithJsonSchema
+
+from backbone.runtime.openapi import Answer
+
+OFFSET = {"type": "string", "pattern": "^[0-9]+-[0-9]+$", "examples": ["1-42"]}
+Position = Annotated[str, WithJsonSchema(OFFSET)]
+Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+CalendarDay = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+Money = Annotated[
+    Decimal, WithJsonSchema({"type": "number", "description": "At most two decimals.", "examples": [10.5]})
+]
+Status = Literal["pending", "preparing", "ready", "completed", "cancelled"]
+
+
+class OrderPlaced(Answer):
+    """An order that is committed."""
+
+    order_id: UUID
+    order_number: str
+    status: Literal["pending"]
+    total_amount: Money
+    offset: Position | None = Field(description="Its event; null for a source that makes none.")
+
+
+class OrderItem(Answer):
+    """One line of an order."""
+
+    name: str
+    quantity: int
+    unit_price: Money
+    notes: str | None
+
+
+class Order(Answer):
+    """An order as it stands."""
+
+    order_id: UUID
+    order_number: str
+    status: Status
+    order_source: str
+    order_type: str
+    customer_name: str
+    customer_phone: str | None
+    customer_email: str | None
+    items: list[OrderItem]
+    total_amount: Money
+    special_instructions: str | None
+    offset: Position | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class OrderList(Answer):
+    """Orders, newest first."""
+
+    orders: list[Order]
+    next: str | None = Field(description="What to ask `after` for the next page; null on the last one.")
+
+
+class StatusStep(Answer):
+    """When an order came to a status."""
+
+    status: Status
+    at: Moment
+
+
+class Receipt(Answer):
+    """When a terminal's ack first covered an order."""
+
+    terminal_id: UUID
+    name: str
+    acked_at: Moment
+
+
+class OrderInFull(Order):
+    """An order with what became of it."""
+
+    history: list[StatusStep]
+    receipts: list[Receipt]
+
+
+class StatusChanged(Answer):
+    """A step that is committed."""
+
+    order_id: UUID
+    order_number: str
+    status: Status
+    previous_status: Status
+    offset: Position | None
+
+
+class CardSold(Answer):
+    """A gift card; its number is said here, once."""
+
+    card_number: str
+    balance: Money
+    expiry_date: CalendarDay | None
+    offset: Position
+
+
+class CardBalance(Answer):
+    """What a gift card is worth."""
+
+    balance: Money
+    expiry_date: CalendarDay | None
+
+
+class CardRedeemed(Answer):
+    """What is left on a gift card."""
+
+    balance: Money
+    offset: Position
+
+
+class PointsChanged(Answer):
+    """A change of points that is committed."""
+
+    customer_id: UUID
+    new_balance: int
+    offset: Position
+
+
+class PointsTransaction(Answer):
+    """One line of a loyalty ledger."""
+
+    transaction_type: Literal["add", "redeem"]
+    points_change: int
+    new_balance: int
+    reason: str | None
+    timestamp: Moment
+
+
+class Account(Answer):
+    """A loyalty account with its newest transactions."""
+
+    customer_id: UUID
+    new_balance: int
+    transactions: list[PointsTransaction]
+
+
+class EventDocument(Answer):
+    """One event, the same on every door; `data` is as its type has it."""
+
+    type: str
+    tenant: str
+    offset: Position
+    id: str
+    timestamp: Moment
+    data: dict[str, Any]
+
+
+class Reset(Answer):
+    """History before `to` cannot be replayed."""
+
+    to: Position
+    reason: Literal["retention", "epoch", "unknown_offset"]
+
+
+class EventPage(Answer):
+    """The next events; ask on with `offset`."""
+
+    events: list[EventDocument]
+    offset: Position
+    head: Position
+    more: bool
+    reset: Reset = Field(default=None, description="Only there when something cannot be replayed.")  # type: ignore[assignment]
+
+
+class ReportStored(Answer):
+    """A daily report that was kept."""
+
+    terminal_id: UUID
+    business_date: CalendarDay
+
+
+class Report(ReportStored):
+    """One till's day."""
+
+    terminal_name: str
+    received_at: Moment
+    totals: dict[str, Any]
+
+
+class ReportList(Answer):
+    """Daily reports, newest day first."""
+
+    reports: list[Report]
+
+
+class TenantStanding(Answer):
+    """Whether anybody is listening."""
+
+    head: Position
+    terminals_online: int
+    accepting_orders: bool
+    oldest_unacked_seconds: float | None
+
+
+class TenantOpened(Answer):
+    """A new tenant; the key is said here, once."""
+
+    tenant: str
+    storefront_key: str
+
+
+class TenantChanged(Answer):
+    """A tenant after a change."""
+
+    tenant: str
+    points_per_unit: Annotated[Decimal, WithJsonSchema({"type": "number"})] | None
+
+
+class TerminalRegistered(Answer):
+    """A new terminal; the key is said here, once."""
+
+    terminal_id: UUID
+    name: str
+    role: str | None
+    key: str
+
+
+class TerminalStanding(Answer):
+    """A terminal, and whether it listens."""
+
+    terminal_id: UUID
+    name: str
+    role: str | None
+    online: bool
+    gateway: str | None
+    last_seen: Moment | None
+    acked_offset: Position | None
+    lag: int | None
+
+
+class TerminalList(Answer):
+    """The terminals of a tenant, oldest first."""
+
+    terminals: list[TerminalStanding]
+
+
+class Whoami(Answer):
+    """What a key is; what does not apply is null."""
+
+    kind: Literal["op", "store", "term"]
+    tenant: str | None
+    terminal_id: UUID | None
+
+
+class WebhookMade(Answer):
+    """A new endpoint; its secret is shown here and nowhere else."""
+
+    id: UUID
+    url: str
+    types: list[str] | None
+    secret: str
+
+
+class Webhook(Answer):
+    """An endpoint, and how it fares."""
+
+    id: UUID
+    url: str
+    types: list[str] | None
+    created_at: Moment
+    enabled: bool
+    disabled_reason: str | None = Field(
+        description="`gone` (it answered 410) or `exhausted` (ten failures in a row)."
+    )
+    delivered_offset: Position
+    lag: int = Field(description="Events that it has yet to get.")
+    failures: int = Field(description="In a row.")
+    next_attempt_at: Moment | None
+    last_attempt_at: Moment | None
+    last_outcome: str | None
+
+
+class Webhooks(Answer):
+    """A tenant's endpoints."""
+
+    webhooks: list[Webhook]
+
+
+class WebhookRotated(Answer):
+    """An endpoint's new secret; until then the one before signs too."""
+
+    id: UUID
+    secret: str
+    previous_valid_until: Moment

@@ -1,0 +1,42 @@
+"""`bellwire forget`: the database first, then what Redis still holds of it."""
+
+from api.core.loyalty import normalise_phone
+from api.db.forget import forget_customer
+from backbone.contract.errors import Unavailable
+from backbone.eventlog.stream import Stream
+from backbone.runtime.settings import PodSettings, load_settings
+from bellwire.client import Trouble
+
+
+async def forget(database_url: str, redis_url: str, tenant: str, phone: str) -> str:
+    """Forget a customer and tell in a few lines what was done.
+
+    Raises:
+        Trouble: the phone number is none, or Redis could not be told.
+        Unavailable: PostgreSQL; nothing was done.
+    """
+    try:
+        digits = normalise_phone(phone)
+    except ValueError as exc:
+        raise Trouble(f"The phone number {exc}.") from exc
+    done = await forget_customer(database_url, tenant, digits)
+    await _drop_stream(database_url, redis_url, tenant)
+    return (
+        f"{done.orders} orders, {done.accounts} loyalty accounts and {done.gift_cards} gift cards are nobody's now; "
+        f"{done.events} events were overwritten.\n"
+        "The shop's stream in Redis was dropped; a gateway keeps the newest events of a connected shop in memory "
+        "until newer ones take their place or it is restarted."
+    )
+
+
+async def _drop_stream(database_url: str, redis_url: str, tenant: str) -> None:
+    stream = Stream(load_settings(PodSettings, database_url=database_url, redis_url=redis_url))
+    try:
+        await stream.drop(tenant)
+    except Unavailable as exc:
+        raise Trouble(
+            "The database has forgotten the customer, but Redis could not be told. Run this again when it is back; "
+            "otherwise the newest events stay in the shop's stream until a day after its last one."
+        ) from exc
+    finally:
+        await stream.close()

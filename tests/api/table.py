@@ -1,0 +1,19 @@
+"""The routes of an API pod as it is wired, asked of the pod itself."""
+
+from starlette.applications import Starlette
+
+from api.app import api_pod
+from api.settings import ApiSettings
+from backbone.runtime.described import DescribedRoute, described
+from backbone.runtime.settings import load_settings
+from tests.conftest import CARD_SECRET
+
+
+async def route_table(database_url: str, redis_url: str) -> list[DescribedRoute]:
+    """Return every HTTP route of a pod; one without a description is an error."""
+    settings = load_settings(
+        ApiSettings, database_url=database_url, redis_url=redis_url, card_secret=CARD_SECRET
+    )
+    async with api_pod(settings) as pod:
+        assert isinstance(pod.app, Starlette)
+        return described(list(pod.app.routes))

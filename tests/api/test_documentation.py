@@ -1,0 +1,148 @@
+"""The description of the API is complete, can be read without the internet, and its examples are real."""
+
+import re
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.examples import FILE, load_examples
+from backbone.runtime.described import Undescribed, described
+from tests.api.table import route_table
+from tests.conftest import ROOT
+from tests.shop import ORDER, Operator, bearer
+
+
+async def test_the_document_has_every_route_of_the_pod(
+    http: httpx.AsyncClient, database_url: str, redis_url: str
+) -> None:
+    document = (await http.get("/openapi.json")).json()
+    assert document["openapi"] == "3.1.0"
+    written = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert written == {(route.method, route.path) for route in await route_table(database_url, redis_url)}
+    names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names))
+
+
+def test_a_route_without_a_description_is_refused() -> None:
+    async def endpoint(_: Request) -> Response:
+        return Response()
+
+    with pytest.raises(Undescribed, match="/api/new"):
+        described([Route("/api/new", endpoint)])
+
+
+async def test_the_page_is_read_without_the_internet_and_names_every_route(http: httpx.AsyncClient) -> None:
+    response = await http.get("/docs")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert not re.search(r"<script|<link|<img|src=|url\(|@import|https?://", response.text)
+    for path in (await http.get("/openapi.json")).json()["paths"]:
+        assert f"<code>{path}</code>" in response.text
+    assert "ORD-1" in response.text
+
+
+async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
+    """Live a day in a new shop, and return what was asked and answered, by `METHOD path`."""
+    notes: dict[str, Any] = {}
+
+    async def ask(method: str, template: str, key: str, body: Any = None, **path: str) -> Any:
+        response = await http.request(method, template.format(**path), json=body, headers=bearer(key))
+        assert response.is_success, response.text
+        answer = response.json() if response.content else None
+        notes[f"{method} {template}"] = {
+            name: said for name, said in (("request", body), ("answer", answer)) if said is not None
+        }
+        return answer
+
+    opened = await http.post(
+        "/api/tenants", json={"slug": SLUG, "name": "The kitchen"}, headers=bearer(operator.key)
+    )
+    if opened.status_code == 409:
+        raise AssertionError("this day can be lived once in a database")
+    store = opened.json()["storefrontKey"]
+    notes["POST /api/tenants"] = {"request": {"slug": SLUG, "name": "The kitchen"}, "answer": opened.json()}
+    t = {"tenant": SLUG}
+    shop = "/api/tenant/{tenant}"
+    till = await ask("POST", shop + "/terminals", operator.key, {"name": "counter", "role": "till"}, **t)
+    term = till["key"]
+    await ask("PATCH", shop, operator.key, {"pointsPerUnit": 1.5}, **t)
+    order = await ask("POST", "/api/tenant/orders/create", store, ORDER)
+    here = {**t, "orderId": order["orderId"]}
+    await ask("PATCH", shop + "/orders/{orderId}/status", term, {"status": "preparing"}, **here)
+    sale = {"amount": 25, "purchasedBy": "Grace Hopper", "recipientName": "Ada Lovelace"}
+    card = await ask("POST", shop + "/gift-cards/purchase", store, sale, **t)
+    number = {**t, "cardNumber": card["cardNumber"]}
+    await ask("POST", shop + "/gift-cards/{cardNumber}/redeem", term, {"amount": 5.25}, **number)
+    await ask("GET", shop + "/gift-cards/{cardNumber}", term, **number)
+    phone = {**t, "phone": "+491701234567"}
+    points = {"points": 20, "reason": "birthday"}
+    await ask("POST", "/api/{tenant}/loyalty/{phone}/add", term, points, **phone)
+    await ask("POST", "/api/{tenant}/loyalty/{phone}/redeem", term, {"points": 5}, **phone)
+    await ask("GET", "/api/{tenant}/loyalty/{phone}", term, **phone)
+    await ask("POST", shop + "/acks", term, {"offset": "1-1"}, **t)
+    report = {"businessDate": "2026-11-22", "orders": 1, "gross": 17.05}
+    await ask("POST", shop + "/daily-reports", term, report, **t)
+    await ask("GET", shop + "/orders", store, **t)
+    await ask("GET", shop + "/orders/{orderId}", store, **here)
+    events = await http.get(
+        f"/api/tenant/{SLUG}/events", params={"after": "0", "limit": 1}, headers=bearer(term)
+    )
+    notes[f"GET {shop}/events"] = {"answer": events.json()}
+    await ask("GET", shop + "/terminals", store, **t)
+    await ask("GET", shop + "/status", store, **t)
+    await ask("GET", "/api/whoami", term)
+    reports = await http.get(
+        f"/api/tenant/{SLUG}/daily-reports",
+        params={"from": "2026-11-22", "to": "2026-11-22"},
+        headers=bearer(store),
+    )
+    notes[f"GET {shop}/daily-reports"] = {"answer": reports.json()}
+    return notes
+
+
+SLUG = "kitchen"
+_VARYING = [
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "6f1f0a4e-8c1d-4a57-9a3e-2b7d5c901e42"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "2026-11-22T12:30:00.123Z"),
+    (r"bw_(op|store|term)_[A-Za-z0-9_-]{43}", r"bw_\1_…"),
+    (r'"cardNumber":"[0-9A-Z]{17}"', '"cardNumber":"7G2K9QXM4B0TRW8D5"'),
+    (r'"cardNumber":"\*{13}[0-9A-Z]{4}"', '"cardNumber":"*************W8D5"'),
+    (r'"oldestUnackedSeconds":[0-9.]+', '"oldestUnackedSeconds":4.2'),
+]
+
+
+def settled(notes: dict[str, Any]) -> Any:
+    """What is another each time (identifiers, moments, keys, numbers) as something that stays."""
+    text = orjson.dumps(notes).decode()
+    for pattern, instead in _VARYING:
+        text = re.sub(pattern, instead, text)
+    return orjson.loads(text)
+
+
+async def test_the_examples_are_what_a_day_in_a_shop_asks_and_is_answered(
+    http: httpx.AsyncClient, operator: Operator, pytestconfig: pytest.Config
+) -> None:
+    lived = settled(await a_day(http, operator))
+    if pytestconfig.getoption("--write-examples"):
+        options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        (ROOT / "api" / FILE).write_bytes(orjson.dumps(lived, option=options))
+    assert lived == load_examples(), "they changed: run this test with --write-examples"
+
+
+async def test_every_route_that_answers_with_json_has_an_example(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).json()
+    without = {
+        f"{method} {path}"
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        for status, response in operation["responses"].items()
+        if status.startswith("2")
+        for kind, content in response.get("content", {}).items()
+        if kind == "application/json" and "example" not in content
+    }
+    assert without == {"get /openapi.json"}

@@ -1,0 +1,123 @@
+"""A customer that is forgotten is nowhere any more, and the shop's log, ledgers and totals are as whole as before."""
+
+import asyncio
+import subprocess
+import sys
+from typing import Any
+
+import asyncpg
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.core.forget import anonymous_event
+from infra.local.ports import free_port
+from tests.api.streams import stream_entries
+from tests.conftest import ROOT, OpenShop
+from tests.shop import Shop, bearer
+
+PHONE, SAME, EMAIL, NAME = "+49 170 55512345", "0049-170-55512345", "zeb@example.org", "Zebediah"
+TABLES = (
+    "orders", "gift_cards", "pos_gift_card_transactions", "loyalty_accounts", "pos_loyalty_transactions",
+    "idempotency_keys",
+)  # fmt: skip
+
+
+def run_forget(
+    database_url: str, redis_url: str, tenant: str, phone: str
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bellwire", "forget", "--tenant", tenant, "--phone", phone]
+    return subprocess.run(
+        [*command, "--database-url", database_url, "--redis-url", redis_url],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+async def live(shop: Shop) -> None:
+    """A customer orders twice, has a card and points; so does somebody else."""
+    personal = {"customerName": NAME, "customerEmail": EMAIL, "specialInstructions": f"for {NAME}"}
+    await shop.order(customerPhone=PHONE, **personal)
+    await shop.order(customerPhone=SAME, orderSource="phone", **personal)
+    await shop.order(customerPhone="+49 170 999", customerName="Grace")
+    await shop.sell_card(10, purchasedBy=NAME, recipientEmail=EMAIL.upper())
+    assert (await shop.change_points("+4917055512345", "add", 7, reason=f"{NAME}'s")).status_code == 200
+    assert (await shop.change_points("49170999", "add", 3)).status_code == 200
+
+
+async def everything_of(database: "asyncpg.Connection[asyncpg.Record]", tenant: str) -> str:
+    rows: list[Any] = []
+    for table in TABLES:
+        rows += await database.fetch(f"SELECT t::text FROM {table} t WHERE tenant = $1", tenant)
+    rows += await database.fetch(
+        "SELECT convert_from(payload, 'UTF8') FROM pos_sync_logs WHERE tenant = $1", tenant
+    )
+    rows += await database.fetch(
+        "SELECT i::text FROM order_items i JOIN orders USING (order_id) WHERE tenant = $1", tenant
+    )
+    return "\n".join(row[0] for row in rows)
+
+
+async def test_a_forgotten_customer_is_nowhere_and_everything_else_is_where_it_was(
+    shop: Shop,
+    open_shop: OpenShop,
+    database: "asyncpg.Connection[asyncpg.Record]",
+    database_url: str,
+    redis_url: str,
+) -> None:
+    other = await open_shop()
+    await live(shop)
+    await live(other)
+    before, others = await shop.events(), await other.events()
+    result = await asyncio.to_thread(run_forget, database_url, redis_url, shop.slug, "+49 (170) 555 12 345")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(
+        "2 orders, 1 loyalty accounts and 1 gift cards are nobody's now; 3 events"
+    )
+    after = await shop.events()
+    seen = orjson.dumps(after).decode() + await everything_of(database, shop.slug)
+    # A ledger is never changed: what was written as a reason stays in it.
+    seen = seen.replace(f"{NAME}'s", "", 1)
+    for secret in ("55512345", EMAIL, EMAIL.upper(), NAME):
+        assert secret not in seen
+    envelope = ("type", "tenant", "offset", "id", "timestamp")
+    assert [[e[name] for name in envelope] for e in after] == [[e[name] for name in envelope] for e in before]
+    assert [set(e["data"]) for e in after] == [set(e["data"]) for e in before]
+    assert after[0]["data"]["totalAmount"] == before[0]["data"]["totalAmount"]
+    assert [after[n] for n in (1, 4)] == [before[n] for n in (1, 4)]
+    assert await other.events() == others
+    assert await stream_entries(redis_url, shop.slug) == []
+    gone = await shop.http.get(f"/api/{shop.slug}/loyalty/4917055512345", headers=bearer(shop.terminal_key))
+    assert gone.status_code == 404
+    # The shop goes on.
+    assert (await shop.order())["offset"] == "1-6"
+    again = await asyncio.to_thread(run_forget, database_url, redis_url, shop.slug, PHONE)
+    assert again.stdout.startswith("0 orders, 0 loyalty accounts")
+
+
+async def test_with_redis_away_it_says_what_is_left_to_do(
+    shop: Shop, database_url: str, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await live(shop)
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    result = await asyncio.to_thread(run_forget, database_url, away, shop.slug, PHONE)
+    assert result.returncode == 1
+    assert "Redis could not be told" in result.stderr
+    assert EMAIL not in await everything_of(database, shop.slug)
+    wrong = await asyncio.to_thread(run_forget, database_url, away, shop.slug, "nobody")
+    assert wrong.returncode == 1
+    assert "must be a phone number" in wrong.stderr
+
+
+@given(st.integers(0, 10**10), st.text(max_size=20))
+def test_amounts_and_what_is_not_personal_come_through_as_they_were(cents: int, name: str) -> None:
+    amount = f"{cents // 100}.{cents % 100:02d}"
+    payload = (
+        b'{"type":"new_order","offset":"1-1","data":{"customerName":%b,"totalAmount":%b,'
+        b'"items":[{"name":"Ayran","quantity":1,"unitPrice":%b,"notes":%b}]}}'
+        % (orjson.dumps(name), amount.encode(), amount.encode(), orjson.dumps(name))
+    )
+    expected = payload.replace(orjson.dumps(name) + b',"total', b'"(erased)","total')
+    assert anonymous_event("new_order", payload) == expected.replace(
+        b'"notes":' + orjson.dumps(name), b'"notes":null'
+    )
+    assert anonymous_event("order_updated", payload) == payload

@@ -1,0 +1,172 @@
+"""Who asks too often is told so, with how long to wait; everybody else notices nothing."""
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.core.rate import Excess, Rate, take
+from api.limits import BUCKETS, Bucket
+from backbone.contract.errors import TooMany
+from tests.conftest import OpenShop, StartApiPod
+from tests.shop import Shop, bearer
+
+RATES = st.builds(Rate, st.integers(1, 50), st.floats(0.1, 1000))
+
+
+@given(RATES, st.lists(st.floats(0, 100), max_size=200))
+def test_no_stretch_of_time_admits_more_than_the_bucket_and_what_refilled_meanwhile(
+    rate: Rate, pauses: list[float]
+) -> None:
+    now, full_at = 0.0, 0.0
+    admitted: list[float] = []
+    for pause in pauses:
+        now += pause
+        found = take(full_at, now, rate)
+        if not isinstance(found, Excess):
+            admitted.append(now)
+            full_at = found
+    for start in range(len(admitted)):
+        for end in range(start, len(admitted)):
+            allowed = rate.count + (admitted[end] - admitted[start]) / rate.spacing
+            assert end - start + 1 <= allowed + 1e-3
+
+
+@given(RATES, st.integers(0, 100))
+def test_who_waits_as_long_as_it_was_told_is_admitted(rate: Rate, more: int) -> None:
+    full_at, now = 0.0, 50.0
+    for _ in range(rate.count + more):
+        found = take(full_at, now, rate)
+        if isinstance(found, Excess):
+            now += found.retry_after
+            found = take(full_at, now, rate)
+        assert not isinstance(found, Excess)
+        full_at = found
+
+
+def test_one_who_empties_a_bucket_takes_nothing_of_anothers() -> None:
+    now = 0.0
+    bucket = Bucket("key", Rate(3, 10), lambda: now)
+    for _ in range(3):
+        bucket.take("hot")
+    with pytest.raises(TooMany) as refused:
+        bucket.take("hot")
+    assert refused.value.retry_after == 4
+    for _ in range(3):
+        bucket.take("calm")
+    now = 4.0
+    bucket.take("hot")
+
+
+def test_strangers_without_number_take_bounded_room() -> None:
+    bucket = Bucket("address", Rate(3, 10), lambda: 0.0)
+    for number in range(BUCKETS + 1000):
+        bucket.note(f"10.0.0.{number}")
+    assert len(bucket._full_at) == BUCKETS
+
+
+def refused(response: httpx.Response) -> bool:
+    """Whether it is a 429 as it has to be."""
+    if response.status_code != 429:
+        return False
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["type"] == "urn:bellwire:problem:too-many-requests"
+    wait = response.headers["retry-after"]
+    assert int(wait) >= 1
+    assert response.headers["ratelimit-reset"] == wait
+    assert response.headers["ratelimit-remaining"] == "0"
+    assert int(response.headers["ratelimit-limit"]) >= 1
+    return True
+
+
+async def test_a_key_a_tenant_and_a_stranger_that_ask_too_often_are_refused_and_others_are_not(
+    start_api_pod: StartApiPod, shop: Shop, open_shop: OpenShop
+) -> None:
+    other = await open_shop()
+    second = await shop.add_terminal("second")
+    pod = start_api_pod(
+        {"BELLWIRE_KEY_RATE": "1", "BELLWIRE_TENANT_RATE": "2", "BELLWIRE_STRANGER_RATE": "1"}
+    )
+    async with httpx.AsyncClient(base_url=pod.url) as http:
+
+        async def many(key: str, count: int) -> list[httpx.Response]:
+            return [await http.get("/api/whoami", headers=bearer(key)) for _ in range(count)]
+
+        own = await many(shop.terminal_key, 15)
+        assert [answer.status_code for answer in own[:10]] == [200] * 10
+        assert refused(own[-1])
+        # Ten of the tenant's twenty went to the first terminal's key, ten are left for the second.
+        assert [answer.status_code for answer in (await many(second.key, 10))[:9]] == [200] * 9
+        by_the_tenant = await many(shop.storefront_key, 5)
+        assert refused(by_the_tenant[-1])
+        assert [answer.status_code for answer in await many(other.terminal_key, 5)] == [200] * 5
+        strangers = await many("bw_term_" + "A" * 43, 15)
+        assert [answer.status_code for answer in strangers[:10]] == [401] * 10
+        assert refused(strangers[-1])
+        # Whoever is known is not asked where it comes from.
+        assert (await many(other.terminal_key, 1))[0].status_code == 200
+        page = (await http.get("/metrics")).text
+        for name in ("key", "tenant", "address"):
+            assert f'bellwire_api_limited_total{{limit="{name}"}} 0.0' not in page
+
+
+async def test_behind_a_balancer_one_stranger_is_not_taken_for_another(
+    start_api_pod: StartApiPod,
+) -> None:
+    pod = start_api_pod({"BELLWIRE_STRANGER_RATE": "1", "BELLWIRE_TRUST_FORWARDED_FOR": "true"})
+    async with httpx.AsyncClient(base_url=pod.url) as http:
+
+        async def come_from(*addresses: str) -> httpx.Response:
+            headers = [("X-Forwarded-For", address) for address in addresses]
+            return await http.get("/api/whoami", headers=headers)
+
+        answers = [await come_from("203.0.113.9, 198.51.100.7") for _ in range(15)]
+        assert refused(answers[-1])
+        assert refused(await come_from("203.0.113.10", "198.51.100.7"))
+        assert (await come_from("198.51.100.7, 203.0.113.9")).status_code == 401
+
+
+def wrong_numbers(count: int) -> list[str]:
+    """Numbers that could be a card's, and are none's."""
+    return [f"{value:016d}" for value in range(count)]
+
+
+def with_check(digits: str) -> str | None:
+    """The number with its check symbol, when that is one a till types."""
+    value = 0
+    for digit in digits:
+        value = value << 5 | int(digit)
+    check = value % 37
+    return digits + "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[check] if check < 32 else None
+
+
+@pytest.mark.parametrize("door", ["get", "redeem"])
+async def test_guessing_card_numbers_is_slowed_for_the_terminal_and_at_last_for_the_tenant(
+    start_api_pod: StartApiPod, shop: Shop, open_shop: OpenShop, door: str
+) -> None:
+    pod = start_api_pod({"BELLWIRE_TERMINAL_GUESSES": "4", "BELLWIRE_TENANT_GUESSES": "6"})
+    numbers = [found for found in map(with_check, wrong_numbers(60)) if found is not None]
+    other = await open_shop()
+    second, third = await shop.add_terminal("second"), await shop.add_terminal("third")
+    async with httpx.AsyncClient(base_url=pod.url) as http:
+
+        async def ask(number: str, key: str, at: Shop = shop) -> httpx.Response:
+            path = at.path(f"gift-cards/{number}")
+            if door == "get":
+                return await http.get(path, headers=bearer(key))
+            return await http.post(f"{path}/redeem", json={"amount": 1}, headers=bearer(key))
+
+        card = (await shop.sell_card(10))["cardNumber"]
+        typed_wrongly = [await ask(card[:-1] + ("A" if card[-1] != "A" else "B"), shop.terminal_key)] * 3
+        guesses = [await ask(number, shop.terminal_key) for number in numbers[:4]]
+        assert {answer.status_code for answer in guesses + typed_wrongly} == {404}
+        assert len({answer.content for answer in guesses + typed_wrongly}) == 1
+        # Right and wrong alike, so that the answer says nothing about a number.
+        assert refused(await ask(numbers[4], shop.terminal_key))
+        assert refused(await ask(card, shop.terminal_key))
+        assert (await ask(card, second.key)).status_code == 200
+        for number in numbers[5:7]:
+            assert (await ask(number, second.key)).status_code == 404
+        assert refused(await ask(card, third.key))
+        elsewhere = (await other.sell_card(10))["cardNumber"]
+        assert (await ask(elsewhere, other.terminal_key, other)).status_code == 200
