@@ -12,6 +12,7 @@ from api.publisher import Publisher
 from api.tenant_turns import TenantTurns
 from backbone.contract.errors import Problem, Refused
 from backbone.eventlog.postgres import Database
+from backbone.runtime.faults import FAULTS
 
 
 def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
@@ -44,7 +45,11 @@ class Committer:
             Unavailable: PostgreSQL, or too many writes of this tenant.
         """
         async with self._turns.turn(tenant):
+            if FAULTS:
+                await FAULTS.pause("before_write")
             written = await write(self._database)
+        if FAULTS:
+            await FAULTS.pause("after_commit")
         if written.event is not None:
             self._publisher.announce(tenant, written.event)
             COMMITTED.labels(written.event.type).inc()

@@ -12,6 +12,7 @@ from api.metrics import PUBLISHED
 from backbone.contract.errors import Unavailable
 from backbone.contract.event import Event
 from backbone.eventlog.stream import Stream
+from backbone.runtime.faults import FAULTS
 
 BATCH_EVENTS = 500
 
@@ -57,10 +58,14 @@ class Publisher:
     async def _publish(self, batch: list[tuple[str, Event]]) -> None:
         if not batch:
             return
+        if FAULTS:
+            await FAULTS.pause("before_publish")
         try:
             taken = await self._stream.publish(batch)
         except Unavailable:
             PUBLISHED.labels("failed").inc(len(batch))
             return
+        if FAULTS:
+            await FAULTS.pause("after_publish")
         PUBLISHED.labels("ok").inc(taken)
         PUBLISHED.labels("stale").inc(len(batch) - taken)

@@ -14,6 +14,7 @@ from backbone.contract.errors import CloseCode, Problem, Violation
 from backbone.contract.event import Event
 from backbone.contract.frames import text_frame
 from backbone.contract.offset import Offset
+from backbone.runtime.faults import FAULTS
 from gateway import metrics
 from gateway.core.tenant_log import Entry, Outcome, TenantLog
 
@@ -142,7 +143,13 @@ class Room:
         """Take an event from the live channel or from a page of history; new ones go out at once."""
         outcome, entries = self.log.receive(event)
         if entries:
-            self._broadcast(entries)
+            try:
+                if FAULTS:
+                    FAULTS.hit("appended")
+                self._broadcast(entries)
+            except Exception:
+                self._part_with_live()
+                raise
             # However it came: an event that the healer had to fetch is a late one, not another kind of one.
             for entry in entries:
                 metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - entry.committed_ms / 1000))
@@ -155,6 +162,8 @@ class Room:
         sent = 0
         # A copy: a write may fill its transport's buffer, which moves that terminal out of the set.
         for terminal in tuple(self.live):
+            if FAULTS and sent:
+                FAULTS.hit("mid_send")
             if terminal.types is None:
                 terminal.socket.write(data)
                 sent += len(entries)
@@ -164,6 +173,11 @@ class Room:
                     terminal.socket.write(b"".join(wanted))
                     sent += len(wanted)
         metrics.SOCKET_DELIVERIES.inc(sent)
+
+    def _part_with_live(self) -> None:
+        # The log has moved on, and nobody knows whom it took along: all come back and say where they stand.
+        for terminal in tuple(self.live):
+            terminal.socket.close(CloseCode.INTERNAL, "a fault of ours; resume by offset")
 
     def learn(self, head: Offset) -> None:
         """PostgreSQL has this head."""
