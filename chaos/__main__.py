@@ -33,7 +33,7 @@ def main(
     if list_rows:
         click.echo("\n".join(ROWS))
         return
-    chosen = rows or (SHORT if short else tuple(ROWS))
+    chosen = rows or tuple(SHORT if short else ROWS)
     if unknown := [name for name in chosen if name not in ROWS]:
         raise click.ClickException(f"no such row: {', '.join(unknown)}; --list shows all")
     scale = Scale(tenants, terminals, rate)

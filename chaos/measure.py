@@ -59,7 +59,7 @@ def measure(row: str, seed: int, report: dict[str, Any], began: float, ended: fl
 def markdown(results: Sequence[Result]) -> str:
     """The results as a table."""
     lines = [
-        "| fault | seed | lasts | violations | 5xx | no answer | back to normal | delay p99 / max | events, deliveries |",
+        "| fault | seed | lasts | violations | 5xx | no answer | back after | delay p99 / max | events, deliveries |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for result in results:

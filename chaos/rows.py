@@ -116,11 +116,15 @@ def network_drops(town: Town, seconds: float) -> None:
         pause(PERIOD_SECONDS - PARTED_SECONDS)
 
 
-def roll(town: Town, _: float) -> None:
-    """Every pod is told to stop and comes back, one after the other, as a deployment does it."""
-    for pod in town.cluster.pods:
-        town.renew(pod, signal.SIGTERM)
-        town.await_well()
+def roll(pods: Callable[[Town], list[Pod]]) -> Act:
+    """Each is told to stop and comes back, one after the other, as a deployment does it."""
+
+    def act(town: Town, _: float) -> None:
+        for pod in pods(town):
+            town.renew(pod, signal.SIGTERM)
+            town.await_well()
+
+    return act
 
 
 def sweep(point: str, pods: Callable[[Town], list[Pod]]) -> Act:
@@ -179,10 +183,11 @@ ROWS = {
         Row("half-open", half_open, 20, network=True, load=("--reconnect", "0")),
         Row("network-drops", network_drops, 20, network=True, load=("--reconnect", "0")),
         Row("joins", nothing, load=("--hot-rate", "50", "--joins", "200")),
-        Row("rolling-restart", roll, 40),
+        Row("rolling-restart", roll(lambda town: town.cluster.pods), 40),
+        Row("rolling-apis", roll(apis), 16),
         Row("handler-crash", nothing, load=("--crash", "0.05")),
         *(Row(f"point-{point}", sweep(point, pods), 24) for point, pods in POINTS.items()),
     )
 }
-# What the tests run: one of each family, together well within a minute and a half.
-SHORT = ("valkey-kill", "gateway-kill", "rolling-restart")
+# What the tests run: one of each family, together well within a minute and a half. Name and seconds.
+SHORT = {"valkey-kill": 6.0, "gateway-kill": 4.0, "rolling-apis": 14.0}
