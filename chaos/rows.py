@@ -86,6 +86,8 @@ def flush_valkey(town: Town, seconds: float) -> None:
 def restart_postgres(how: signal.Signals) -> Act:
     def act(town: Town, seconds: float) -> None:
         town.postgres.restart(how)
+        # The first moments after count as well: what was waiting comes all at once.
+        pause(seconds / 2)
 
     return act
 
@@ -93,6 +95,7 @@ def restart_postgres(how: signal.Signals) -> Act:
 def restart_load_balancer(town: Town, seconds: float) -> None:
     town.load_balancer.stop()
     town.load_balancer.start()
+    pause(seconds / 2)
 
 
 def slow_readers(town: Town, seconds: float) -> None:
@@ -178,7 +181,7 @@ ROWS = {
         Row("postgres-fast", restart_postgres(signal.SIGINT), 5),
         Row("postgres-immediate", restart_postgres(signal.SIGQUIT), 5),
         Row("postgres-kill", restart_postgres(signal.SIGKILL), 5),
-        Row("haproxy-restart", restart_load_balancer, 5),
+        Row("haproxy-restart", restart_load_balancer, 8),
         Row("slow-readers", slow_readers, 15, load=("--hot-rate", "50")),
         Row("half-open", half_open, 20, network=True, load=("--reconnect", "0")),
         Row("network-drops", network_drops, 20, network=True, load=("--reconnect", "0")),

@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from backbone.runtime.settings import InvalidSettings
+
 STOP_SECONDS = 5.0
 DELAY_SECONDS = 0.3
 
@@ -34,7 +36,7 @@ class FaultInjected(Exception):
     """A bug on purpose: no voice of ours, so nothing is prepared for it."""
 
 
-class WrongFault(ValueError):
+class WrongFault(InvalidSettings):
     """`BELLWIRE_FAULT` is not what it should be."""
 
 

@@ -34,6 +34,16 @@ def test_a_fault_that_cannot_be_is_refused(text: str) -> None:
         load_faults(text)
 
 
+def test_a_pod_with_a_wrong_fault_does_not_start_and_says_why_in_a_sentence() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bellwire", "api"],
+        cwd=ROOT, env={"BELLWIRE_FAULT": "nowhere:kill:1"}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "nowhere:kill:1" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_only_the_point_that_was_named_is_hit() -> None:
     faults = load_faults("read:raise:1,appended:delay:0")
     assert faults is not None
