@@ -24,10 +24,13 @@ from infra.local.plan import Plan
 @click.option("--tenants", default=20, show_default=True)
 @click.option("--terminals", default=5, show_default=True, help="A tenant.")
 @click.option("--rate", default=30.0, show_default=True, help="Writes a second.")
+@click.option(
+    "--keep", type=click.Path(path_type=Path, exists=True), help="Folder for the checker's reports."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path(".bellwire/chaos"), show_default=True)
 def main(
     rows: tuple[str, ...], short: bool, list_rows: bool, seeds: int, first_seed: int, tenants: int,
-    terminals: int, rate: float, out: Path,
+    terminals: int, rate: float, keep: Path | None, out: Path,
 ) -> None:  # fmt: skip
     """Run ROWS (all by default), each with every seed."""
     if list_rows:
@@ -48,7 +51,7 @@ def main(
         for name in chosen:
             for seed in range(first_seed, first_seed + seeds):
                 try:
-                    results.append(run_row(cluster, ROWS[name], seed, scale))
+                    results.append(run_row(cluster, ROWS[name], seed, scale, keep))
                     tell(results[-1])
                 except (NoVerdict, TimeoutError) as exc:
                     failures.append(f"{name} seed {seed}: {exc}")

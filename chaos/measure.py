@@ -33,12 +33,14 @@ def measure(row: str, seed: int, report: dict[str, Any], began: float, ended: fl
     """Make the figures of one run. Times are seconds since 1970, all of one machine's clock."""
     late = [
         seen
-        for committed, seen in report["samples"]
+        for committed, seen, *_ in report["samples"]
         if seen - committed > LATE_SECONDS and committed >= began
     ]
     failing = [moment for moment, _ in report["troubles"] if moment >= began]
     last = max([ended, *late, *failing])
-    delays = sorted(seen - committed for committed, seen in report["samples"] if began <= committed <= last)
+    delays = sorted(
+        seen - committed for committed, seen, *_ in report["samples"] if began <= committed <= last
+    )
     statuses = [status for _, status in report["troubles"]]
     return Result(
         row,

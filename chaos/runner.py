@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -41,8 +42,8 @@ class Scale:
     polling: float = 0.1
 
 
-def run_row(cluster: Cluster, row: Row, seed: int, scale: Scale) -> Result:
-    """Run one row with one seed.
+def run_row(cluster: Cluster, row: Row, seed: int, scale: Scale, keep: Path | None = None) -> Result:
+    """Run one row with one seed; `keep` is a folder for the checker's own report.
 
     Raises:
         NoVerdict: the checker itself failed.
@@ -55,12 +56,12 @@ def run_row(cluster: Cluster, row: Row, seed: int, scale: Scale) -> Result:
     town = Town(cluster, network, random.Random(seed), f"verify-{name}-1")
     try:
         town.await_well()
-        return _run(town, row, seed, scale, name)
+        return _run(town, row, seed, scale, name, keep)
     finally:
         network.stop()
 
 
-def _run(town: Town, row: Row, seed: int, scale: Scale, name: str) -> Result:
+def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, keep: Path | None) -> Result:
     with tempfile.TemporaryDirectory(prefix="bellwire-chaos-") as folder:
         file = Path(folder) / "report.json"
         begun = threading.Event()
@@ -91,4 +92,6 @@ def _run(town: Town, row: Row, seed: int, scale: Scale, name: str) -> Result:
                 raise NoVerdict(f"the checker came to no end.\n{child.tail}")
         finally:
             child.kill()
+        if keep is not None:
+            shutil.copy(file, keep / f"{row.name}-{seed}.json")
         return measure(row.name, seed, json.loads(file.read_text()), began, ended)

@@ -24,7 +24,7 @@ def delays_ms(outcome: Outcome) -> dict[str, list[float]]:
 
 
 def document(outcome: Outcome, *, samples: bool) -> dict[str, Any]:
-    """The outcome as JSON; `samples` adds every delay with its moment."""
+    """The outcome as JSON; `samples` adds every delay: when committed, when seen, by whom."""
     notes = outcome.notes
     counts = Counter(violation.invariant for violation in outcome.violations)
     answered = Counter(
@@ -55,7 +55,7 @@ def document(outcome: Outcome, *, samples: bool) -> dict[str, Any]:
         "began": outcome.began_at,
         "ended": outcome.ended_at,
         "samples": [
-            [round(seen.committed_at, 3), round(seen.seen_at, 3)]
+            [round(seen.committed_at, 3), round(seen.seen_at, 3), f"{terminal.tenant}/{terminal.terminal}"]
             for terminal in (notes.terminals if samples else ())
             for seen in terminal.applied
             if seen.live
