@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from chaos.measure import Result, markdown, plain
-from chaos.rows import ROWS, SHORT
+from chaos.rows import ROWS, SHORT, FaultMissed
 from chaos.runner import SETTINGS, NoVerdict, Scale, run_row
 from infra.local.cluster import Cluster
 from infra.local.plan import Plan
@@ -53,7 +53,7 @@ def main(
                 try:
                     results.append(run_row(cluster, ROWS[name], seed, scale, keep))
                     tell(results[-1])
-                except (NoVerdict, TimeoutError) as exc:
+                except (NoVerdict, FaultMissed, TimeoutError) as exc:
                     failures.append(f"{name} seed {seed}: {exc}")
                     click.echo(f"! {failures[-1]}", err=True)
                 write(out, results, failures, scale)

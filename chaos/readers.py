@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Sequence
 
 import httpx
 
@@ -19,9 +20,8 @@ CONNECT_SECONDS = 5.0
 class BadReaders:
     """Terminals of a tenant, registered by the operator, connected at `after=0`; every second one never reads."""
 
-    def __init__(self, url: str, operator_key: str, tenant: str, count: int) -> None:
-        host, _, port = url.removeprefix("http://").partition(":")
-        self._address = (host, int(port))
+    def __init__(self, url: str, doors: Sequence[str], operator_key: str, tenant: str, count: int) -> None:
+        """`url`: where they are registered; `doors`: where they connect, by turns."""
         self._tenant = tenant
         self._sockets: list[socket.socket] = []
         headers = {"Authorization": f"Bearer {operator_key}"}
@@ -29,16 +29,17 @@ class BadReaders:
             for number in range(count):
                 made = client.post(f"/api/tenant/{tenant}/terminals", json={"name": f"slow-{number}"})
                 made.raise_for_status()
-                self._sockets.append(self._connect(made.json()["key"]))
+                self._sockets.append(self._connect(doors[number % len(doors)], made.json()["key"]))
 
-    def _connect(self, key: str) -> socket.socket:
+    def _connect(self, door: str, key: str) -> socket.socket:
+        host, _, port = door.removeprefix("http://").partition(":")
         link = socket.socket()
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         link.settimeout(CONNECT_SECONDS)
-        link.connect(self._address)
+        link.connect((host, int(port)))
         nonce = base64.b64encode(os.urandom(16)).decode()
         link.sendall(
-            f"GET /ws/pos/{self._tenant}?after=0 HTTP/1.1\r\nHost: {self._address[0]}\r\n"
+            f"GET /ws/pos/{self._tenant}?after=0 HTTP/1.1\r\nHost: {host}\r\n"
             f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: {nonce}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
         )

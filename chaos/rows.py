@@ -11,12 +11,18 @@ from dataclasses import dataclass
 
 from chaos.readers import BadReaders
 from chaos.town import Town, pause
+from infra.local.counters import read_total
 from infra.local.pods import Pod
 
 Act = Callable[[Town, float], None]
 FREEZE_SECONDS = 10.0
 PARTED_SECONDS, PERIOD_SECONDS = 2.0, 10.0
 SLOW_READERS = 20
+CUT_AS_SLOW = "bellwire_gateway_slow_closed_total"
+
+
+class FaultMissed(Exception):
+    """What was to be broken was not; such a row proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +105,14 @@ def restart_load_balancer(town: Town, seconds: float) -> None:
 
 
 def slow_readers(town: Town, seconds: float) -> None:
-    readers = BadReaders(town.cluster.url, town.cluster.operator_key, town.hot, SLOW_READERS)
+    """At the gateways' own doors: behind the load balancer its buffers would read for them."""
+    doors = [pod.url for pod in town.cluster.gateways]
+    before = read_total(doors, CUT_AS_SLOW)
+    readers = BadReaders(town.cluster.url, doors, town.cluster.operator_key, town.hot, SLOW_READERS)
     readers.read(seconds)
     readers.close()
+    if read_total(doors, CUT_AS_SLOW) == before:
+        raise FaultMissed("no reader was too slow for its gateway")
 
 
 def half_open(town: Town, seconds: float) -> None:

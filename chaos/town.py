@@ -60,10 +60,10 @@ class Town:
 
     def renew(self, pod: Pod, how: signal.Signals, **settings: str) -> None:
         """End a pod's process and wait until its successor, with these settings, serves."""
-        before = pod.pid
+        before = pod.restarts
         pod.configure(**settings)
         pod.send(how)
-        if not wait_until(lambda: pod.pid != before and pod.is_ready(), WELL_SECONDS):
+        if not wait_until(lambda: pod.restarts > before and pod.is_ready(), WELL_SECONDS):
             raise TimeoutError(f"{pod.name} did not come back")
 
 

@@ -65,6 +65,13 @@ class Database:
             # The first line only: a server's message can quote values of the statement.
             log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
             raise Unavailable("PostgreSQL") from exc
+        except asyncpg.InternalClientError as exc:
+            # The server has said goodbye to an idle connection whose end has not arrived yet; asyncpg refused to send
+            # anything on it. Not for the pool any more.
+            log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
+            if connection is not None:
+                connection.terminate()
+            raise Unavailable("PostgreSQL") from exc
         finally:
             if connection is not None:
                 await self._release(connection)

@@ -104,10 +104,11 @@ def _of_terminal(terminal: TerminalNotes, listed: list[Listed]) -> Iterator[Viol
     for offset, times in applied.items():
         if times > 1:
             yield Violation("repeat", terminal.tenant, f"{terminal.terminal}: applied {offset} {times} times")
-    start = parse(terminal.start)
+    start, position = parse(terminal.start), parse(terminal.position or "0")
     for known in listed:
         wanted = terminal.types is None or known.type in terminal.types
-        if wanted and parse(known.offset) > start and known.offset not in applied:
+        due = start < parse(known.offset) and not (terminal.ended and parse(known.offset) > position)
+        if wanted and due and known.offset not in applied:
             yield Violation("loss", terminal.tenant, f"{terminal.terminal}: never applied {known.offset}")
 
 

@@ -42,13 +42,17 @@ class Connection:
 
 @dataclass(slots=True)
 class TerminalNotes:
-    """All that one terminal saw. `applied` is what its handler took; `start` is where its history begins."""
+    """All that one terminal saw. `applied` is what its handler took; `start` is where its history begins.
+
+    One that `ended` before the run did owes nothing beyond its position.
+    """
 
     tenant: str
     terminal: str
     transport: str
     types: frozenset[str] | None = None
     start: str | None = None
+    ended: bool = False
     connections: list[Connection] = field(default_factory=list)
     applied: list[Seen] = field(default_factory=list)
 

@@ -26,6 +26,9 @@ LOOK_SECONDS = 0.1
 # After everything has arrived, what should not arrive is given this long to be wrong.
 SILENCE_SECONDS = 0.5
 FILTERED = 0.1
+# Whoever joins in mid-load stays for a moment only: the client's own machine has to follow all of them.
+JOINED_SECONDS = 2.0
+FROM_THE_BEGINNING = 0.3
 
 Say = Callable[[str], None]
 
@@ -101,7 +104,10 @@ class Run:
         first = self._shops[0].tenant
         self._joiners = list(
             await asyncio.gather(
-                *(self._add_till(first, f"join-{number}", until, "0") for number in range(self._load.joins))
+                *(
+                    self._add_till(first, f"join-{number}", until, join=True)
+                    for number in range(self._load.joins)
+                )
             )
         )
 
@@ -114,13 +120,14 @@ class Run:
         chance = random.Random(load.seed * 100_003 + number)  # noqa: S311
         return Storefront(self._door, tenant, made["storefrontKey"], self._auditors[tenant], load.run, chance)
 
-    async def _add_till(self, tenant: str, name: str, until: float, start: str | None = None) -> Till:
+    async def _add_till(self, tenant: str, name: str, until: float, *, join: bool = False) -> Till:
         load = self._load
         key = await self._add_terminal(tenant, name, until)
         # A chance of its own for each, by name: who is what does not hang on who came first.
         chance = random.Random(f"{load.seed}/{tenant}/{name}")  # noqa: S311
-        polls = start is None and chance.random() < load.polling
+        polls = not join and chance.random() < load.polling
         types = frozenset({"new_order"}) if not polls and chance.random() < FILTERED else None
+        start = "0" if join and chance.random() < FROM_THE_BEGINNING else None
         url, telemetry = load.terminal_url, self._telemetry
         if polls:
             return PollingTill(self._polls, url, tenant, key, name, telemetry, chance, crash=load.crash)
@@ -164,11 +171,21 @@ class Run:
                 shop = self._chance.choice(shops)
                 writes.append(asyncio.create_task(shop.write(until, kind)))
 
+        async def visit(till: Till) -> None:
+            task = asyncio.create_task(till.run())
+            try:
+                await till.ready.wait()
+                await asyncio.sleep(JOINED_SECONDS)
+            finally:
+                till.notes.ended = till.ready.is_set()
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
         async def join() -> list[asyncio.Task[None]]:
             joined = []
             for till in self._joiners:
                 self._tills.append(till)
-                joined.append(asyncio.create_task(till.run()))
+                joined.append(asyncio.create_task(visit(till)))
                 await asyncio.sleep(0.8 * load.seconds / len(self._joiners))
             return joined
 
@@ -231,6 +248,8 @@ class Run:
 
 def has_all(notes: TerminalNotes, listed: list[Listed]) -> bool:
     """Whether a terminal has come to the end of what is listed for it."""
+    if notes.ended:
+        return True
     wanted = [event for event in listed if notes.types is None or event.type in notes.types]
     if not wanted:
         return notes.start is not None

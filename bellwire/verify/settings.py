@@ -7,8 +7,9 @@ from dataclasses import dataclass
 class Load:
     """How much of what, for how long; everything that is left to chance hangs on `seed`.
 
-    `polling` is a share of the terminals; `joins` terminals come one by one during the run, at the first tenant, which
-    has `hot_rate` orders a second on top; `crash` is the chance that a handler dies of an event before it applied it.
+    `polling` is a share of the terminals; `joins` terminals come one by one during the run, at the first tenant, for a
+    moment each; it has `hot_rate` orders a second on top; `crash` is the chance that a handler dies of an event before
+    it applied it.
     """
 
     url: str

@@ -177,6 +177,20 @@ def test_a_terminal_that_never_came_in_has_lost_everything() -> None:
     assert found(notes) == {"loss"}
 
 
+def test_a_terminal_that_ended_before_the_run_did_owes_nothing_beyond_its_position_and_all_before_it() -> (
+    None
+):
+    notes = good(COUNT, [])
+    terminal = notes.terminals[0]
+    terminal.ended = True
+    del terminal.connections[0].raw[5:]
+    reapply(notes)
+    assert judge(notes) == []
+    del terminal.connections[0].raw[2]
+    reapply(notes)
+    assert "loss" in found(notes)
+
+
 def test_a_filtered_terminal_may_miss_other_types_and_nothing_else() -> None:
     notes = good(COUNT, [])
     terminal = notes.terminals[0]
