@@ -71,6 +71,7 @@ class Database:
             log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
             if connection is not None:
                 connection.terminate()
+                connection = None  # its pool has it back by that
             raise Unavailable("PostgreSQL") from exc
         finally:
             if connection is not None:
@@ -94,6 +95,9 @@ class Database:
         # Shielded and bounded: a cancelled caller must not take a connection of the pool with it.
         try:
             await asyncio.shield(self._pool.release(connection, timeout=1))
+        except asyncpg.InternalClientError:
+            # It ended in the same moment, and by that its place in the pool was free already.
+            log.info("postgres.ended_in_release")
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()
 
