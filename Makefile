@@ -11,7 +11,7 @@ WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$
 EXPORT := $(BIN)/uv export --quiet --locked --all-extras --no-hashes --no-header --no-emit-project
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate check load bench fmt lock clean
+.PHONY: help demo test simulate check load chaos bench fmt lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,10 @@ load: .venv/.all ## put load on the running demo with locust
 	@mkdir -p loadtests/results
 	@exec $(BIN)/locust -f loadtests/locustfile.py --headless -u 40 -r 20 -t 30s --only-summary \
 		--csv loadtests/results/run --html loadtests/results/run.html $(ARGS)
+
+chaos: .venv/.all ## break a cluster of its own in every way under load, and count what was lost
+	@mkdir -p .bellwire
+	@$(WITH_MAKE) $(BIN)/python -m chaos $(ARGS)
 
 bench: .venv/.all ## run the benchmarks and print ratios
 	@$(WITH_MAKE) $(BIN)/python -m benchmarks $(ARGS)

@@ -16,6 +16,7 @@ from backbone.contract.errors import Problem, Refused
 from backbone.contract.trace import HEADER as TRACEPARENT
 from backbone.contract.trace import parse_traceparent
 from backbone.eventlog.postgres import Database
+from backbone.runtime.faults import FAULTS
 
 
 def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
@@ -52,13 +53,20 @@ class Committer:
             Unavailable: PostgreSQL, or too many writes of this tenant.
         """
         async with self._turns.turn(tenant):
-            return self._finish(tenant, await write(self._database))
+            if FAULTS:
+                await FAULTS.pause("before_write")
+            written = await write(self._database)
+        return await self._finish(tenant, written)
 
     async def place(self, placing: Placing) -> Written:
         """Place an order, in one commit with others of its tenant that wait, and announce it. Raises as `commit`."""
-        return self._finish(placing.attempt.tenant, await self._combiner.place(placing))
+        if FAULTS:
+            await FAULTS.pause("before_write")
+        return await self._finish(placing.attempt.tenant, await self._combiner.place(placing))
 
-    def _finish(self, tenant: str, written: Written) -> Written:
+    async def _finish(self, tenant: str, written: Written) -> Written:
+        if FAULTS:
+            await FAULTS.pause("after_commit")
         for event in written.events:
             self._publisher.announce(tenant, event)
             COMMITTED.labels(event.type).inc()

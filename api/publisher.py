@@ -11,6 +11,7 @@ from collections import deque
 from api.metrics import PUBLISHED
 from backbone.contract.event import Event
 from backbone.eventlog.stream import Stream
+from backbone.runtime.faults import FAULTS
 
 BATCH_EVENTS = 500
 
@@ -54,6 +55,12 @@ class Publisher:
                 await self._idle.wait()
 
     async def _publish(self, batch: list[tuple[str, Event]]) -> None:
-        if batch:
-            for outcome, count in (await self._stream.publish(batch)).items():
-                PUBLISHED.labels(outcome.value).inc(count)
+        if not batch:
+            return
+        if FAULTS:
+            await FAULTS.pause("before_publish")
+        outcomes = await self._stream.publish(batch)
+        if FAULTS:
+            await FAULTS.pause("after_publish")
+        for outcome, count in outcomes.items():
+            PUBLISHED.labels(outcome.value).inc(count)

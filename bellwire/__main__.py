@@ -5,6 +5,7 @@ Whatever goes wrong is told in one sentence; a traceback means a bug.
 
 import asyncio
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import click
 from backbone.contract.errors import BellwireError
 from backbone.runtime.settings import InvalidSettings
 from bellwire.client import Peer, Trouble
+from bellwire.verify.door import Unreachable
 
 URL = click.option(
     "--url",
@@ -40,7 +42,7 @@ class OneSentence(click.Group):
         except InvalidSettings as exc:
             lines = str(exc).splitlines()
             raise click.ClickException("\n  ".join([f"{len(lines)} settings are wrong:", *lines])) from exc
-        except (BellwireError, Trouble) as exc:
+        except (BellwireError, Trouble, Unreachable) as exc:
             raise click.ClickException(str(exc)) from exc
         except BrokenPipeError:
             # Whoever read our output is gone (`| head`); there is nobody left to tell.
@@ -194,6 +196,96 @@ def order(
     click.echo(
         f"{answer['orderNumber']}  {answer['totalAmount']:.2f}  offset {answer['offset']}  id {answer['orderId']}"
     )
+
+
+@main.command()
+@URL
+@click.option("--operator-key", envvar="BELLWIRE_KEY", required=True, help="Better given as BELLWIRE_KEY.")
+@click.option(
+    "--seconds", type=click.FloatRange(1), default=30.0, show_default=True, help="Length of the load."
+)
+@click.option("--tenants", type=click.IntRange(1), default=5, show_default=True, help="Shops to register.")
+@click.option("--terminals", type=click.IntRange(1), default=4, show_default=True, help="Terminals a shop.")
+@click.option(
+    "--rate", type=click.FloatRange(0), default=10.0, show_default=True, help="Writes a second, all shops."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="What chance hangs on.")
+@click.option(
+    "--polling", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share that polls."
+)
+@click.option(
+    "--reconnect",
+    type=click.FloatRange(0),
+    default=15.0,
+    show_default=True,
+    help="Mean seconds until a terminal leaves and comes back; 0 is never.",
+)
+@click.option(
+    "--joins", type=click.IntRange(0), default=0, help="Terminals that join the first shop in mid-load."
+)
+@click.option(
+    "--hot-rate", type=click.FloatRange(0), default=0.0, help="Orders a second on top at the first shop."
+)
+@click.option(
+    "--crash", type=click.FloatRange(0, 1), default=0.0, help="Chance that a handler dies of an event."
+)
+@click.option(
+    "--settle", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds to catch up in."
+)
+@click.option("--run", "run_name", help="Part of the shops' slugs; by default a new one.")
+@click.option("--terminal-url", help="Where terminals connect, when that is not --url.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write JSON; - only JSON.",
+)
+@click.option("--samples", is_flag=True, help="Put every delay into the JSON.")
+def verify(
+    url: str,
+    operator_key: str,
+    seconds: float,
+    tenants: int,
+    terminals: int,
+    rate: float,
+    seed: int,
+    polling: float,
+    reconnect: float,
+    joins: int,
+    hot_rate: float,
+    crash: float,
+    settle: float,
+    run_name: str | None,
+    terminal_url: str | None,
+    json_file: Path | None,
+    samples: bool,
+) -> None:
+    """Prove a running cluster from outside: load, reconnects, retries, then every event accounted for.
+
+    Registers shops of its own (verify-…). Ends with 0 when every promise was kept, with 1 when one was broken.
+    """
+    from bellwire.verify.command import verify as check
+    from bellwire.verify.settings import Load
+
+    load = Load(
+        url.rstrip("/"),
+        operator_key,
+        run_name or secrets.token_hex(4),
+        (terminal_url or url).rstrip("/"),
+        seconds,
+        tenants,
+        terminals,
+        rate,
+        polling,
+        reconnect,
+        joins,
+        hot_rate,
+        crash,
+        settle,
+        seed,
+    )
+    if not check(load, json_file, samples=samples):
+        raise click.exceptions.Exit(1)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ This page is what `bellwire settings` prints.
 # Read by the demo, the tests or the command's client parts, not by a pod.
 ELSEWHERE = frozenset(
     f"BELLWIRE_{name}"
-    for name in ("PORT", "API_PODS", "GATEWAY_PODS", "URL", "KEY", "POSTGRES_BIN", "EMBEDDED_FSYNC")
+    for name in ("PORT", "API_PODS", "GATEWAY_PODS", "URL", "KEY", "POSTGRES_BIN", "EMBEDDED_FSYNC", "FAULT")
 )
 
 

@@ -18,6 +18,7 @@ from backbone.eventlog.epochs import enter_epoch
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.stream import Stream
+from backbone.runtime.faults import FAULTS
 from backbone.runtime.health import Health
 from backbone.runtime.metrics import LOG_EPOCH, POSTGRES_UP, REDIS_UP
 from gateway import metrics
@@ -136,6 +137,8 @@ class Hub:
     # -- the feed ------------------------------------------------------------------------------------------------
 
     def _on_event(self, tenant: str, event: Event) -> None:
+        if FAULTS:
+            FAULTS.hit("read")
         room = self._rooms.get(tenant)
         if room is not None:
             room.receive(event)
@@ -144,6 +147,8 @@ class Hub:
             self._missed_while_opening.add(tenant)
 
     def _on_confirmed(self, _: str) -> None:
+        if FAULTS:
+            FAULTS.hit("subscribed")
         # Whatever was published before the subscription held was heard by nobody.
         self._check_now.set()
 

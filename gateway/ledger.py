@@ -15,6 +15,7 @@ from backbone.contract.offset import Offset
 from backbone.eventlog.acks import store_acks
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import Arrival, record_arrivals, record_departures, renew_lease
+from backbone.runtime.faults import FAULTS
 
 if TYPE_CHECKING:
     from gateway.terminal import Terminal
@@ -74,16 +75,21 @@ class Ledger:
     async def flush(self) -> None:
         """Write everything pending, in at most three statements.
 
+        However a statement ends but well, a cancellation or a bug included, its words are pending again: writing them
+        twice does no harm, losing them hides who has seen an order.
+
         Raises:
             Unavailable: PostgreSQL; what was not written is pending still.
         """
         if self._acks:
             acks, self._acks = self._acks, {}
             try:
+                if FAULTS:
+                    await FAULTS.pause("ack_before_persist")
                 await store_acks(
                     self._database, [(own, tenant, offset) for own, (tenant, offset) in acks.items()]
                 )
-            except Unavailable:
+            except BaseException:
                 self._acks = acks | self._acks
                 raise
         if self._arrivals:
@@ -92,7 +98,7 @@ class Ledger:
                 await record_arrivals(
                     self._database, self._gateway, [arrival for arrival, _ in arrivals.values()]
                 )
-            except Unavailable:
+            except BaseException:
                 self._arrivals = arrivals | self._arrivals
                 raise
             for _, terminal in arrivals.values():
@@ -103,6 +109,6 @@ class Ledger:
             departures, self._departures = self._departures, {}
             try:
                 await record_departures(self._database, [(own, conn) for conn, own in departures.items()])
-            except Unavailable:
+            except BaseException:
                 self._departures = departures | self._departures
                 raise

@@ -13,6 +13,7 @@ from backbone.contract import frames
 from backbone.contract.errors import CloseCode, Problem, Violation
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
+from backbone.runtime.faults import FAULTS
 from gateway import metrics
 from gateway.core.door import DOORS, Door
 from gateway.core.tenant_log import Entry, Outcome, TenantLog
@@ -143,7 +144,13 @@ class Room:
         """Take an event from the live channel or from a page of history; new ones go out at once."""
         outcome, entries = self.log.receive(event)
         if entries:
-            self._broadcast(entries)
+            try:
+                if FAULTS:
+                    FAULTS.hit("appended")
+                self._broadcast(entries)
+            except Exception:
+                self._part_with_live()
+                raise
             # However it came: an event that the healer had to fetch is a late one, not another kind of one.
             for entry in entries:
                 metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - entry.committed_ms / 1000))
@@ -157,6 +164,8 @@ class Room:
         # A copy: a write may fill its transport's buffer, which moves that terminal out of the set.
         for terminal in tuple(self.live):
             door = terminal.door
+            if FAULTS and any(sent.values()):
+                FAULTS.hit("mid_send")
             if terminal.types is None:
                 if door not in ready:
                     ready[door] = b"".join([door.event(entry) for entry in entries])
@@ -169,6 +178,11 @@ class Room:
                     sent[door] += len(wanted)
         for door, count in sent.items():
             metrics.DELIVERIES.labels(door.name).inc(count)
+
+    def _part_with_live(self) -> None:
+        # The log has moved on, and nobody knows whom it took along: all come back and say where they stand.
+        for terminal in tuple(self.live):
+            terminal.socket.close(CloseCode.INTERNAL, "a fault of ours; resume by offset")
 
     def learn(self, head: Offset) -> None:
         """PostgreSQL has this head."""

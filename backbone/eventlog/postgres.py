@@ -77,6 +77,14 @@ class Database:
             # The first line only: a server's message can quote values of the statement.
             log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
             raise Unavailable("PostgreSQL") from exc
+        except asyncpg.InternalClientError as exc:
+            # The server has said goodbye to an idle connection whose end has not arrived yet; asyncpg refused to send
+            # anything on it. Not for the pool any more.
+            log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
+            if connection is not None:
+                connection.terminate()
+                connection = None  # its pool has it back by that
+            raise Unavailable("PostgreSQL") from exc
         except asyncpg.PostgresError as exc:
             if exc.sqlstate == EPOCH_OVER:
                 raise EpochOver("The newest history") from exc
@@ -103,11 +111,11 @@ class Database:
         # Shielded and bounded: a cancelled caller must not take a connection of the pool with it.
         try:
             await asyncio.shield(self._pool.release(connection, timeout=1))
+        except asyncpg.InternalClientError:
+            # It ended in the same moment, and by that its place in the pool was free already.
+            log.info("postgres.ended_in_release")
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()
-        except asyncpg.InternalClientError:
-            # It was given back already, when the server hung up in between.
-            pass
 
     async def close(self) -> None:
         """Close every connection; those that do not end within 2 s are cut."""

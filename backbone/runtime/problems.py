@@ -84,7 +84,8 @@ async def on_http_error(_: Request, exc: Exception) -> Response:
 async def on_bug(_: Request, exc: Exception) -> Response:
     """Starlette's handler for everything else: loud in the log, silent to the client."""
     log.error("http.bug", exc_info=exc)
-    return problem_response(Problem.INTERNAL, "The fault is logged")
+    # The server closes a connection on which something went wrong: said aloud, or the next request runs into that.
+    return problem_response(Problem.INTERNAL, "The fault is logged", headers={"Connection": "close"})
 
 
 HANDLERS: dict[Any, Any] = {

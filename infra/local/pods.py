@@ -5,6 +5,8 @@ Knows `/readyz` and processes. What the process is, is the caller's word: a comm
 """
 
 import http.client
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -108,6 +110,15 @@ class Pod:
             return False
         finally:
             link.close()
+
+    def configure(self, **settings: str) -> None:
+        """Give settings to the process that comes next; an empty value takes one away again."""
+        self._env = {**(self._env if self._env is not None else os.environ), **settings}
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, such as SIGSTOP. Whatever ends it, it comes back by itself."""
+        if self._child is not None:
+            self._child.send(number)
 
     def kill(self) -> None:
         """`kill -9`. It comes back by itself."""

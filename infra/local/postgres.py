@@ -97,10 +97,10 @@ class Postgres:
         if self._child is not None:
             self._child.kill()
 
-    def restart(self) -> None:
-        """Stop it fast and start it again on the same data and port."""
+    def restart(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it and start it again on the same data and port: SIGINT is fast, SIGQUIT immediate, SIGKILL worse."""
         if self._child is not None:
-            self._child.stop(seconds=15.0, polite=signal.SIGINT)
+            self._child.stop(seconds=15.0, polite=how)
         self.start()
 
     def reconfigure(self, name: str, value: str) -> None:

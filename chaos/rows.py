@@ -1,0 +1,207 @@
+"""The faults, one row each: what is broken for about `seconds`, on real processes with real signals.
+
+An `act` begins with a whole cluster and ends when what it broke is whole or on its way to be. What else is special
+about a row, the load is told by arguments of `bellwire verify`.
+"""
+
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chaos.readers import BadReaders
+from chaos.town import Town, pause
+from infra.local.counters import read_total
+from infra.local.pods import Pod
+
+Act = Callable[[Town, float], None]
+FREEZE_SECONDS = 10.0
+PARTED_SECONDS, PERIOD_SECONDS = 2.0, 10.0
+SLOW_READERS = 20
+CUT_AS_SLOW = "bellwire_gateway_slow_closed_total"
+
+
+class FaultMissed(Exception):
+    """What was to be broken was not; such a row proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fault. `seconds` is the least it needs; `network`: terminals come through the network that can be broken."""
+
+    name: str
+    act: Act
+    seconds: float = 10.0
+    network: bool = False
+    load: tuple[str, ...] = ()
+
+
+def nothing(_: Town, seconds: float) -> None:
+    pause(seconds)
+
+
+def kill_pods(pods: Callable[[Town], list[Pod]]) -> Act:
+    """`kill -9` them by turns, one in four seconds."""
+
+    def act(town: Town, seconds: float) -> None:
+        for turn in range(max(1, round(seconds / 4))):
+            victims = pods(town)
+            victims[turn % len(victims)].kill()
+            pause(4)
+
+    return act
+
+
+def kill_after_commit(town: Town, seconds: float) -> None:
+    """An API pod dies between commit and publish, again and again."""
+    pod = town.cluster.apis[0]
+    town.renew(pod, signal.SIGTERM, BELLWIRE_FAULT="after_commit:kill:0.1")
+    pause(seconds)
+    pod.configure(BELLWIRE_FAULT="")
+    pod.kill()
+
+
+def freeze_gateway(town: Town, seconds: float) -> None:
+    pod = town.chance.choice(town.cluster.gateways)
+    pod.send(signal.SIGSTOP)
+    pause(min(seconds, FREEZE_SECONDS))
+    pod.send(signal.SIGCONT)
+
+
+def kill_valkey(town: Town, seconds: float) -> None:
+    town.valkey.kill()
+    pause(seconds / 2)
+    town.valkey.start()
+    pause(seconds / 2)
+
+
+def freeze_valkey(town: Town, seconds: float) -> None:
+    town.valkey.send(signal.SIGSTOP)
+    pause(min(seconds, FREEZE_SECONDS))
+    town.valkey.send(signal.SIGCONT)
+
+
+def flush_valkey(town: Town, seconds: float) -> None:
+    for _ in range(round(seconds)):
+        with socket.create_connection(("127.0.0.1", town.valkey.port), timeout=2) as link:
+            link.sendall(b"FLUSHALL\r\n")
+            link.recv(16)
+        pause(1)
+
+
+def restart_postgres(how: signal.Signals) -> Act:
+    def act(town: Town, seconds: float) -> None:
+        town.postgres.restart(how)
+        # The first moments after count as well: what was waiting comes all at once.
+        pause(seconds / 2)
+
+    return act
+
+
+def restart_load_balancer(town: Town, seconds: float) -> None:
+    town.load_balancer.stop()
+    town.load_balancer.start()
+    pause(seconds / 2)
+
+
+def slow_readers(town: Town, seconds: float) -> None:
+    """At the gateways' own doors: behind the load balancer its buffers would read for them."""
+    doors = [pod.url for pod in town.cluster.gateways]
+    before = read_total(doors, CUT_AS_SLOW)
+    readers = BadReaders(town.cluster.url, doors, town.cluster.operator_key, town.hot, SLOW_READERS)
+    readers.read(seconds)
+    readers.close()
+    if read_total(doors, CUT_AS_SLOW) == before:
+        raise FaultMissed("no reader was too slow for its gateway")
+
+
+def half_open(town: Town, seconds: float) -> None:
+    for _ in range(2):
+        town.network.abandon(0.3)
+        pause(seconds / 2)
+
+
+def network_drops(town: Town, seconds: float) -> None:
+    """Two seconds in ten without a network; half of the connections survive it."""
+    for _ in range(max(1, round(seconds / PERIOD_SECONDS))):
+        town.network.silence()
+        pause(PARTED_SECONDS)
+        town.network.mend(cut=0.5)
+        pause(PERIOD_SECONDS - PARTED_SECONDS)
+
+
+def roll(pods: Callable[[Town], list[Pod]]) -> Act:
+    """Each is told to stop and comes back, one after the other, as a deployment does it."""
+
+    def act(town: Town, _: float) -> None:
+        for pod in pods(town):
+            town.renew(pod, signal.SIGTERM)
+            town.await_well()
+
+    return act
+
+
+def sweep(point: str, pods: Callable[[Town], list[Pod]]) -> Act:
+    """One pod has each kind of fault at one named point, one kind after the other."""
+
+    def act(town: Town, seconds: float) -> None:
+        pod = pods(town)[0]
+        for action, chance in (("raise", 0.1), ("delay", 0.3), ("stop", 0.02), ("kill", 0.05)):
+            pod.configure(BELLWIRE_FAULT=f"{point}:{action}:{chance}")
+            pod.kill()
+            pause(seconds / 4)
+        pod.configure(BELLWIRE_FAULT="")
+        pod.send(signal.SIGCONT)
+        pod.kill()
+
+    return act
+
+
+def apis(town: Town) -> list[Pod]:
+    return town.cluster.apis
+
+
+def gateways(town: Town) -> list[Pod]:
+    return town.cluster.gateways
+
+
+# Where each named fault point is; the names are those of the pods' own table, which a test compares.
+POINTS = {
+    "before_write": apis,
+    "after_commit": apis,
+    "before_publish": apis,
+    "after_publish": apis,
+    "subscribed": gateways,
+    "read": gateways,
+    "appended": gateways,
+    "mid_send": gateways,
+    "ack_before_persist": gateways,
+}
+
+ROWS = {
+    row.name: row
+    for row in (
+        Row("nothing", nothing),
+        Row("api-kill", kill_pods(apis), 12),
+        Row("api-kill-after-commit", kill_after_commit),
+        Row("gateway-kill", kill_pods(gateways), 12),
+        Row("gateway-freeze", freeze_gateway),
+        Row("valkey-kill", kill_valkey),
+        Row("valkey-freeze", freeze_valkey),
+        Row("valkey-flush", flush_valkey),
+        Row("postgres-fast", restart_postgres(signal.SIGINT), 5),
+        Row("postgres-immediate", restart_postgres(signal.SIGQUIT), 5),
+        Row("postgres-kill", restart_postgres(signal.SIGKILL), 5),
+        Row("haproxy-restart", restart_load_balancer, 8),
+        Row("slow-readers", slow_readers, 15, load=("--hot-rate", "50")),
+        Row("half-open", half_open, 20, network=True, load=("--reconnect", "0")),
+        Row("network-drops", network_drops, 20, network=True, load=("--reconnect", "0")),
+        Row("joins", nothing, load=("--hot-rate", "50", "--joins", "200")),
+        Row("rolling-restart", roll(lambda town: town.cluster.pods), 40),
+        Row("rolling-apis", roll(apis), 16),
+        Row("handler-crash", nothing, load=("--crash", "0.05")),
+        *(Row(f"point-{point}", sweep(point, pods), 24) for point, pods in POINTS.items()),
+    )
+}
+# What the tests run: one of each family, together well within a minute and a half. Name and seconds.
+SHORT = {"valkey-kill": 6.0, "gateway-kill": 4.0, "rolling-apis": 14.0}

@@ -1,0 +1,97 @@
+"""Run rows: the load in a process of its own, the fault in the middle of it, the verdict afterwards."""
+
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.measure import Result, measure
+from chaos.proxy import Network
+from chaos.rows import Row
+from chaos.town import Town, pause
+from infra.local.child import Child
+from infra.local.cluster import ROOT, Cluster
+
+BEFORE_SECONDS, AFTER_SECONDS = 3.0, 4.0
+BEGIN_SECONDS, END_SECONDS = 120.0, 300.0
+# Quick enough to see a dead connection within a row.
+SETTINGS = {
+    "BELLWIRE_HEARTBEAT_SECONDS": "3",
+    "BELLWIRE_SLOW_SECONDS": "5",
+    "BELLWIRE_DRAIN_NOTICE_SECONDS": "2",
+}
+
+
+class NoVerdict(Exception):
+    """The checker did not come to an end; the text has its last lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How big the load is."""
+
+    tenants: int = 20
+    terminals: int = 5
+    rate: float = 30.0
+    polling: float = 0.1
+
+
+def run_row(cluster: Cluster, row: Row, seed: int, scale: Scale, keep: Path | None = None) -> Result:
+    """Run one row with one seed; `keep` is a folder for the checker's own report.
+
+    Raises:
+        NoVerdict: the checker itself failed.
+        TimeoutError: the cluster was not whole before or after it.
+    """
+    assert cluster.load_balancer is not None
+    network = Network(cluster.load_balancer.port, seed)
+    network.start()
+    name = f"{row.name}-{seed}-{os.getpid() % 1000}-{int(time.time()) % 100_000}"
+    town = Town(cluster, network, random.Random(seed), f"verify-{name}-1")
+    try:
+        town.await_well()
+        return _run(town, row, seed, scale, name, keep)
+    finally:
+        network.stop()
+
+
+def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, keep: Path | None) -> Result:
+    with tempfile.TemporaryDirectory(prefix="bellwire-chaos-") as folder:
+        file = Path(folder) / "report.json"
+        begun = threading.Event()
+        command = [
+            sys.executable, "-m", "bellwire", "verify", "--url", town.cluster.url, "--run", name,
+            "--seconds", str(BEFORE_SECONDS + row.seconds + AFTER_SECONDS), "--seed", str(seed),
+            "--tenants", str(scale.tenants), "--terminals", str(scale.terminals), "--rate", str(scale.rate),
+            "--polling", str(scale.polling), "--samples", "--json", str(file),
+            "--terminal-url", town.network.url if row.network else town.cluster.url, *row.load,
+        ]  # fmt: skip
+        child = Child(
+            "verify",
+            command,
+            env={**os.environ, "BELLWIRE_KEY": town.cluster.operator_key},
+            cwd=ROOT,
+            sink=lambda _, line: begun.set() if "load begins" in line else None,
+        )
+        child.start()
+        try:
+            if not begun.wait(BEGIN_SECONDS):
+                raise NoVerdict(f"the load did not begin.\n{child.tail}")
+            pause(BEFORE_SECONDS)
+            began = time.time()
+            row.act(town, row.seconds)
+            ended = time.time()
+            town.await_well()
+            if child.wait(END_SECONDS) is None or not file.exists():
+                raise NoVerdict(f"the checker came to no end.\n{child.tail}")
+        finally:
+            child.kill()
+        if keep is not None:
+            shutil.copy(file, keep / f"{row.name}-{seed}.json")
+        return measure(row.name, seed, json.loads(file.read_text()), began, ended)

@@ -1,0 +1,56 @@
+"""From the checker's report to a row's figures."""
+
+from typing import Any
+
+import pytest
+
+from backbone.runtime import faults
+from chaos.measure import Result, markdown, measure
+from chaos.rows import POINTS, ROWS, SHORT
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    """A report of a run whose fault lasted from 100 to 110."""
+    plain: dict[str, Any] = {
+        "violations": {"loss": 0, "order": 0}, "examples": [], "events": 4, "applied": 4, "troubles": [],
+        "samples": [[90.0, 90.01], [101.0, 101.5], [109.0, 109.02], [130.0, 130.01]],
+    }  # fmt: skip
+    return plain | changes
+
+
+def result(**changes: Any) -> Result:
+    return measure("a row", 1, report(**changes), 100.0, 110.0)
+
+
+def test_without_a_late_delivery_or_a_failing_answer_there_was_nothing_to_recover_from() -> None:
+    calm = result()
+    assert (calm.recovery, calm.violations, calm.http_5xx) == (0.0, 0, 0)
+    assert calm.worst == pytest.approx(0.5)
+
+
+def test_the_last_late_delivery_is_the_end_of_the_recovery() -> None:
+    late = result(samples=[[101.0, 113.0], [112.0, 112.1], [120.0, 120.1]])
+    assert late.recovery == pytest.approx(3.0)
+    assert late.worst == pytest.approx(12.0)
+
+
+def test_the_last_failing_answer_is_the_end_of_the_recovery() -> None:
+    failing = result(troubles=[[95.0, 503], [104.0, 0], [114.0, 502]])
+    assert failing.recovery == pytest.approx(4.0)
+    assert (failing.http_5xx, failing.no_answer) == (2, 1)
+
+
+def test_events_from_before_the_fault_and_after_the_recovery_are_not_its_delays() -> None:
+    assert result(samples=[[90.0, 99.0], [130.0, 130.9], [105.0, 105.1]]).worst == pytest.approx(0.1)
+
+
+def test_violations_of_all_kinds_are_added_up_and_told() -> None:
+    broken = result(violations={"loss": 2, "order": 1}, examples=["loss: somebody"])
+    assert broken.violations == 3
+    assert "| a row | 1 | 10 s | 3 |" in markdown([broken])
+
+
+def test_the_rows_sweep_every_fault_point_that_the_pods_have() -> None:
+    assert set(POINTS) == set(faults.POINTS)
+    assert {f"point-{point}" for point in POINTS} <= set(ROWS)
+    assert set(SHORT) <= set(ROWS)

@@ -1,0 +1,32 @@
+"""A short selection of `make chaos`: the load of `bellwire verify`, real faults, and not one promise broken."""
+
+import asyncio
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from chaos.rows import ROWS, SHORT
+from chaos.runner import SETTINGS, Scale, run_row
+from infra.local.cluster import Cluster
+from infra.local.plan import Plan
+
+pytestmark = pytest.mark.timeout(300)
+
+SCALE = Scale(tenants=4, terminals=4, rate=20.0)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with Cluster(Plan(gateway_pods=2), settings=SETTINGS) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize("name", SHORT)
+async def test_no_promise_is_broken_and_no_answer_fails(cluster: Cluster, name: str) -> None:
+    row = dataclasses.replace(ROWS[name], seconds=SHORT[name])
+    result = await asyncio.to_thread(run_row, cluster, row, 1, SCALE)
+    assert result.violations == 0, result.examples
+    assert result.events > 50
+    assert result.deliveries > result.events
+    assert (result.http_5xx, result.no_answer) == (0, 0)

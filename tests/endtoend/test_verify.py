@@ -1,0 +1,55 @@
+"""`bellwire verify` against the whole cluster: it passes, it says so, and it leaves no key behind."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.endtoend.conftest import Town
+from tests.shop import bearer
+
+pytestmark = pytest.mark.timeout(180)
+
+
+async def verify(town: Town, *arguments: str) -> tuple[int, str]:
+    """Run the command against the cluster; returns its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bellwire", "verify", "--url", town.cluster.url, "--tenants", "3",
+        "--terminals", "4", "--seconds", "5", "--rate", "20", "--reconnect", "2", *arguments,
+        cwd=ROOT, env={"PATH": "/usr/bin:/bin", "BELLWIRE_KEY": town.cluster.operator_key},
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(process.communicate(), 120)
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_a_cluster_that_works_keeps_its_promise_under_reconnects_crashes_and_retries(
+    town: Town, tmp_path: Path
+) -> None:
+    report_file = tmp_path / "report.json"
+    code, output = await verify(
+        town, "--run", "whole", "--polling", "0.3", "--crash", "0.02", "--json", str(report_file)
+    )
+    assert "KEPT: no violation" in output
+    assert code == 0
+    report = json.loads(report_file.read_text())
+    assert not any(report["violations"].values())
+    # It did something: nothing is proved by a run in which nothing happened.
+    assert report["writes"]["accepted"] > 30
+    assert report["applied"] > report["events"]
+    assert report["connections"] > report["terminals"] == 12
+    response = await town.http.get(
+        "/api/tenant/verify-whole-1/terminals", headers=bearer(town.cluster.operator_key)
+    )
+    assert response.status_code == 200
+    assert not [terminal for terminal in response.json()["terminals"] if terminal["online"]]
+
+
+async def test_a_wrong_operator_key_is_one_sentence_and_not_a_verdict(town: Town) -> None:
+    code, output = await verify(town, "--operator-key", "bw_op_wrong")
+    assert code == 1
+    assert "KEPT" not in output

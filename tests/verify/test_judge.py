@@ -1,0 +1,210 @@
+"""The judge finds what is wrong with a history, and nothing wrong with a good one."""
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bellwire.verify.judge import INVARIANTS, judge
+from bellwire.verify.notes import Answer, Notes, Seen
+from tests.verify.histories import good
+
+COUNT = 12
+Cuts = st.sets(st.integers(1, COUNT - 1), max_size=3).map(sorted)
+# Where in the history of the first terminal something is broken; the first event of all is as good as any.
+Place = st.integers(0, COUNT - 1)
+
+
+def found(notes: Notes) -> set[str]:
+    """Which promises a history breaks."""
+    return {violation.invariant for violation in judge(notes)}
+
+
+def take(notes: Notes, place: int) -> tuple[list[Seen], int]:
+    """The raw log that holds the event at `place` of the first terminal, and the event's index in it."""
+    for connection in notes.terminals[0].connections:
+        if place < len(connection.raw):
+            return connection.raw, place
+        place -= len(connection.raw)
+    raise AssertionError("no such place")
+
+
+def reapply(notes: Notes) -> None:
+    """What a terminal applied is what came, raw."""
+    terminal = notes.terminals[0]
+    terminal.applied = [event for connection in terminal.connections for event in connection.raw]
+
+
+@given(Cuts)
+def test_a_history_without_a_fault_has_no_violation(cuts: list[int]) -> None:
+    assert judge(good(COUNT, cuts)) == []
+
+
+@given(Cuts, Place)
+def test_one_dropped_event_is_a_loss(cuts: list[int], place: int) -> None:
+    notes = good(COUNT, cuts)
+    raw, index = take(notes, place)
+    del raw[index]
+    reapply(notes)
+    assert "loss" in found(notes)
+
+
+def test_a_dropped_last_event_is_a_loss() -> None:
+    notes = good(COUNT, [])
+    del notes.terminals[0].connections[0].raw[-1]
+    reapply(notes)
+    assert found(notes) == {"loss"}
+
+
+@given(st.integers(0, COUNT - 2))
+def test_two_swapped_events_are_out_of_order(place: int) -> None:
+    notes = good(COUNT, [])
+    raw, index = take(notes, place)
+    raw[index], raw[index + 1] = raw[index + 1], raw[index]
+    reapply(notes)
+    assert found(notes) == {"order"}
+
+
+@given(Cuts, Place)
+def test_an_event_twice_on_one_connection_is_a_repeat_even_when_it_was_applied_once(
+    cuts: list[int], place: int
+) -> None:
+    notes = good(COUNT, cuts)
+    raw, index = take(notes, place)
+    raw.insert(index + 1, raw[index])
+    assert found(notes) == {"repeat"}
+
+
+@given(Cuts, Place)
+def test_an_event_of_another_tenant_breaks_isolation(cuts: list[int], place: int) -> None:
+    notes = good(COUNT, cuts)
+    raw, index = take(notes, place)
+    raw.insert(index, dataclasses.replace(raw[index], tenant="bistro"))
+    reapply(notes)
+    assert "isolation" in found(notes)
+
+
+@given(Cuts, Place)
+def test_an_event_that_the_log_does_not_have_like_that_is_a_phantom(cuts: list[int], place: int) -> None:
+    notes = good(COUNT, cuts)
+    raw, index = take(notes, place)
+    raw[index] = dataclasses.replace(raw[index], digest="made up")
+    reapply(notes)
+    assert found(notes) == {"phantom"}
+
+
+def test_an_event_later_than_the_log_is_a_phantom() -> None:
+    notes = good(COUNT, [])
+    raw = notes.terminals[0].connections[0].raw
+    raw.append(dataclasses.replace(raw[-1], offset=f"1-{COUNT + 3}"))
+    reapply(notes)
+    assert found(notes) == {"phantom"}
+
+
+@given(Place)
+def test_an_accepted_order_that_the_log_does_not_list_is_a_loss(place: int) -> None:
+    notes = good(COUNT, [])
+    del notes.listed["bistro"][place]
+    assert "loss" in found(notes)
+
+
+@given(Place)
+def test_an_order_that_is_in_the_log_twice_happened_not_exactly_once(place: int) -> None:
+    notes = good(COUNT, [])
+    listed = notes.listed["bistro"]
+    listed.append(dataclasses.replace(listed[place], offset=f"1-{COUNT + 1}"))
+    assert "once" in found(notes)
+
+
+@given(Place)
+def test_a_repeat_that_is_answered_with_another_offset_happened_not_exactly_once(place: int) -> None:
+    notes = good(COUNT, [])
+    notes.writes[place].answers.append(Answer(201, {"offset": "1-99"}))
+    assert found(notes) == {"once"}
+
+
+@given(Place)
+def test_an_event_of_a_refused_order_is_a_phantom(place: int) -> None:
+    notes = good(COUNT, [])
+    notes.writes[place].answers = [Answer(422, {})]
+    assert found(notes) == {"phantom"}
+
+
+@given(Place)
+def test_an_event_with_another_total_is_a_phantom(place: int) -> None:
+    notes = good(COUNT, [])
+    notes.writes[place].amount += 1
+    assert found(notes) == {"phantom"}
+
+
+@given(st.integers(0, 10_000).filter(lambda amount: amount != 3000))
+def test_a_balance_that_is_not_the_sum_is_wrong_money(amount: int) -> None:
+    notes = good(COUNT, [])
+    notes.balances[0] = dataclasses.replace(notes.balances[0], amount=amount)
+    assert found(notes) == {"money"}
+
+
+def test_a_balance_below_zero_is_wrong_money() -> None:
+    notes = good(COUNT, [])
+    event = notes.listed["kitchen"][-1]
+    event.data["balance"] = -0.01
+    assert found(notes) == {"money"}
+
+
+@given(Cuts.filter(bool))
+def test_a_connection_that_starts_elsewhere_than_asked_is_out_of_order(cuts: list[int]) -> None:
+    notes = good(COUNT, cuts)
+    connection = notes.terminals[0].connections[-1]
+    connection.after = "1-0"
+    assert "order" in found(notes)
+
+
+def test_a_reset_is_told_though_nothing_is_missing_silently() -> None:
+    notes = good(COUNT, [])
+    notes.terminals[0].connections[0].resets.append("1-3")
+    assert found(notes) == {"reset"}
+
+
+def test_a_write_without_an_outcome_is_unresolved() -> None:
+    notes = good(COUNT, [])
+    notes.writes[0].answers.clear()
+    assert "unresolved" in found(notes)
+
+
+def test_a_terminal_that_never_came_in_has_lost_everything() -> None:
+    notes = good(COUNT, [])
+    notes.terminals[0].start = None
+    assert found(notes) == {"loss"}
+
+
+def test_a_terminal_that_ended_before_the_run_did_owes_nothing_beyond_its_position_and_all_before_it() -> (
+    None
+):
+    notes = good(COUNT, [])
+    terminal = notes.terminals[0]
+    terminal.ended = True
+    del terminal.connections[0].raw[5:]
+    reapply(notes)
+    assert judge(notes) == []
+    del terminal.connections[0].raw[2]
+    reapply(notes)
+    assert "loss" in found(notes)
+
+
+def test_a_filtered_terminal_may_miss_other_types_and_nothing_else() -> None:
+    notes = good(COUNT, [])
+    terminal = notes.terminals[0]
+    terminal.types = frozenset({"new_order"})
+    terminal.connections[0].raw = terminal.connections[0].raw[:COUNT]
+    reapply(notes)
+    assert judge(notes) == []
+    del terminal.connections[0].raw[3]
+    reapply(notes)
+    assert found(notes) == {"loss"}
+
+
+def test_every_violation_has_a_name_that_the_table_explains() -> None:
+    notes = good(COUNT, [])
+    notes.terminals[0].connections[0].raw.reverse()
+    reapply(notes)
+    assert found(notes) <= set(INVARIANTS)
