@@ -21,8 +21,8 @@ COMMITTED = Counter(
 )
 PUBLISHED = Counter(
     "bellwire_events_published",
-    "Committed events by what became of announcing them: ok, stale (the stream had a later one), failed, "
-    "dropped (the queue was full).",
+    "Committed events by what became of announcing them: ok, stale (the stream had a later one), failed "
+    "(Redis was away or refused it), dropped (the queue was full).",
     ["outcome"],
 )
 UNACKED_ORDERS = Gauge(

@@ -196,6 +196,7 @@ class Hub:
         self._health.report("PostgreSQL", postgres)
         POSTGRES_UP.set(postgres)
         REDIS_UP.set(self.feed.trusted)
+        metrics.UNHEARD.set(len(self.feed.unheard()))
 
     async def _until_next_check(self) -> None:
         seconds = self._settings.head_check_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret

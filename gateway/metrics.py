@@ -29,6 +29,10 @@ HEAD_CHECK_LAG = Gauge(
     "bellwire_gateway_head_check_lag_events",
     "Events that the last head check found missing here, all tenants.",
 )
+UNHEARD = Gauge(
+    "bellwire_gateway_unheard_tenants",
+    "Tenants whose live channel cannot be trusted now; their heads are compared more often.",
+)
 ACK_SECONDS = Histogram("bellwire_ack_seconds", "Commit to the first terminal's ack.", buckets=_ACK)
 REFUSED = Counter(
     "bellwire_gateway_handshakes_refused_total", "Handshakes refused, by HTTP status.", ["status"]

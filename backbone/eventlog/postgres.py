@@ -67,10 +67,6 @@ class Database:
             connection = await self._pool.acquire(timeout=self._acquire_seconds)
             rows: Sequence[Row] = await connection.fetch(sql, *args)
             return rows
-        except asyncpg.InternalClientError as exc:
-            # The server said its last words on this connection while it was idle; the statement was not sent.
-            log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
-            raise Unavailable("PostgreSQL") from exc
         except _AWAY as exc:
             if isinstance(exc, asyncpg.InterfaceError) and isinstance(exc, ValueError):
                 raise  # asyncpg could not encode an argument: a bug of ours, and nothing is away

@@ -11,6 +11,7 @@ import pytest
 
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
+from backbone.eventlog import live
 from backbone.eventlog.keys import live_channel, stream_key
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.stream import Outcome, Stream
@@ -103,7 +104,8 @@ async def test_a_primary_killed_under_orders_costs_none_and_its_replica_takes_ov
             async with asyncio.timeout(30):
                 while await asyncio.to_thread(cluster.owner, channel) is victim:
                     await asyncio.sleep(0.1)
-            await asyncio.sleep(1)
+            # Live again while the old one is still gone: it is the replica that is heard.
+            await all_live(shops, cluster_estate)
             await asyncio.to_thread(victim.start)
             await asyncio.sleep(0.5)
         await all_live(shops, cluster_estate)
@@ -208,6 +210,42 @@ async def test_a_frozen_shard_is_noticed_and_makes_its_own_tenants_suspect_and_f
         await asyncio.gather(running, return_exceptions=True)
         await stream.close()
     await until_whole(cluster)
+
+
+async def test_a_subscription_follows_its_slot_by_itself(
+    cluster: ValkeyCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody looks at the cluster now and then: the old owner's word must do.
+    monkeypatch.setattr(live, "LOOK_SECONDS", 3600.0)
+    await until_whole(cluster)
+    tenant = tenants_of_each_primary(cluster)[0]
+    channel = live_channel(tenant)
+    home = cluster.owner(channel)
+    neighbour = next(
+        slug for slug in (f"next-{n}" for n in range(1000)) if cluster.owner(live_channel(slug)) is home
+    )
+    heard: list[int] = []
+    confirmed: list[str] = []
+    settings = settings_of(cluster.url)
+    feed = LiveFeed(settings, lambda _, found: heard.append(found.offset.seq), confirmed.append)
+    stream = Stream(settings)
+    running = asyncio.create_task(feed.run())
+    try:
+        feed.want(tenant)
+        feed.want(neighbour)
+        await until(lambda: not feed.unheard(), 10)
+        target = next(node for node in cluster.primaries() if node is not home)
+        for number, owner in enumerate((target, home), start=1):
+            await asyncio.to_thread(cluster.move_slot, channel, owner)
+            # Each confirmation says: a gap may lie before this.
+            await until(lambda: confirmed.count(tenant) > number and not feed.unheard(), 20)  # noqa: B023
+            await stream.publish([(tenant, event(number))])
+            await until(lambda: heard[-1:] == [number], 10)  # noqa: B023
+        assert sorted(confirmed) == sorted([neighbour, *[tenant] * 3]), "a neighbour was disturbed"
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await stream.close()
 
 
 async def test_a_stream_can_be_read_from_whichever_shard_has_it_and_after_it_moved(

@@ -39,6 +39,7 @@ async def live_again(shops: list[Shop], tills: list[Witness]) -> None:
     async with asyncio.timeout(60):
         for till in tills[len(shops) :]:
             while True:
+                # Besides those that flow already.
                 await till.shop.order()
                 count = len(await till.shop.events())
                 try:
@@ -63,8 +64,9 @@ async def test_a_primary_killed_under_orders_costs_none_and_is_followed(
             await asyncio.sleep(0.5)
             await asyncio.to_thread(first.kill)
             await follows(sentinels, first)
-            await asyncio.sleep(1)
-            # It comes back as a replica of the other: nobody may go back to it.
+            # Live again while the old one is still gone.
+            await live_again(shops, tills)
+            # It comes back, and thinks that it is a primary until the Sentinels tell it otherwise.
             await asyncio.to_thread(first.start)
             await asyncio.sleep(1)
         await verdict(flow, shops, tills)
@@ -79,7 +81,7 @@ async def test_a_primary_frozen_under_orders_is_left_and_not_believed_when_it_wa
             first.send(signal.SIGSTOP)
             try:
                 await follows(sentinels, first)
-                await asyncio.sleep(1)
+                await live_again(shops, tills)
             finally:
                 first.send(signal.SIGCONT)
             await asyncio.sleep(1)
