@@ -28,6 +28,10 @@ class PodSettings(BaseSettings):
         description="PostgreSQL: postgresql://user:password@host:port/name; several hosts, comma-separated, "
         "are tried for the one that is the primary"
     )
+    database_pooler: bool = Field(
+        False,
+        description="true behind a pooler in transaction mode (PgBouncer), after `bellwire role-settings`",
+    )
     redis_url: RedisUrl = Field(description="Redis or Valkey: redis://host:port/0")
     listen_host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
     listen_port: int = Field(8000, ge=0, le=65535, description="port to listen on")
