@@ -110,6 +110,28 @@ def settings() -> None:
     click.echo(page(), nl=False)
 
 
+@main.command("role-settings")
+@DATABASE
+@click.option("--role", help="The role that the pods connect as; by default the one of the address.")
+@click.option(
+    "--timeout-seconds",
+    envvar="BELLWIRE_DATABASE_TIMEOUT_SECONDS",
+    type=click.FloatRange(0.1, 30),
+    default=3.0,
+    show_default=True,
+    help="Bound of every statement, the same as the pods'.",
+)
+def role_settings(database_url: str, role: str | None, timeout_seconds: float) -> None:
+    """Store the pods' session settings with their role; once, for pods behind a pooler."""
+    from api.db.role_settings import give_role_settings
+
+    try:
+        found = asyncio.run(give_role_settings(database_url, role, timeout_seconds))
+    except LookupError as exc:
+        raise click.ClickException(str(exc)) from exc
+    click.echo(f"sessions of {found} that begin from now on have them; let the pooler reconnect (RECONNECT)")
+
+
 @main.command("operator-key")
 @DATABASE
 def operator_key(database_url: str) -> None:

@@ -21,7 +21,9 @@ async def create_operator_key(database_url: str) -> str:
     """
     key = make_key(KeyKind.OPERATOR, secrets.token_bytes(KEY_BYTES))
     try:
-        connection = await connect_once(database_url, CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
+        connection = await connect_once(
+            database_url, CONNECT_SECONDS, command_timeout=CONNECT_SECONDS, statement_cache_size=0
+        )
         try:
             await connection.execute(_STORE, hash_key(key))
         finally:

@@ -36,6 +36,7 @@ _AWAY = (
 )
 
 EPOCH_OVER = "BW001"
+STATEMENTS_KEPT = 100
 
 
 class EpochOver(Unavailable):
@@ -121,22 +122,30 @@ class Database:
             self._pool.terminate()
 
 
+def session_settings(timeout_seconds: float) -> dict[str, str]:
+    """What every session of ours needs, whoever gives it: the pod at its connect, or the role (behind a pooler)."""
+    return {
+        "synchronous_commit": "on",
+        "timezone": "UTC",
+        "statement_timeout": str(int(timeout_seconds * 1000)),
+        "lock_timeout": str(int(timeout_seconds * 1000 / 2)),
+        "idle_in_transaction_session_timeout": "5000",
+    }
+
+
 async def open_database(settings: PodSettings, *, size: int, application: str) -> Database:
     """Open a pool of at most `size` connections. Does not connect yet."""
     primary = Primary(str(settings.database_url), settings.database_connect_seconds)
+    # A pooler in transaction mode keeps neither a session's settings nor its prepared statements.
+    pooled = settings.database_pooler
+    session = {} if pooled else session_settings(settings.database_timeout_seconds)
     pool = await asyncpg.create_pool(
         min_size=0,
         max_size=size,
         connect=primary.connect,
         command_timeout=settings.database_timeout_seconds,
         reset=_keep_session,
-        server_settings={
-            "application_name": application,
-            "synchronous_commit": "on",
-            "timezone": "UTC",
-            "statement_timeout": str(int(settings.database_timeout_seconds * 1000)),
-            "lock_timeout": str(int(settings.database_timeout_seconds * 1000 / 2)),
-            "idle_in_transaction_session_timeout": "5000",
-        },
+        server_settings={"application_name": application, **session},
+        statement_cache_size=0 if pooled else STATEMENTS_KEPT,
     )
     return Database(pool, settings.database_timeout_seconds)

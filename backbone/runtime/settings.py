@@ -30,6 +30,10 @@ class PodSettings(BaseSettings):
         description="PostgreSQL: postgresql://user:password@host:port/name; several hosts, comma-separated, "
         "are tried for the one that is the primary"
     )
+    database_pooler: bool = Field(
+        False,
+        description="true behind a pooler in transaction mode (PgBouncer), after `bellwire role-settings`",
+    )
     redis_url: RedisUrl = Field(
         description="Redis or Valkey: redis://host:port/0, redis+sentinel://host:port,host:port/primary?db=0 or "
         "redis+cluster://host:port,host:port"

@@ -1,0 +1,46 @@
+"""Give a role of the database the settings that every session of ours needs, once, where a pooler stands between.
+
+A pod asks for them itself when it connects; a pooler in transaction mode cannot pass that on, so there the role has to
+bring them along.
+"""
+
+import asyncpg
+
+from backbone.contract.errors import Unavailable
+from backbone.eventlog.postgres import session_settings
+from backbone.eventlog.primary import connect_once
+
+CONNECT_SECONDS = 10
+
+# One statement for each, made by the server itself, which quotes the names.
+_STATEMENTS = """
+    SELECT format('ALTER ROLE %I IN DATABASE %I SET %I = %L',
+                  coalesce($1, current_user), current_database(), setting.name, setting.value) AS statement,
+           coalesce($1, current_user) AS role
+    FROM unnest($2::text[], $3::text[]) AS setting (name, value)
+"""
+
+
+async def give_role_settings(database_url: str, role: str | None, timeout_seconds: float) -> str:
+    """Store the settings for `role`, by default the one that connects; returns its name. New sessions have them.
+
+    Raises:
+        Unavailable: PostgreSQL.
+        LookupError: there is no such role, or the one that connects may not change it.
+    """
+    settings = session_settings(timeout_seconds)
+    try:
+        connection = await connect_once(
+            database_url, CONNECT_SECONDS, command_timeout=CONNECT_SECONDS, statement_cache_size=0
+        )
+        try:
+            rows = await connection.fetch(_STATEMENTS, role, list(settings), list(settings.values()))
+            await connection.execute(";".join(row["statement"] for row in rows))
+        finally:
+            await connection.close(timeout=2)
+    except (asyncpg.UndefinedObjectError, asyncpg.InsufficientPrivilegeError) as exc:
+        raise LookupError(str(exc)) from exc
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as exc:
+        raise Unavailable("PostgreSQL") from exc
+    found: str = rows[0]["role"]
+    return found
