@@ -14,14 +14,12 @@ from backbone.contract.errors import Violation
 from backbone.contract.event import Event, decode_live
 from backbone.eventlog.keys import canary_channel, live_channel, tenant_of_channel
 from backbone.eventlog.subscription import Subscription
-from backbone.eventlog.topology import Topology
+from backbone.eventlog.topology import LOOK_SECONDS, Topology
 from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.live")
 
-LOOK_SECONDS = 5.0
-"""How often a topology is looked at without a reason."""
 CANARY_NAMES = 100_000
 """Names that are tried for a canary that lives on a certain server; for one slot it takes 16,384 on average."""
 

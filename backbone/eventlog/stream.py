@@ -112,6 +112,7 @@ class Stream:
         return answer
 
     async def _publish(self, batch: Iterable[Announced], until: float, *, follow: bool) -> Counter[Outcome]:
+        self._topology.look_if_old()
         parts: dict[Address | None, list[Announced]] = {}
         for announced in batch:
             parts.setdefault(self._topology.picture.owner(stream_key(announced[0])), []).append(announced)
@@ -162,6 +163,7 @@ class Stream:
         self._topology.moved(moved.slot_id, Address(host, moved.port))
 
     def _node_of(self, tenant: str) -> Node:
+        self._topology.look_if_old()
         address = self._topology.picture.owner(stream_key(tenant))
         if address is None:
             self._topology.look_soon()

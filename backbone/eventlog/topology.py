@@ -25,6 +25,9 @@ log = logging.getLogger("bellwire.redis")
 
 LOOK_AGAIN_SECONDS = 0.25
 """At least so long between two questions, whatever the trouble."""
+LOOK_SECONDS = 2.0
+"""How old an answer may get while it is in use. A primary that was frozen, has lost its place and wakes, takes writes
+until the Sentinels tell it, some ten seconds later: only they know better."""
 NEVER = float("-inf")
 
 
@@ -61,6 +64,11 @@ class Topology:
         if self._looking is None and self._place.shape is not Shape.SINGLE:
             self._looking = asyncio.create_task(self._look(), name="redis-topology")
             self._looking.add_done_callback(self._looked)
+
+    def look_if_old(self) -> None:
+        """Somebody goes by the picture: see to it that it is not an old one."""
+        if asyncio.get_running_loop().time() - self._looked_at > LOOK_SECONDS:
+            self.look_soon()
 
     def moved(self, slot: int, address: Address) -> None:
         """A server said who has this slot now; it may not be the only one that moved."""

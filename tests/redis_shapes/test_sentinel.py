@@ -3,14 +3,19 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from backbone.eventlog.keys import stream_key
+from backbone.eventlog.stream import Outcome, Stream
 from infra.local.valkey import Valkey
 from infra.local.valkey_sentinel import Sentinels
 from tests.faults.witness import Flow, Witness, judge, orders_to, witnesses
 from tests.redis_shapes.conftest import Estate
+from tests.redis_shapes.test_feed import event, settings_of
 from tests.shop import Shop
 
 pytestmark = pytest.mark.timeout(180)
@@ -86,6 +91,29 @@ async def test_a_primary_frozen_under_orders_is_left_and_not_believed_when_it_wa
                 first.send(signal.SIGCONT)
             await asyncio.sleep(1)
         await verdict(flow, shops, tills)
+
+
+async def test_a_primary_that_wakes_before_anybody_had_asked_is_left_before_the_sentinels_tell_it(
+    sentinels: Sentinels,
+) -> None:
+    stream = Stream(settings_of(sentinels.url))
+    first = sentinels.primary
+    try:
+        assert await stream.publish([("wakes", event(1))]) == {Outcome.OK: 1}
+        first.send(signal.SIGSTOP)
+        second = await follows(sentinels, first)
+        first.send(signal.SIGCONT)
+        async with Redis.from_url(first.url) as old, Redis.from_url(second.url) as new:
+            seq = 2
+            while not await new.exists(stream_key("wakes")) or await new.xlen(stream_key("wakes")) < 2:
+                role: Any = await old.role()
+                assert role[0] == b"master", "it was left only when it had been told"
+                await stream.publish([("wakes", event(seq))])
+                seq += 1
+                await asyncio.sleep(0.05)
+    finally:
+        first.send(signal.SIGCONT)
+        await stream.close()
 
 
 async def test_an_orderly_failover_under_orders_costs_none(
