@@ -6,11 +6,13 @@ from typing import Any
 
 # A delivery later than this is not normal; the last one of these is the end of the recovery.
 LATE_SECONDS = 1.0
+POLLING = "polling"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row with one seed. Delays are those of events committed from the fault's begin to the recovery, in seconds.
+    """One row with one seed. Delays are those of events committed from the fault's begin to the recovery, in seconds:
+    `p99` and `worst` of terminals that are pushed to, `worst_polled` of those that poll.
 
     `no_answer` and `http_5xx` count attempts, each of which was repeated with the same key until it was decided.
     """
@@ -26,21 +28,18 @@ class Result:
     recovery: float
     p99: float | None
     worst: float | None
+    worst_polled: float | None
     fault_seconds: float
 
 
 def measure(row: str, seed: int, report: dict[str, Any], began: float, ended: float) -> Result:
     """Make the figures of one run. Times are seconds since 1970, all of one machine's clock."""
-    late = [
-        seen
-        for committed, seen, *_ in report["samples"]
-        if seen - committed > LATE_SECONDS and committed >= began
-    ]
+    pushed = [(at, seen) for at, seen, transport, _ in report["samples"] if transport != POLLING]
+    polled = [(at, seen) for at, seen, transport, _ in report["samples"] if transport == POLLING]
+    late = [seen for at, seen in pushed if seen - at > LATE_SECONDS and at >= began]
     failing = [moment for moment, _ in report["troubles"] if moment >= began]
     last = max([ended, *late, *failing])
-    delays = sorted(
-        seen - committed for committed, seen, *_ in report["samples"] if began <= committed <= last
-    )
+    delays = sorted(seen - at for at, seen in pushed if began <= at <= last)
     statuses = [status for _, status in report["troubles"]]
     return Result(
         row,
@@ -54,23 +53,36 @@ def measure(row: str, seed: int, report: dict[str, Any], began: float, ended: fl
         last - ended,
         delays[min(len(delays) - 1, int(0.99 * len(delays)))] if delays else None,
         delays[-1] if delays else None,
+        max((seen - at for at, seen in polled if began <= at <= last), default=None),
         ended - began,
     )
 
 
+COLUMNS = (
+    "fault", "seed", "lasts", "violations", "5xx", "no answer", "back after", "delay p99", "max", "polled max",
+    "events", "deliveries",
+)  # fmt: skip
+
+
 def markdown(results: Sequence[Result]) -> str:
     """The results as a table."""
-    lines = [
-        "| fault | seed | lasts | violations | 5xx | no answer | back after | delay p99 / max | events, deliveries |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for result in results:
-        delay = "–" if result.p99 is None else f"{result.p99:.2f} s / {result.worst:.2f} s"
-        lines.append(
-            f"| {result.row} | {result.seed} | {result.fault_seconds:.0f} s | {result.violations} | {result.http_5xx} "
-            f"| {result.no_answer} | {result.recovery:.1f} s | {delay} | {result.events}, {result.deliveries} |"
-        )
-    return "\n".join(lines) + "\n"
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *(_cells(result) for result in results)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    counts = (result.violations, result.http_5xx, result.no_answer)
+    delays = (result.p99, result.worst, result.worst_polled)
+    return (
+        result.row,
+        str(result.seed),
+        f"{result.fault_seconds:.0f} s",
+        *map(str, counts),
+        f"{result.recovery:.1f} s",
+        *("–" if delay is None else f"{delay:.2f} s" for delay in delays),
+        str(result.events),
+        str(result.deliveries),
+    )
 
 
 def plain(results: Sequence[Result]) -> list[dict[str, Any]]:

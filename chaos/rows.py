@@ -193,7 +193,7 @@ ROWS = {
         Row("postgres-immediate", restart_postgres(signal.SIGQUIT), 5),
         Row("postgres-kill", restart_postgres(signal.SIGKILL), 5),
         Row("haproxy-restart", restart_load_balancer, 8),
-        Row("slow-readers", slow_readers, 15, load=("--hot-rate", "50")),
+        Row("slow-readers", slow_readers, 20, load=("--hot-rate", "40")),
         Row("half-open", half_open, 20, network=True, load=("--reconnect", "0")),
         Row("network-drops", network_drops, 20, network=True, load=("--reconnect", "0")),
         Row("joins", nothing, load=("--hot-rate", "50", "--joins", "200")),

@@ -17,6 +17,7 @@ from chaos.rows import Row
 from chaos.town import Town, pause
 from infra.local.child import Child
 from infra.local.cluster import ROOT, Cluster
+from infra.local.waiting import wait_until
 
 BEFORE_SECONDS, AFTER_SECONDS = 3.0, 4.0
 BEGIN_SECONDS, END_SECONDS = 120.0, 300.0
@@ -52,7 +53,7 @@ def run_row(cluster: Cluster, row: Row, seed: int, scale: Scale, keep: Path | No
     assert cluster.load_balancer is not None
     network = Network(cluster.load_balancer.port, seed)
     network.start()
-    name = f"{row.name}-{seed}-{os.getpid() % 1000}-{int(time.time()) % 100_000}"
+    name = f"{row.name.replace('_', '-')}-{seed}-{os.getpid() % 1000}-{int(time.time()) % 100_000}"
     town = Town(cluster, network, random.Random(seed), f"verify-{name}-1")
     try:
         town.await_well()
@@ -81,7 +82,7 @@ def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, keep: Path | 
         )
         child.start()
         try:
-            if not begun.wait(BEGIN_SECONDS):
+            if not wait_until(lambda: begun.is_set() or not child.alive, BEGIN_SECONDS) or not child.alive:
                 raise NoVerdict(f"the load did not begin.\n{child.tail}")
             pause(BEFORE_SECONDS)
             began = time.time()

@@ -55,7 +55,12 @@ def document(outcome: Outcome, *, samples: bool) -> dict[str, Any]:
         "began": outcome.began_at,
         "ended": outcome.ended_at,
         "samples": [
-            [round(seen.committed_at, 3), round(seen.seen_at, 3), f"{terminal.tenant}/{terminal.terminal}"]
+            [
+                round(seen.committed_at, 3),
+                round(seen.seen_at, 3),
+                terminal.transport,
+                f"{terminal.tenant}/{terminal.terminal}",
+            ]
             for terminal in (notes.terminals if samples else ())
             for seen in terminal.applied
             if seen.live

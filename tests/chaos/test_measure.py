@@ -13,7 +13,10 @@ def report(**changes: Any) -> dict[str, Any]:
     """A report of a run whose fault lasted from 100 to 110."""
     plain: dict[str, Any] = {
         "violations": {"loss": 0, "order": 0}, "examples": [], "events": 4, "applied": 4, "troubles": [],
-        "samples": [[90.0, 90.01], [101.0, 101.5], [109.0, 109.02], [130.0, 130.01]],
+        "samples": [
+            [90.0, 90.01, "websocket", "a/b"], [101.0, 101.5, "websocket", "a/b"],
+            [109.0, 109.02, "websocket", "a/b"], [130.0, 130.01, "websocket", "a/b"],
+        ],
     }  # fmt: skip
     return plain | changes
 
@@ -29,7 +32,13 @@ def test_without_a_late_delivery_or_a_failing_answer_there_was_nothing_to_recove
 
 
 def test_the_last_late_delivery_is_the_end_of_the_recovery() -> None:
-    late = result(samples=[[101.0, 113.0], [112.0, 112.1], [120.0, 120.1]])
+    late = result(
+        samples=[
+            [101.0, 113.0, "websocket", "a/b"],
+            [112.0, 112.1, "websocket", "a/b"],
+            [120.0, 120.1, "websocket", "a/b"],
+        ]
+    )
     assert late.recovery == pytest.approx(3.0)
     assert late.worst == pytest.approx(12.0)
 
@@ -41,7 +50,20 @@ def test_the_last_failing_answer_is_the_end_of_the_recovery() -> None:
 
 
 def test_events_from_before_the_fault_and_after_the_recovery_are_not_its_delays() -> None:
-    assert result(samples=[[90.0, 99.0], [130.0, 130.9], [105.0, 105.1]]).worst == pytest.approx(0.1)
+    assert result(
+        samples=[
+            [90.0, 99.0, "websocket", "a/b"],
+            [130.0, 130.9, "websocket", "a/b"],
+            [105.0, 105.1, "websocket", "a/b"],
+        ]
+    ).worst == pytest.approx(0.1)
+
+
+def test_a_terminal_that_polls_is_told_apart_and_makes_nothing_late() -> None:
+    polled = result(samples=[[101.0, 105.0, "polling", "a/b"], [102.0, 102.1, "websocket", "a/c"]])
+    assert polled.worst == pytest.approx(0.1)
+    assert polled.worst_polled == pytest.approx(4.0)
+    assert polled.recovery == 0.0
 
 
 def test_violations_of_all_kinds_are_added_up_and_told() -> None:
