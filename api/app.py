@@ -47,6 +47,7 @@ from backbone.runtime.problems import HANDLERS
 from backbone.runtime.server import Pod, serve_pod
 from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
+from backbone.runtime.tracing import TracedRequests, open_tracing
 
 BACKGROUND_CONNECTIONS = 3
 WEBHOOK_CONNECTIONS = 3
@@ -80,6 +81,9 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         background = await pool("background", BACKGROUND_CONNECTIONS)
         await asyncio.gather(writes.warm(WARM_CONNECTIONS), reads.warm(WARM_CONNECTIONS))
         health = Health(POSTGRESQL)
+        tracing = open_tracing(settings, "bellwire-api")
+        if tracing is not None:
+            closing.push_async_callback(tracing.close)
         stream = Stream(settings)
         closing.push_async_callback(stream.close)
         publisher = Publisher(stream, settings.publish_queue)
@@ -108,6 +112,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
             at_once=settings.webhook_deliveries,
             timeout_seconds=settings.webhook_timeout_seconds,
             retry_scale=settings.webhook_retry_scale,
+            tracing=tracing,
         )
         closing.push_async_callback(courier.finish, FINISH_SECONDS)
         owner.start("webhooks", courier.run)
@@ -123,7 +128,10 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
                     *_routes(settings, reads, writes, committer, watch),
                 ]
             ),
-            middleware=[Middleware(Measure)],
+            middleware=[
+                Middleware(Measure),
+                *([] if tracing is None else [Middleware(TracedRequests, tracing)]),
+            ],
             exception_handlers=HANDLERS,
         )
         app.router.redirect_slashes = False

@@ -17,8 +17,10 @@ from api.webhooks.message import Message, derive_secret, headers_of, message_of,
 from api.webhooks.sender import Sender
 from backbone.contract.errors import Unavailable
 from backbone.contract.offset import Offset
+from backbone.contract.trace import HEADER as TRACEPARENT
 from backbone.eventlog import history
 from backbone.eventlog.postgres import Database
+from backbone.runtime.tracing import Tracing
 
 log = logging.getLogger("bellwire.webhooks")
 
@@ -42,6 +44,7 @@ class Courier:
         at_once: int,
         timeout_seconds: float,
         retry_scale: float = 1.0,
+        tracing: Tracing | None = None,
     ) -> None:
         self._database = database
         self._sender = sender
@@ -49,6 +52,7 @@ class Courier:
         self._at_once = at_once
         self._lease_seconds = timeout_seconds + LEASE_MARGIN_SECONDS
         self._retry_scale = retry_scale
+        self._tracing = tracing
         self._turns: dict[asyncio.Task[None], Claim] = {}
         self._stopping = False
 
@@ -135,16 +139,24 @@ class Courier:
         Returns:
             The claim behind a delivery; None when the turn is over.
         """
-        generations = [claim.generation, claim.generation - 1] if claim.rotating else [claim.generation]
-        secrets = [derive_secret(self._secret, claim.endpoint, generation) for generation in generations]
-        attempt = await self._sender.send(
-            claim.url, headers_of(message, secrets, datetime.now(UTC)), message.body
-        )
+        attempt = await self._attempt(claim, message)
         WEBHOOK_DELIVERIES.labels(attempt.outcome.value).inc()
         if attempt.outcome is Outcome.DELIVERED:
             return await advance(self._database, claim, position, self._lease_seconds, attempt.outcome.value)
         await self._fail(claim, attempt)
         return None
+
+    async def _attempt(self, claim: Claim, message: Message) -> Attempt:
+        generations = [claim.generation, claim.generation - 1] if claim.rotating else [claim.generation]
+        secrets = [derive_secret(self._secret, claim.endpoint, generation) for generation in generations]
+        headers = headers_of(message, secrets, datetime.now(UTC))
+        if self._tracing is None:
+            return await self._sender.send(claim.url, headers, message.body)
+        with self._tracing.client("webhook", message.traceparent) as span:
+            headers[TRACEPARENT] = self._tracing.traceparent_of(span)
+            attempt = await self._sender.send(claim.url, headers, message.body)
+            span.set_attribute("bellwire.outcome", attempt.outcome.value)
+            return attempt
 
     async def _fail(self, claim: Claim, attempt: Attempt) -> None:
         failures = claim.failures + 1

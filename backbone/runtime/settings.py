@@ -16,6 +16,8 @@ from backbone.runtime.redis_url import check_redis_url
 DatabaseUrl = Annotated[MultiHostUrl, UrlConstraints(allowed_schemes=["postgresql", "postgres"])]
 RedisUrl = Annotated[str, AfterValidator(check_redis_url)]
 
+OtlpUrl = Annotated[Url, UrlConstraints(allowed_schemes=["http", "https"])]
+
 
 class InvalidSettings(Exception):
     """Some settings are wrong; the text lists all of them, one a line."""
@@ -49,6 +51,16 @@ class PodSettings(BaseSettings):
     log_format: Literal["json", "text"] = Field("json", description="json for machines, text for a console")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least level that is written"
+    )
+    otlp_endpoint: OtlpUrl | None = Field(
+        None,
+        description="where spans go, OTLP over HTTP: http://collector:4318/v1/traces; none traces nothing",
+    )
+    otlp_ratio: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="share of the traces that begin here and are sampled; a caller's word counts",
     )
     redis_timeout_seconds: float = Field(0.25, gt=0, le=5, description="bound of every wait for Redis")
     database_timeout_seconds: float = Field(3.0, gt=0, le=30, description="bound of every statement")

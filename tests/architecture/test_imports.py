@@ -38,6 +38,7 @@ HOMES = {
     "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py", "gateway/eventstream.py"),
     "uvloop": ("backbone/runtime/server.py",),
     "pydantic_settings": ("backbone/runtime/settings.py",),
+    "opentelemetry": ("backbone/runtime/tracing.py",),
     "httpcore": ("api/webhooks/",),
     "standardwebhooks": ("api/webhooks/message.py",),
     "cachetools": ("backbone/eventlog/access.py", "api/limits.py"),
