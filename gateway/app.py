@@ -4,12 +4,16 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 
+from backbone.contract.errors import Problem
 from backbone.contract.frames import MAX_INBOUND_BYTES
+from backbone.contract.keys import KeyKind
 from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import open_database
 from backbone.eventlog.stream import Stream
+from backbone.runtime.described import About, DescribedRoute, Query
+from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
@@ -23,6 +27,29 @@ from gateway.settings import GatewaySettings
 from gateway.wsprotocol import WebSocketProtocol
 
 WARM_CONNECTIONS = 3
+
+
+_INTRODUCTION = """\
+A tenant's events, in order and exactly once, from any offset that is retained. The messages on the socket are described
+in the contract, `docs/protocol.md`; what a storefront asks is described by the API pods.
+"""
+_SOCKET = About(
+    "Events",
+    "The tenant's events, by WebSocket.",
+    (KeyKind.TERMINAL,),
+    None,
+    101,
+    says="Without an `Upgrade` it is answered with 426.",
+    query=(
+        Query(
+            "after",
+            "Behind this offset; `0` is everything retained; without it from the head.",
+            {"type": "string"},
+        ),
+        Query("types", "Only events of these types, comma-separated.", {"type": "string"}),
+    ),
+    problems=(Problem.ORIGIN, Problem.UPGRADE_REQUIRED),
+)
 
 
 @contextlib.asynccontextmanager
@@ -46,12 +73,13 @@ async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
         tasks.start("upkeep", hub.run_upkeep)
         tasks.start("ledger", hub.ledger.run)
         endpoint = Endpoint(settings, hub, Access(database))
-        routes = [
-            WebSocketRoute("/ws/pos/{tenant}", endpoint.connect),
-            Route("/ws/pos/{tenant}", endpoint.upgrade_required),
+        http: list[BaseRoute] = [
+            DescribedRoute("GET", "/ws/pos/{tenant}", endpoint.upgrade_required, _SOCKET),
             metrics_route(),
             *health.routes(),
         ]
+        documentation = Documentation("Bellwire gateway", _INTRODUCTION, http)
+        routes = [WebSocketRoute("/ws/pos/{tenant}", endpoint.connect), *documentation.routes(), *http]
         yield Pod(Starlette(routes=routes, exception_handlers=HANDLERS), hub.drain)
 
 
