@@ -4,12 +4,16 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 
+from backbone.contract.errors import Problem
 from backbone.contract.frames import MAX_INBOUND_BYTES
+from backbone.contract.keys import KeyKind
 from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import open_database
 from backbone.eventlog.stream import Stream
+from backbone.runtime.described import About, DescribedRoute, Query
+from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
@@ -26,6 +30,39 @@ from gateway.sse import EventStreamEndpoint
 from gateway.wsprotocol import WebSocketProtocol
 
 WARM_CONNECTIONS = 3
+
+
+_INTRODUCTION = """\
+A tenant's events, in order and exactly once, from any offset that is retained. The messages on the socket are described
+in the contract, `docs/protocol.md`; what a storefront asks is described by the API pods.
+"""
+_QUERY = (
+    Query(
+        "after",
+        "Behind this offset; `0` is everything retained; without it from the head.",
+        {"type": "string"},
+    ),
+    Query("types", "Only events of these types, comma-separated.", {"type": "string"}),
+)
+_SOCKET = About(
+    "Events",
+    "The tenant's events, by WebSocket.",
+    (KeyKind.TERMINAL,),
+    None,
+    101,
+    says="Without an `Upgrade` it is answered with 426.",
+    query=_QUERY,
+    problems=(Problem.ORIGIN, Problem.UPGRADE_REQUIRED),
+)
+_STREAM = About(
+    "Events",
+    "The tenant's events, as server-sent events.",
+    (KeyKind.TERMINAL,),
+    "text/event-stream",
+    says="`Last-Event-ID` resumes as `after` does.",
+    query=_QUERY,
+    problems=(Problem.ORIGIN,),
+)
 
 
 @contextlib.asynccontextmanager
@@ -50,16 +87,17 @@ async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
         tasks.start("ledger", hub.ledger.run)
         admission = Admission(settings, hub, Access(database))
         endpoint = Endpoint(admission)
-        streams = Route("/sse/pos/{tenant}", EventStreamEndpoint(admission), methods=["GET"])
+        streams = DescribedRoute("GET", "/sse/pos/{tenant}", EventStreamEndpoint(admission), _STREAM)
         # A HEAD would be a stream without a body, and nobody's terminal.
         streams.methods = {"GET"}
-        routes = [
-            WebSocketRoute("/ws/pos/{tenant}", endpoint.connect),
-            Route("/ws/pos/{tenant}", endpoint.upgrade_required),
+        http: list[BaseRoute] = [
+            DescribedRoute("GET", "/ws/pos/{tenant}", endpoint.upgrade_required, _SOCKET),
             streams,
             metrics_route(),
             *health.routes(),
         ]
+        documentation = Documentation("Bellwire gateway", _INTRODUCTION, http)
+        routes = [WebSocketRoute("/ws/pos/{tenant}", endpoint.connect), *documentation.routes(), *http]
         yield Pod(Starlette(routes=routes, exception_handlers=HANDLERS), hub.drain)
 
 

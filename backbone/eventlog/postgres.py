@@ -53,8 +53,10 @@ async def _keep_session(_: object) -> None:
 class Database:
     """A pool. Made by `open_database`; opening works with the server away, the first statement then fails."""
 
-    def __init__(self, pool: "asyncpg.Pool[Row]", acquire_seconds: float) -> None:
+    def __init__(self, pool: "asyncpg.Pool[Row]", size: int, acquire_seconds: float) -> None:
         self._pool = pool
+        # Counted here, so that only who has to wait pays for a bound: asyncpg's own takes a task a statement.
+        self._free = asyncio.Semaphore(size)
         self._acquire_seconds = acquire_seconds
 
     async def fetch(self, sql: str, *args: Any) -> Sequence[Row]:
@@ -64,8 +66,12 @@ class Database:
             Unavailable: no answer within the bound, no connection free, or the server cannot serve now.
         """
         connection: Any = None
+        taken = False
         try:
-            connection = await self._pool.acquire(timeout=self._acquire_seconds)
+            await self._take()
+            taken = True
+            # Bounded by the time a connection may take to open: one is free.
+            connection = await self._pool.acquire()
             rows: Sequence[Row] = await connection.fetch(sql, *args)
             return rows
         except _AWAY as exc:
@@ -87,8 +93,19 @@ class Database:
                 raise EpochOver("The newest history") from exc
             raise
         finally:
-            if connection is not None:
-                await self._release(connection)
+            try:
+                if connection is not None:
+                    await self._release(connection)
+            finally:
+                if taken:
+                    self._free.release()
+
+    async def _take(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        async with asyncio.timeout(self._acquire_seconds):
+            await self._free.acquire()
 
     async def fetch_row(self, sql: str, *args: Any) -> Row | None:
         """Run one statement and return its first row, or None. Raises as `fetch`."""
@@ -105,9 +122,9 @@ class Database:
         )
 
     async def _release(self, connection: Any) -> None:
-        # Shielded and bounded: a cancelled caller must not take a connection of the pool with it.
+        # Shielded (by asyncpg) and bounded: a cancelled caller must not take a connection of the pool with it.
         try:
-            await asyncio.shield(self._pool.release(connection, timeout=1))
+            await self._pool.release(connection, timeout=1)
         except asyncpg.InternalClientError:
             # It ended in the same moment, and by that its place in the pool was free already.
             log.info("postgres.ended_in_release")
@@ -148,4 +165,4 @@ async def open_database(settings: PodSettings, *, size: int, application: str) -
         server_settings={"application_name": application, **session},
         statement_cache_size=0 if pooled else STATEMENTS_KEPT,
     )
-    return Database(pool, settings.database_timeout_seconds)
+    return Database(pool, size, settings.database_timeout_seconds)

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from api.examples import FILE, load_examples
 from backbone.runtime.described import Undescribed, described
+from infra.local.pods import Pod
 from tests.api.table import route_table
 from tests.conftest import ROOT
 from tests.shop import ORDER, Operator, bearer
@@ -44,6 +45,18 @@ async def test_the_page_is_read_without_the_internet_and_names_every_route(http:
     for path in (await http.get("/openapi.json")).json()["paths"]:
         assert f"<code>{path}</code>" in response.text
     assert "ORD-1" in response.text
+
+
+async def test_a_gateway_describes_itself_too(gateway: Pod) -> None:
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        document = (await http.get("/openapi.json")).json()
+        page = (await http.get("/docs")).text
+        asked = await http.get("/ws/pos/kitchen")
+    assert set(document["paths"]) == {
+        "/ws/pos/{tenant}", "/metrics", "/healthz", "/readyz", "/openapi.json", "/docs"
+    }  # fmt: skip
+    assert "<code>/ws/pos/{tenant}</code>" in page
+    assert str(asked.status_code) in document["paths"]["/ws/pos/{tenant}"]["get"]["responses"]
 
 
 async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:

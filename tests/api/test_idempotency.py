@@ -143,3 +143,22 @@ async def test_a_step_of_an_order_sent_again_is_one_step(shop: Shop) -> None:
 async def test_a_bad_request_does_not_use_its_key_up(shop: Shop) -> None:
     assert (await shop.try_order(idempotency_key="one", items=[])).status_code == 422
     assert (await shop.try_order(idempotency_key="one")).status_code == 201
+
+
+async def test_after_seven_days_a_key_is_as_good_as_new_whether_or_not_it_was_swept_away(
+    shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    first = (await shop.try_order(idempotency_key="old")).json()
+    for age, expected in (("6 days 23 hours", True), ("7 days 1 minute", False)):
+        await database.execute(
+            "UPDATE idempotency_keys SET created_at = now() - $2::text::interval WHERE tenant = $1",
+            shop.slug,
+            age,
+        )
+        again = await shop.try_order(idempotency_key="old")
+        assert again.status_code == 201
+        assert (again.headers.get(REPLAYED) == "true") is expected
+        assert (again.json()["orderId"] == first["orderId"]) is expected
+    # The new answer is the one that is kept from now on.
+    assert (await shop.try_order(idempotency_key="old")).headers[REPLAYED] == "true"
+    assert (await footprint(database, shop.slug))["orders"] == 2
