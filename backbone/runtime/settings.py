@@ -8,7 +8,7 @@ import socket
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, UrlConstraints, ValidationError
-from pydantic_core import MultiHostUrl
+from pydantic_core import MultiHostUrl, Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backbone.runtime.redis_url import check_redis_url
