@@ -30,8 +30,6 @@ auth_file = {users}
 pool_mode = transaction
 default_pool_size = {pool_size}
 max_client_conn = 300
-# What asyncpg asks of every server, and no pod depends on.
-ignore_startup_parameters = extra_float_digits
 """
 
 

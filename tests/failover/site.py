@@ -20,7 +20,7 @@ WAIT_SECONDS = 30.0
 
 
 class Site:
-    """Two API pods and two gateways on `first`, which `second` and then `third` can take over from."""
+    """An API pod and two gateways on `first`, which `second` and then `third` can take over from."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self.first = Postgres()
@@ -33,14 +33,14 @@ class Site:
         self.url = f"{user}@{hosts}/{rest.partition('/')[2]}"
         env = {**env, "BELLWIRE_DATABASE_URL": self.url}
         self.logs: list[str] = []
-        self.apis = [api_pod_of(f"api-{uuid.uuid4().hex[:6]}", env, self.logs) for _ in range(2)]
+        self.api = api_pod_of(f"api-{uuid.uuid4().hex[:6]}", env, self.logs)
         self.gateways = [gateway_of(f"gateway-{uuid.uuid4().hex[:6]}", env, self.logs) for _ in range(2)]
-        self.http = httpx.AsyncClient(base_url=self.apis[0].url, timeout=35)
+        self.http = httpx.AsyncClient(base_url=self.api.url, timeout=35)
         self.shop: Shop
 
     @property
     def pods(self) -> list[Pod]:
-        return [*self.apis, *self.gateways]
+        return [self.api, *self.gateways]
 
     async def start(self, *, synchronous: bool = False) -> None:
         await asyncio.to_thread(self.first.start)
