@@ -168,7 +168,7 @@ async def test_the_figure_of_unseen_orders_follows_each_tenants_deadline(new_dat
     await migrate(url)
     settings = load_settings(PodSettings, database_url=url, redis_url="redis://unused")
     database = await open_database(settings, size=1, application="test-alarms")
-    for name, deadline in (("hasty", 5), ("calm", 3600)):
+    for name, deadline in (("hasty", 5), ("calm", 3600), ("awake", 5)):
         await database.fetch(
             "INSERT INTO tenants (tenant, name, ack_deadline_seconds) VALUES ($1, $1, $2)", name, deadline
         )
@@ -182,6 +182,12 @@ async def test_the_figure_of_unseen_orders_follows_each_tenants_deadline(new_dat
             """,
             name,
         )
+    await database.fetch(
+        """
+        INSERT INTO terminals (terminal_id, tenant, name, acked_epoch, acked_seq)
+        VALUES (gen_random_uuid(), 'awake', 'till', 1, 1)
+        """
+    )
     assert await count_unacked_orders(database) == 1
     assert [tenant for tenant, _ in await unseen_orders(database, 10)] == ["hasty"]
     await database.close()

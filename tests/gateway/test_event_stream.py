@@ -284,7 +284,9 @@ async def test_a_peer_that_goes_is_forgotten_and_what_it_still_says_is_passed_ov
     await shop.order()
     answer = b""
     while b"new_order" not in answer:
-        answer += await asyncio.to_thread(connection.recv, 4096)
+        part = await asyncio.to_thread(connection.recv, 4096)
+        assert part, f"the stream ended behind {answer!r}"
+        answer += part
     assert b"HTTP/1.1" not in answer
     connection.close()
     await awaited(gateway, 'bellwire_gateway_connections{transport="sse"} 0.0')
