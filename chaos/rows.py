@@ -146,12 +146,12 @@ def sweep(point: str, pods: Callable[[Town], list[Pod]]) -> Act:
 
     def act(town: Town, seconds: float) -> None:
         pod = pods(town)[0]
-        for action, chance in (("raise", 0.1), ("delay", 0.3), ("stop", 0.02), ("kill", 0.05)):
-            pod.configure(BELLWIRE_FAULT=f"{point}:{action}:{chance}")
-            pod.kill()
+        for action, chance in (("raise", 0.3), ("delay", 0.5), ("stop", 0.05), ("kill", 0.1)):
+            # Frozen perhaps, by the action before; and a pod without traffic passes no point.
+            town.renew(pod, signal.SIGKILL, BELLWIRE_FAULT=f"{point}:{action}:{chance}")
+            town.await_balanced()
             pause(seconds / 4)
         pod.configure(BELLWIRE_FAULT="")
-        pod.send(signal.SIGCONT)
         pod.kill()
 
     return act
@@ -200,7 +200,7 @@ ROWS = {
         Row("rolling-restart", roll(lambda town: town.cluster.pods), 40),
         Row("rolling-apis", roll(apis), 16),
         Row("handler-crash", nothing, load=("--crash", "0.05")),
-        *(Row(f"point-{point}", sweep(point, pods), 24) for point, pods in POINTS.items()),
+        *(Row(f"point-{point}", sweep(point, pods), 32) for point, pods in POINTS.items()),
     )
 }
 # What the tests run: one of each family, together well within a minute and a half. Name and seconds.
