@@ -56,6 +56,7 @@ def kill_after_commit(town: Town, seconds: float) -> None:
     """An API pod dies between commit and publish, again and again."""
     pod = town.cluster.apis[0]
     town.renew(pod, signal.SIGTERM, BELLWIRE_FAULT="after_commit:kill:0.1")
+    town.await_balanced()
     pause(seconds)
     pod.configure(BELLWIRE_FAULT="")
     pod.kill()
