@@ -14,6 +14,7 @@ from infra.local.valkey import Valkey, answers
 from infra.local.waiting import wait_until
 
 WELL_SECONDS = 60.0
+BALANCED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Town:
         """
         if not wait_until(self.is_well, WELL_SECONDS):
             raise TimeoutError("the cluster did not become whole again")
+
+    def await_balanced(self) -> None:
+        """Give the load balancer time to send work to every pod again; one that keeps dying may never get that far."""
+        wait_until(self.load_balancer.all_up, BALANCED_SECONDS)
 
     def renew(self, pod: Pod, how: signal.Signals, **settings: str) -> None:
         """End a pod's process and wait until its successor, with these settings, serves."""
