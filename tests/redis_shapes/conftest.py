@@ -1,5 +1,6 @@
 """Pods of their own on each shape of Redis: two API pods and two gateways."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from infra.local.counters import read_total
 from infra.local.pods import Pod
 from infra.local.valkey_cluster import ValkeyCluster
 from infra.local.valkey_sentinel import Sentinels
@@ -21,6 +23,16 @@ class Estate:
     apis: tuple[Pod, Pod]
     gateways: tuple[Pod, Pod]
     operator: Operator
+
+    async def follows(self) -> None:
+        """Wait until every pod that says so often reaches the Redis that it should: arriving alone proves no following,
+        for PostgreSQL is asked more often after tenants that are not heard."""
+        async with asyncio.timeout(60):
+            while any(
+                await asyncio.to_thread(read_total, [pod.url], "bellwire_redis_up") == 0
+                for pod in (*self.apis, self.gateways[0])
+            ):
+                await asyncio.sleep(0.1)
 
     async def open_shop(self, http: httpx.AsyncClient, slug: str | None = None) -> Shop:
         """A shop whose orders go to one of our API pods."""

@@ -104,7 +104,8 @@ async def test_a_primary_killed_under_orders_costs_none_and_its_replica_takes_ov
             async with asyncio.timeout(30):
                 while await asyncio.to_thread(cluster.owner, channel) is victim:
                     await asyncio.sleep(0.1)
-            # Live again while the old one is still gone: it is the replica that is heard.
+            # Followed while the old one is still gone: it is the replica that is heard.
+            await cluster_estate.follows()
             await all_live(shops, cluster_estate)
             await asyncio.to_thread(victim.start)
             await asyncio.sleep(0.5)

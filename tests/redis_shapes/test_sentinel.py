@@ -69,7 +69,8 @@ async def test_a_primary_killed_under_orders_costs_none_and_is_followed(
             await asyncio.sleep(0.5)
             await asyncio.to_thread(first.kill)
             await follows(sentinels, first)
-            # Live again while the old one is still gone.
+            # Followed while the old one is still gone.
+            await sentinel_estate.follows()
             await live_again(shops, tills)
             # It comes back, and thinks that it is a primary until the Sentinels tell it otherwise.
             await asyncio.to_thread(first.start)
