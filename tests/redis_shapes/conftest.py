@@ -27,11 +27,9 @@ class Estate:
     async def follows(self) -> None:
         """Wait until every pod that says so often reaches the Redis that it should: arriving alone proves no following,
         for PostgreSQL is asked more often after tenants that are not heard."""
+        pods = (*self.apis, self.gateways[0])
         async with asyncio.timeout(60):
-            while any(
-                await asyncio.to_thread(read_total, [pod.url], "bellwire_redis_up") == 0
-                for pod in (*self.apis, self.gateways[0])
-            ):
+            while sum(read_total([pod.url], "bellwire_redis_up") for pod in pods) < len(pods):
                 await asyncio.sleep(0.1)
 
     async def open_shop(self, http: httpx.AsyncClient, slug: str | None = None) -> Shop:
