@@ -1,7 +1,7 @@
 """Epochs of the log of record: notice that the database's history forked, and enter the new one.
 
 Level-triggered: any pod that sees that the newest epoch is over calls `enter_epoch`, any number of them at once. Until
-one has, nothing can be appended and no log's extent is told. See migrations/0010_epochs.sql, which decides.
+one has, nothing can be appended and no log's extent is told. See migrations/0009_epochs.sql, which decides.
 """
 
 import logging

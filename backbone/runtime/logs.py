@@ -64,5 +64,6 @@ def configure_logging(pod: str, log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in ("uvicorn.access", "httpx", "httpcore", "websockets", "asyncio"):
+    # What these say at lower levels holds headers and payloads: keys, phones, card numbers.
+    for name in ("uvicorn.access", "httpx", "httpcore", "websockets", "asyncio", "redis", "push_response"):
         logging.getLogger(name).setLevel(logging.WARNING)

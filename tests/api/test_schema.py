@@ -20,7 +20,7 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
 from infra.local.pods import Pod
-from tests.shop import Operator, Shop
+from tests.shop import Operator, Shop, bearer
 
 EXAMPLES = 30
 CHECKS: list[Any] = [
@@ -48,6 +48,11 @@ async def real_of(operator: Operator, shop: Shop) -> Real:
     card = await shop.sell_card()
     await shop.change_points("5551234", "add", 50)
     spare = await shop.add_terminal("spare")
+    hook = await shop.http.post(
+        shop.path("webhooks"),
+        json={"url": "https://erp.example.com/bellwire"},
+        headers=bearer(shop.storefront_key),
+    )
     keys = {
         "operatorKey": operator.key,
         "storefrontKey": shop.storefront_key,
@@ -58,6 +63,7 @@ async def real_of(operator: Operator, shop: Shop) -> Real:
         "orderId": order["orderId"],
         "cardNumber": card["cardNumber"],
         "terminalId": spare.terminal_id,
+        "webhookId": hook.json()["id"],
         "phone": "5551234",
     }
     return Real(shop, keys, names)

@@ -17,6 +17,7 @@ from infra.local.counters import read_total
 from infra.local.pods import Pod
 from tests.api.sink import Answer, Delivery, Sink, open_sink
 from tests.conftest import OpenShop, StartApiPod
+from tests.fork import fork_last_event
 from tests.shop import Shop, bearer
 
 
@@ -309,13 +310,7 @@ async def test_a_forked_history_is_said_too(
     endpoint = await register(shop, sink.url)
     await place(shop, 3)
     await seen(shop, endpoint, lag=0)
-    async with database.transaction():
-        await database.execute("DELETE FROM pos_sync_logs WHERE tenant = $1 AND seq = 3", shop.slug)
-        await database.execute(
-            "INSERT INTO stream_forks (tenant, epoch, fork_seq) VALUES ($1, 2, 2)", shop.slug
-        )
-        await database.execute("UPDATE tenant_streams SET epoch = 2, seq = 2 WHERE tenant = $1", shop.slug)
-    await shop.order()
+    await fork_last_event(database, shop.slug, 3)
     await until(lambda: len(sink.accepted) >= 5)
     assert sink.ids == ["1-1", "1-2", "1-3", "reset-2-2", "2-3"]
 
