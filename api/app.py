@@ -57,7 +57,8 @@ WARM_CONNECTIONS = 4
 
 _INTRODUCTION = """\
 Every order on every till within a tenth of a second. A storefront places orders here; tills follow their shop's events
-by WebSocket (`GET /ws/pos/{tenant}`) or by polling, and name the last offset they have when they come back.
+by WebSocket (`GET /ws/pos/{tenant}`), by server-sent events (`GET /sse/pos/{tenant}`), by polling or by webhooks, and
+name the last offset they have when they come back.
 
 Every request but those of the pod itself carries `Authorization: Bearer <key>`. The key of another tenant finds nothing
 (404). Errors are `application/problem+json` (RFC 9457). A POST that moves value may be repeated safely with its
