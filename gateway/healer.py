@@ -11,6 +11,7 @@ from backbone.contract.errors import Unavailable
 from gateway import metrics
 from gateway.history import History
 from gateway.room import Room
+from gateway.room_tasks import RoomTasks
 
 log = logging.getLogger("bellwire.healer")
 
@@ -24,34 +25,24 @@ class Healer:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._tasks: dict[Room, asyncio.Task[None]] = {}
+        self._tasks = RoomTasks("heal", self._run, self._ended)
 
     def start(self, room: Room) -> None:
         """See to it that this room's hole is closed."""
-        if room in self._tasks:
-            return
-        task = asyncio.create_task(self._run(room), name=f"heal:{room.tenant}")
-        self._tasks[room] = task
-        task.add_done_callback(lambda done: self._ended(room, done))
+        self._tasks.start(room)
 
     async def healed(self, room: Room) -> None:
         """Wait until nothing is known to be missing; the caller bounds the wait."""
         while room.log.behind:
-            self.start(room)
-            await asyncio.wait([self._tasks[room]])
+            self._tasks.start(room)
+            await self._tasks.wait(room)
 
     async def stop(self) -> None:
         """End every task."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
-    def _ended(self, room: Room, task: asyncio.Task[None]) -> None:
-        del self._tasks[room]
-        if not task.cancelled() and task.exception() is not None:
-            # The head check starts it again within a second.
-            log.error("healer.bug", exc_info=task.exception(), extra={"tenant": room.tenant})
+    def _ended(self, room: Room, bug: bool) -> None:
+        """Nothing to do: should a hole be left, the head check starts anew within a second."""
 
     async def _run(self, room: Room) -> None:
         await asyncio.sleep(HOLD_SECONDS)

@@ -5,7 +5,6 @@ a thousand terminals that come back at once cost as many reads as one.
 """
 
 import asyncio
-import logging
 
 from backbone.contract.errors import Unavailable
 from backbone.contract.offset import Offset
@@ -14,9 +13,8 @@ from gateway.core.cursor import AtHead, Fetch, Skip, Write, next_step, pack
 from gateway.core.tenant_log import entry_of
 from gateway.history import History, Page
 from gateway.room import Room
+from gateway.room_tasks import RoomTasks
 from gateway.terminal import Terminal
-
-log = logging.getLogger("bellwire.pump")
 
 TURN_BYTES = 48 * 1024
 """Written to one socket before the next one has its turn; less than a transport's buffer."""
@@ -29,27 +27,16 @@ class Pump:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._tasks: dict[Room, asyncio.Task[None]] = {}
+        self._tasks = RoomTasks("pump", self._run, self._ended)
 
     def start(self, room: Room) -> None:
         """See to it that this room's laggards are brought forward."""
-        if room in self._tasks:
-            return
-        task = asyncio.create_task(self._run(room), name=f"pump:{room.tenant}")
-        self._tasks[room] = task
-        task.add_done_callback(lambda done: self._ended(room, done))
+        self._tasks.start(room)
 
-    def _ended(self, room: Room, task: asyncio.Task[None]) -> None:
-        del self._tasks[room]
-        if task.cancelled():
-            return
-        if task.exception() is not None:
-            log.error("pump.bug", exc_info=task.exception(), extra={"tenant": room.tenant})
+    def _ended(self, room: Room, bug: bool) -> None:
         if room.lagging:
             # Somebody began to lag in the task's last moment, or it died of a bug: later, so that a bug does not spin.
-            asyncio.get_running_loop().call_later(
-                RETRY_SECONDS if task.exception() else 0, self._restart, room
-            )
+            asyncio.get_running_loop().call_later(RETRY_SECONDS if bug else 0, self._restart, room)
 
     def _restart(self, room: Room) -> None:
         if room.lagging:
@@ -57,10 +44,7 @@ class Pump:
 
     async def stop(self) -> None:
         """End every task."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _run(self, room: Room) -> None:
         while room.lagging:
