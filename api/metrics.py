@@ -42,6 +42,12 @@ WEBHOOK_DELIVERIES = Counter(
     ["outcome"],
 )
 
+WEBHOOKS_SWITCHED_OFF = Counter(
+    "bellwire_webhook_switched_off",
+    "Webhook endpoints that were switched off, by reason: gone (they answered 410), exhausted (tries used up).",
+    ["reason"],
+)
+
 SHARED_COMMITS = Histogram(
     "bellwire_api_orders_a_commit",
     "Orders that shared a commit because they waited in their tenant's line at the same time.",
@@ -52,6 +58,8 @@ for _type in EventType:
     COMMITTED.labels(_type.value)
 for _attempt in Outcome:
     WEBHOOK_DELIVERIES.labels(_attempt.value)
+for _off in ("gone", "exhausted"):
+    WEBHOOKS_SWITCHED_OFF.labels(_off)
 for _reason in ("wake", "fallback"):
     HEAD_QUESTIONS.labels(_reason)
 for _outcome in ("ok", "stale", "failed", "dropped"):

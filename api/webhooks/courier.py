@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from api.core.delivery import Again, Attempt, Outcome, after_failure
 from api.core.polling import start_at
 from api.db.webhooks import Claim, advance, claim_endpoints, postpone, release
-from api.metrics import WEBHOOK_DELIVERIES
+from api.metrics import WEBHOOK_DELIVERIES, WEBHOOKS_SWITCHED_OFF
 from api.webhooks.message import Message, derive_secret, headers_of, message_of, reset_message
 from api.webhooks.sender import Sender
 from backbone.contract.errors import Unavailable
@@ -167,6 +167,7 @@ class Courier:
         # No address: what a shop registers may hold a password of its own.
         facts = {"endpoint": str(claim.endpoint), "outcome": attempt.outcome.value, "failures": failures}
         if reason is not None:
+            WEBHOOKS_SWITCHED_OFF.labels(reason).inc()
             log.warning("webhook.switched_off", extra={**facts, "reason": reason})
         else:
             log.info("webhook.failed", extra={**facts, "again_seconds": round(seconds, 1)})

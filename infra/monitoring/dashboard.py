@@ -209,6 +209,12 @@ ROWS = (
                 "cps",
                 (Query(rate("bellwire_webhook_deliveries_total", "outcome"), "{{outcome}}"),),
             ),
+            Panel(
+                "Webhook endpoints switched off",
+                "In the last hour, by reason: they said that they are gone, or ten tries in a row failed.",
+                "short",
+                (Query("sum by (reason) (increase(bellwire_webhook_switched_off_total[1h]))", "{{reason}}"),),
+            ),
         ),
     ),
 )

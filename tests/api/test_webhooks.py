@@ -190,14 +190,21 @@ async def test_a_410_switches_an_endpoint_off_and_enable_goes_on_where_it_stoppe
 
 
 async def test_the_tenth_failure_in_a_row_switches_an_endpoint_off(
-    shop: Shop, sink: Sink, database: "asyncpg.Connection[asyncpg.Record]"
+    shop: Shop, sink: Sink, api_pods: tuple[Pod, Pod], database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
+    def counted() -> float:
+        return read_total(
+            [pod.url for pod in api_pods], "bellwire_webhook_switched_off_total", reason="exhausted"
+        )
+
+    before = counted()
     sink.answer = lambda _: Answer(500)
     endpoint = await register(shop, sink.url)
     await database.execute("UPDATE webhook_endpoints SET failures = 9 WHERE tenant = $1", shop.slug)
     await shop.order()
     found = await seen(shop, endpoint, enabled=False)
     assert (found["disabledReason"], found["failures"], len(sink.deliveries)) == ("exhausted", 10, 1)
+    assert counted() - before == 1
 
 
 async def test_retry_after_is_obeyed(shop: Shop, sink: Sink) -> None:
