@@ -1,7 +1,7 @@
 """Questions to one Redis server and their answers, in the order of asking, over one wire.
 
-Many may ask at once: each gets its own answers. Knows no command, and no timeout: the caller bounds the wait, and
-closes a line on which he waited too long, for nobody can tell a late answer from the next one.
+Many may ask at once: each gets its own answers, and answers that nobody waits for any more are dropped. Knows no
+command, and no timeout: the caller bounds the wait.
 """
 
 import asyncio

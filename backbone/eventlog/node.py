@@ -102,7 +102,7 @@ class Node:
         await self._client.aclose()
 
     async def _leave_alone(self, exc: Exception) -> None:
-        # A late answer must not be taken for the next one's.
+        # The way there may have swallowed this connection; a new one may find another.
         await self._hang_up()
         if self._closed:
             return

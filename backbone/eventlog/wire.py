@@ -81,13 +81,9 @@ class Wire(asyncio.Protocol):
             # A peer that breaks the protocol, or a bug in whoever was told: there is no going on behind it.
             self._end(exc)
 
-    def eof_received(self) -> None:
-        """The peer has said its last."""
-        self._end(LinkLost("closed by the server"))
-
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
-        self._end(exc or LinkLost("connection lost"))
+        self._end(exc or LinkLost("closed by the server"))
 
     def pause_writing(self) -> None:
         """The peer takes nothing for now."""

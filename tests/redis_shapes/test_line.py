@@ -14,6 +14,7 @@ from backbone.contract.offset import Offset
 from backbone.eventlog.keys import stream_key
 from backbone.eventlog.node import Node, connect
 from backbone.eventlog.stream import Outcome, Stream
+from backbone.eventlog.wire import pack
 from infra.local.valkey import Valkey
 from tests.redis_shapes.test_feed import event, settings_of
 
@@ -90,6 +91,45 @@ async def test_an_answer_that_comes_too_late_is_nobodys(own: Valkey) -> None:
             assert await node.run([("ECHO", "mine")], loop.time() + SECONDS) == [b"mine"]
 
 
+async def test_a_connection_that_was_swallowed_on_its_way_is_left_for_a_new_one(own: Valkey) -> None:
+    # As when a firewall forgets a connection: the server is well, this one connection is not, and nobody says so.
+    swallowed: set[int] = set()
+    lost: list[bytes] = []
+    connections = 0
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        try:
+            while data := await reader.read(1 << 16):
+                if number in swallowed:
+                    lost.append(data)
+                else:
+                    writer.write(data)
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        number = connections
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", own.port)
+        await asyncio.gather(carry(reader, inner_writer, number), carry(inner_reader, writer, number))
+
+    relay = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"redis://127.0.0.1:{relay.sockets[0].getsockname()[1]}/0"
+    node = Node(settings_of(url), url, "node", lambda: None)
+    await node.run([("PING",)])
+    swallowed.add(1)
+    with pytest.raises(Unavailable):
+        await node.run([("PING",)])
+    await until_it_answers(node)
+    assert connections > 1
+    assert lost == [pack(("PING",))], "it was asked again over the one that does not answer"
+    await node.close()
+    relay.close()
+
+
 async def test_a_server_started_anew_in_a_quiet_moment_costs_no_call(own: Valkey) -> None:
     async with node_at(own) as node:
         await node.run([("PING",)])
@@ -102,7 +142,7 @@ async def test_a_server_started_anew_in_a_quiet_moment_costs_no_call(own: Valkey
 async def test_calls_under_way_fail_when_the_node_is_closed_and_later_ones_too(own: Valkey) -> None:
     node = Node(settings_of(own.url), own.url, "node", lambda: None)
     await node.run([("PING",)])
-    until = asyncio.get_running_loop().time() + SECONDS
+    until = asyncio.get_running_loop().time() + 3 * SECONDS
     waiting = asyncio.create_task(node.run([("BLPOP", "nothing", "0")], until))
     await asyncio.sleep(0.05)
     await node.close()
