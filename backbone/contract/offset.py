@@ -4,7 +4,7 @@ The same text is the Redis Stream entry ID, the WebSocket `offset`, the SSE `id`
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backbone.contract.errors import Problem, Violation
 
@@ -12,9 +12,11 @@ from backbone.contract.errors import Problem, Violation
 _OFFSET = re.compile(r"(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Offset:
-    """A position; ordered by epoch, then by seq. `seq` 0 is the position before a tenant's first event."""
+class Offset(NamedTuple):
+    """A position; ordered by epoch, then by seq. `seq` 0 is the position before a tenant's first event.
+
+    A tuple, because several are made and compared for each event, and C does both.
+    """
 
     epoch: int
     seq: int

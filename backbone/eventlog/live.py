@@ -39,6 +39,8 @@ class LiveFeed:
         self._on_confirmed = on_confirmed
         self._topology = Topology(settings, self._on_topology)
         self._wanted: set[str] = set()
+        self._tenants: dict[bytes, str] = {}
+        """Whose channel it is, of those that are wanted: a look-up, where reading the name would cost ten."""
         self._homes: dict[str, Address] = {}
         self._subscriptions: dict[Address, Subscription] = {}
         self._changed = asyncio.Event()
@@ -61,11 +63,13 @@ class LiveFeed:
     def want(self, tenant: str) -> None:
         """Hear this tenant from now on."""
         self._wanted.add(tenant)
+        self._tenants[live_channel(tenant).encode()] = tenant
         self._place([tenant])
 
     def unwant(self, tenant: str) -> None:
         """Do not hear this tenant any more."""
         self._wanted.discard(tenant)
+        self._tenants.pop(live_channel(tenant).encode(), None)
         self._leave(tenant)
         self._changed.set()
 
@@ -152,10 +156,14 @@ class LiveFeed:
     def _confirmed(self, channel: str) -> None:
         self._on_confirmed(tenant_of_channel(channel))
 
-    def _hand_over(self, channel: str, data: bytes) -> None:
+    def _hand_over(self, channel: bytes, data: bytes) -> None:
+        tenant = self._tenants.get(channel)
+        if tenant is None:
+            # Said before the server heard that nobody wants it any more.
+            return
         try:
             event = decode_live(data)
         except Violation:
-            log.warning("live.not_ours", extra={"channel": channel})
+            log.warning("live.not_ours", extra={"channel": channel.decode()})
             return
-        self._on_event(tenant_of_channel(channel), event)
+        self._on_event(tenant, event)

@@ -1,4 +1,4 @@
-"""One Redis server: a client that neither retries nor waits, and a breaker of its own.
+"""One Redis server: a line to it that neither retries nor waits, and a breaker of its own.
 
 Whatever fails here is `Unavailable` within the time given. After a failure the server is left alone: calls fail at
 once, and a ping in the background finds out when it is back. So a frozen server costs the one call that meets it first
@@ -9,7 +9,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -17,14 +16,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from backbone.contract.errors import Unavailable
+from backbone.eventlog.line import Line, open_line
+from backbone.eventlog.wire import Command, Replies, pack
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.redis")
 
 BREAK_SECONDS = 0.5
 """Between two pings of a server that is away."""
-
-Command = tuple[str | bytes | int, ...]
 
 
 def connect(settings: PodSettings, url: str) -> Redis:
@@ -49,13 +48,15 @@ class Node:
 
     def __init__(self, settings: PodSettings, url: str, name: str, on_trouble: Callable[[], None]) -> None:
         self._client = connect(settings, url)
+        self._line: Line | None = None
+        self._opening = asyncio.Lock()
         self._name = name
         self._seconds = settings.redis_timeout_seconds
         self._on_trouble = on_trouble
         self._revival: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def run(self, commands: Sequence[Command], until: float | None = None) -> list[Any]:
+    async def run(self, commands: Sequence[Command], until: float | None = None) -> Replies:
         """Send all in one round trip and return their answers, errors of single commands among them.
 
         `until`, by the loop's clock, is the moment to give up; without it the settings' timeout counts.
@@ -63,18 +64,33 @@ class Node:
         Raises:
             Unavailable: the server; some of the commands may have been carried out.
         """
+        return await self.send(b"".join(map(pack, commands)), len(commands), until)
+
+    async def send(self, packed: bytes, count: int, until: float | None = None) -> Replies:
+        """As `run`, for `count` commands that are packed already."""
         if self._revival is not None or self._closed:
             raise Unavailable("Redis")
-        pipe = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
         try:
             async with asyncio.timeout_at(until or asyncio.get_running_loop().time() + self._seconds):
-                answers: list[Any] = await pipe.execute(raise_on_error=False)
+                line = self._line
+                if line is None or not line.open:
+                    line = await self._opened()
+                return await line.ask(packed, count)
         except (RedisError, OSError, TimeoutError) as exc:
-            self._leave_alone(exc)
+            await self._leave_alone(exc)
             raise Unavailable("Redis") from exc
-        return answers
+
+    async def _opened(self) -> Line:
+        async with self._opening:
+            if self._line is None or not self._line.open:
+                await self._hang_up()
+                self._line = await open_line(self._client.connection_pool.make_connection())
+            return self._line
+
+    async def _hang_up(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            await line.close()
 
     async def close(self) -> None:
         """Close the connections; calls under way fail."""
@@ -82,9 +98,12 @@ class Node:
         if self._revival is not None:
             self._revival.cancel()
             await asyncio.gather(self._revival, return_exceptions=True)
+        await self._hang_up()
         await self._client.aclose()
 
-    def _leave_alone(self, exc: Exception) -> None:
+    async def _leave_alone(self, exc: Exception) -> None:
+        # The way there may have swallowed this connection; a new one may find another.
+        await self._hang_up()
         if self._closed:
             return
         self._on_trouble()
@@ -98,8 +117,12 @@ class Node:
             await asyncio.sleep(BREAK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
             try:
                 async with asyncio.timeout(self._seconds):
-                    await self._client.execute_command("PING")
+                    [answer] = await (await self._opened()).ask(pack(("PING",)), 1)
+                if isinstance(answer, Exception):
+                    # It is loading, say, or has no primary.
+                    raise answer
             except (RedisError, OSError, TimeoutError):
+                await self._hang_up()
                 self._on_trouble()
                 continue
             log.info("redis.up", extra={"node": self._name})

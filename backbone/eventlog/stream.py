@@ -18,8 +18,9 @@ from backbone.contract.errors import Unavailable
 from backbone.contract.event import Event, encode_live
 from backbone.contract.offset import Offset
 from backbone.eventlog.keys import live_channel, stream_key
-from backbone.eventlog.node import Command, Node
+from backbone.eventlog.node import Node
 from backbone.eventlog.topology import Topology
+from backbone.eventlog.wire import Command, pack
 from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
 
@@ -42,6 +43,8 @@ class Stream:
 
     def __init__(self, settings: PodSettings) -> None:
         self._settings = settings
+        # Looked up for each event, and pydantic is not quick at that.
+        self._events, self._seconds = settings.stream_events, settings.stream_seconds
         self._topology = Topology(settings, self._end_unneeded)
         self._nodes: dict[Address, Node] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -116,8 +119,10 @@ class Stream:
         parts: dict[Address | None, list[Announced]] = {}
         for announced in batch:
             parts.setdefault(self._topology.picture.owner(stream_key(announced[0])), []).append(announced)
-        outcomes: Counter[Outcome] = Counter()
         work = [self._publish_at(address, part, until, follow) for address, part in parts.items()]
+        if len(work) == 1:
+            return await work[0]
+        outcomes: Counter[Outcome] = Counter()
         for found in await asyncio.gather(*work):
             outcomes.update(found)
         return outcomes
@@ -125,13 +130,14 @@ class Stream:
     async def _publish_at(
         self, address: Address | None, part: list[Announced], until: float, follow: bool
     ) -> Counter[Outcome]:
-        commands = [command for tenant, event in part for command in self._announcement(tenant, event)]
-        lives = [("EXPIRE", stream_key(t), self._settings.stream_seconds) for t in {t for t, _ in part}]
+        commands = [self._announcement(tenant, event) for tenant, event in part]
+        lives = [pack(("EXPIRE", stream_key(t), self._seconds)) for t in {t for t, _ in part}]
         try:
             if address is None:
                 self._topology.look_soon()
                 raise Unavailable("Redis")
-            answers = await self._node(address).run([*commands, *lives], until)
+            packed = b"".join((*commands, *lives))
+            answers = await self._node(address).send(packed, 2 * len(part) + len(lives), until)
         except Unavailable:
             return Counter({Outcome.FAILED: len(part)})
         outcomes: Counter[Outcome] = Counter()
@@ -150,12 +156,12 @@ class Stream:
             outcomes.update(await self._publish(moved, until, follow=False))
         return outcomes
 
-    def _announcement(self, tenant: str, event: Event) -> tuple[Command, Command]:
-        return (
-            ("XADD", stream_key(tenant), "MAXLEN", "~", self._settings.stream_events, str(event.offset),
-             "t", event.type, "c", event.committed_ms, "p", event.payload),
-            ("SPUBLISH", live_channel(tenant), encode_live(event)),
+    def _announcement(self, tenant: str, event: Event) -> bytes:
+        added = pack(
+            ("XADD", stream_key(tenant), "MAXLEN", "~", self._events, str(event.offset),
+             "t", event.type, "c", event.committed_ms, "p", event.payload)
         )  # fmt: skip
+        return added + pack(("SPUBLISH", live_channel(tenant), encode_live(event)))
 
     def _learn(self, moved: MovedError, tenant: str) -> None:
         owner = self._topology.picture.owner(stream_key(tenant))

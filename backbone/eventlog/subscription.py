@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterable
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import MovedError, RedisError
 
 from backbone.eventlog.node import connect
 from backbone.eventlog.picture import slot_of
 from backbone.eventlog.topology import Topology
+from backbone.eventlog.wire import Replies, Wire, pack, take_over
 from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
 
@@ -45,7 +45,7 @@ class Subscription:
         topology: Topology,
         address: Address,
         canary_at: Callable[[Address], str | None],
-        on_message: Callable[[str, bytes], None],
+        on_message: Callable[[bytes, bytes], None],
         on_confirmed: Callable[[str], None],
     ) -> None:
         self._settings = settings
@@ -104,41 +104,54 @@ class Subscription:
         self._canary = canary.encode()
         self._asked = {canary}
         client: Redis = connect(self._settings, self._topology.url_of(self._address))
-        link: AbstractConnection = client.connection_pool.make_connection()
+        wire: Wire | None = None
         try:
             async with asyncio.timeout(4 * self._settings.redis_timeout_seconds):
-                await link.connect()
-                await link.send_command("SSUBSCRIBE", self._canary, check_health=False)
+                wire = await take_over(client.connection_pool.make_connection(), self._take)
             self._heard_at = time.monotonic()
+            wire.write(pack(("SSUBSCRIBE", canary)))
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen(link), name="live-listen")
-                tasks.create_task(self._follow_wanted(link), name="live-subscribe")
+                tasks.create_task(self._watch(wire), name="live-watch")
+                tasks.create_task(self._follow_wanted(wire), name="live-subscribe")
                 tasks.create_task(self._sing(client), name="live-canary")
         finally:
             self._up = False
             self._confirmed.clear()
             # Bounded: closing must not hang on the peer that we leave because it hangs.
             async with asyncio.timeout(1):
-                await link.disconnect(nowait=True)
+                if wire is not None:
+                    await wire.close()
                 await client.aclose()
 
-    async def _listen(self, link: AbstractConnection) -> None:
-        while True:
-            try:
-                # A canary comes each second: silence is an end.
-                message = await link.read_response(timeout=CANARY_MISSED_SECONDS, push_request=True)
-            except MovedError as moved:
-                self._on_moved(moved)
-                continue
-            match message:
-                case [b"smessage", channel, data] if channel == self._canary:
-                    self._heard_at = time.monotonic()
-                case [b"smessage", channel, data]:
-                    self._on_message(channel.decode(), data)
-                case [b"ssubscribe", channel, _]:
-                    self._confirm(channel)
-                case [b"sunsubscribe", channel, _]:
-                    self._end_of(channel.decode())
+    async def _watch(self, wire: Wire) -> None:
+        """Raise what ended the wire; a canary comes each second, so silence is an end as well."""
+        while (left := self._heard_at + CANARY_MISSED_SECONDS - time.monotonic()) > 0:
+            await asyncio.wait([wire.ended], timeout=left)
+            if not wire.open:
+                wire.ended.result()
+        raise CanaryMissed
+
+    def _take(self, replies: Replies) -> None:
+        """Everything that arrived together; called by the wire, whose end is whatever this raises."""
+        for reply in replies:
+            # First the one that comes by the thousand.
+            if isinstance(reply, list) and reply[0] == b"smessage" and reply[1] != self._canary:
+                self._on_message(reply[1], reply[2])
+            else:
+                self._take_other(reply)
+
+    def _take_other(self, reply: object) -> None:
+        match reply:
+            case [b"smessage", _, _]:
+                self._heard_at = time.monotonic()
+            case [b"ssubscribe", bytes(channel), _]:
+                self._confirm(channel)
+            case [b"sunsubscribe", bytes(channel), _]:
+                self._end_of(channel.decode())
+            case MovedError():
+                self._on_moved(reply)
+            case Exception():
+                raise reply
 
     def _confirm(self, channel: bytes) -> None:
         if channel == self._canary:
@@ -163,27 +176,28 @@ class Subscription:
         if self._canary.decode() in gone:
             raise CanaryMissed
 
-    async def _follow_wanted(self, link: AbstractConnection) -> None:
+    async def _follow_wanted(self, wire: Wire) -> None:
         canary = {self._canary.decode()}
         while True:
             self._changed.clear()
             added, removed = self._wanted - self._asked, self._asked - self._wanted - canary
             self._asked = self._asked.union(added).difference(removed)
             self._confirmed -= removed
-            await self._say(link, "SSUBSCRIBE", added)
-            await self._say(link, "SUNSUBSCRIBE", removed)
+            await self._say(wire, "SSUBSCRIBE", added)
+            await self._say(wire, "SUNSUBSCRIBE", removed)
             await self._changed.wait()
 
-    async def _say(self, link: AbstractConnection, word: str, channels: Iterable[str]) -> None:
+    async def _say(self, wire: Wire, word: str, channels: Iterable[str]) -> None:
         waiting = list(channels)
         for start in range(0, len(waiting), CHANNELS_A_WRITE):
             some = waiting[start : start + CHANNELS_A_WRITE]
             # A cluster takes channels of one slot in one command.
-            commands: list[tuple[str, ...]] = [(word, *some)]
+            commands = [pack((word, *some))]
             if self._topology.clustered:
-                commands = [(word, channel) for channel in some]
+                commands = [pack((word, channel)) for channel in some]
+            wire.write(b"".join(commands))
             async with asyncio.timeout(CANARY_MISSED_SECONDS):
-                await link.send_packed_command(link.pack_commands(commands), check_health=False)
+                await wire.drained()
 
     async def _sing(self, client: Redis) -> None:
         # A connection of its own, so that a stuck subscription does not silence the canary that would show it.
@@ -191,5 +205,3 @@ class Subscription:
             async with asyncio.timeout(self._settings.redis_timeout_seconds):
                 await client.execute_command("SPUBLISH", self._canary, b"")
             await asyncio.sleep(CANARY_SECONDS)
-            if time.monotonic() - self._heard_at > CANARY_MISSED_SECONDS:
-                raise CanaryMissed

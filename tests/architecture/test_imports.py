@@ -32,8 +32,9 @@ MAY_IMPORT = {
 HOMES = {
     "redis": tuple(
         f"backbone/eventlog/{name}.py"
-        for name in ("stream", "live", "node", "picture", "subscription", "topology")
+        for name in ("stream", "live", "node", "picture", "subscription", "topology", "wire", "line")
     ),
+    "hiredis": ("backbone/eventlog/wire.py", "backbone/eventlog/line.py"),
     "asyncpg": ("backbone/eventlog/postgres.py", "backbone/eventlog/primary.py", "api/db/"),
     "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py", "gateway/eventstream.py"),
     "uvloop": ("backbone/runtime/server.py",),
