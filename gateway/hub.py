@@ -26,7 +26,7 @@ from gateway.core.door import Door
 from gateway.core.drain import drain_plan
 from gateway.core.tenant_log import TenantLog
 from gateway.core.wheel import Wheel
-from gateway.fanout import send_all_python
+from gateway.fanout import choose_send_all
 from gateway.healer import Healer
 from gateway.history import History
 from gateway.ledger import Ledger
@@ -64,6 +64,8 @@ class Hub:
         self.healer = Healer(self._history)
         self.feed = LiveFeed(settings, self._on_event, self._on_confirmed)
         self.turns = Turns()
+        way, self._send_all = choose_send_all(settings.fanout)
+        log.info("fanout.chosen", extra={"way": way})
         self.sockets = 0
 
     # -- rooms ---------------------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ class Hub:
         )
         room = Room(
             tenant, tenant_log, self.ledger, self.pump.start, self.healer.start, self._on_left, self.turns.add,
-            send_all_python,
+            self._send_all,
         )  # fmt: skip
         room.empty_since = time.monotonic()
         self._rooms[tenant] = room

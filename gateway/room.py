@@ -66,6 +66,11 @@ class Room:
         """Everybody who is connected."""
         return self._by_terminal.values()
 
+    @property
+    def live(self) -> Iterable["Terminal"]:
+        """Those who are sent new events as they come."""
+        return self._crowd
+
     # -- terminals -----------------------------------------------------------------------------------------------
 
     def enter(self, terminal: "Terminal") -> None:
