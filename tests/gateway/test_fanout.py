@@ -324,6 +324,18 @@ def test_events_that_come_together_leave_in_one_write_a_socket(send_all: SendAll
     on_stage(recorder, play)
 
 
+def test_more_than_a_turns_worth_goes_on_by_itself(send_all: SendAll) -> None:
+    async def play(stage: Stage) -> None:
+        clients = [await stage.connect("a") for _ in range(3)]
+        await everybody_is_here(stage, 3)
+        for _ in range(5):
+            stage.publish("a", 30_000)
+        for client in clients:
+            await has_all(stage, client)
+
+    on_stage(send_all, play)
+
+
 class Line:
     """A room as far as turns go: so many slices of so many sockets."""
 
@@ -364,6 +376,21 @@ def test_every_room_gets_all_its_turns_and_none_gets_two_while_another_waits(
         waiting = [tenant for tenant, slices in plan.items() if len(slices) > lap]
         assert log[: len(waiting)] == waiting
         del log[: len(waiting)]
+
+
+def test_the_loop_looks_around_after_every_slice() -> None:
+    log: list[str] = []
+
+    async def run() -> None:
+        turns = Turns()
+        for tenant in "ab":
+            turns.add(Line(tenant, [SIZE] * 3, log))
+        while log.count("a") + log.count("b") < 6:
+            log.append(".")
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert "".join(log).strip(".") == "a.b.a.b.a.b"
 
 
 # -- the installation --------------------------------------------------------------------------------------------
