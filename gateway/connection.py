@@ -5,7 +5,6 @@
 
 from typing import Protocol
 
-WRITE_BUFFER_BYTES = 64 * 1024
 CLOSE_SECONDS = 5.0
 ABNORMAL = 1006
 """The close code of a connection that ended without a word."""
@@ -16,8 +15,11 @@ class Connection(Protocol):
 
     paused: bool
     closing: bool
+    descriptor: int | None
+    """Of a plain socket that may be written to past the transport, as long as neither `paused` nor `closing` is true:
+    the transport holds nothing back then. None where bytes have to pass through it (TLS, a stream of events)."""
 
-    def write(self, frames: bytes) -> None:
+    def write(self, frames: bytes | memoryview) -> None:
         """Send finished bytes. After closing started this does nothing."""
 
     def close(self, code: int, reason: str = "") -> None:

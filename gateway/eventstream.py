@@ -11,9 +11,10 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from backbone.contract import sse
-from gateway.connection import ABNORMAL, CLOSE_SECONDS, WRITE_BUFFER_BYTES, Listener
+from gateway.connection import ABNORMAL, CLOSE_SECONDS, Listener
 
 EXTENSION = "bellwire.eventstream"
+WRITE_BUFFER_BYTES = 64 * 1024
 
 
 class EventStreamProtocol(HttpToolsProtocol):
@@ -22,6 +23,7 @@ class EventStreamProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._listener: Listener | None = None
+        self.descriptor: int | None = None
         self.paused = False
         self.closing = False
 
@@ -37,7 +39,7 @@ class EventStreamProtocol(HttpToolsProtocol):
         elif self.paused:
             listener.on_paused()
 
-    def write(self, frames: bytes) -> None:
+    def write(self, frames: bytes | memoryview) -> None:
         """Send finished chunks. After closing started this does nothing."""
         if not self.closing:
             self.transport.write(frames)

@@ -26,6 +26,7 @@ from gateway.core.door import Door
 from gateway.core.drain import drain_plan
 from gateway.core.tenant_log import TenantLog
 from gateway.core.wheel import Wheel
+from gateway.fanout import choose_send_all
 from gateway.healer import Healer
 from gateway.history import History
 from gateway.ledger import Ledger
@@ -33,6 +34,7 @@ from gateway.pump import Pump
 from gateway.room import Room
 from gateway.settings import GatewaySettings
 from gateway.terminal import Terminal
+from gateway.turns import Turns
 
 log = logging.getLogger("bellwire.hub")
 
@@ -61,6 +63,9 @@ class Hub:
         self.pump = Pump(self._history)
         self.healer = Healer(self._history)
         self.feed = LiveFeed(settings, self._on_event, self._on_confirmed)
+        self.turns = Turns()
+        way, self._send_all = choose_send_all(settings.fanout)
+        log.info("fanout.chosen", extra={"way": way})
         self.sockets = 0
 
     # -- rooms ---------------------------------------------------------------------------------------------------
@@ -99,7 +104,10 @@ class Hub:
             max_events=self._settings.ring_events,
             max_bytes=self._settings.ring_bytes,
         )
-        room = Room(tenant, tenant_log, self.ledger, self.pump.start, self.healer.start, self._on_left)
+        room = Room(
+            tenant, tenant_log, self.ledger, self.pump.start, self.healer.start, self._on_left, self.turns.add,
+            self._send_all,
+        )  # fmt: skip
         room.empty_since = time.monotonic()
         self._rooms[tenant] = room
         metrics.ROOMS.set(len(self._rooms))

@@ -43,7 +43,7 @@ DRAINING = Gauge("bellwire_gateway_draining", "1 while this pod drains.")
 
 for _transport in ("websocket", "sse"):
     CONNECTIONS.labels(_transport)
-    DELIVERIES.labels(_transport)
+DELIVERED = {_transport: DELIVERIES.labels(_transport) for _transport in ("websocket", "sse")}
 REPLAYED_RING = REPLAYED.labels("ring")
 REPLAYED_REDIS = REPLAYED.labels("redis")
 REPLAYED_POSTGRES = REPLAYED.labels("postgres")

@@ -9,6 +9,7 @@ import asyncio
 from backbone.contract.errors import Unavailable
 from backbone.contract.offset import Offset
 from gateway import metrics
+from gateway.cohort import TURN_BYTES
 from gateway.core.cursor import AtHead, Fetch, Skip, Write, next_step, pack
 from gateway.core.tenant_log import entry_of
 from gateway.history import History, Page
@@ -16,8 +17,6 @@ from gateway.room import Room
 from gateway.room_tasks import RoomTasks
 from gateway.terminal import Terminal
 
-TURN_BYTES = 48 * 1024
-"""Written to one socket before the next one has its turn; less than a transport's buffer."""
 TERMINALS_A_SLICE = 50
 RETRY_SECONDS = 0.5
 
@@ -98,7 +97,7 @@ class Pump:
         for terminal in tuple(room.lagging):
             if not entries or not start <= terminal.position < entries[-1].seq:
                 continue
-            # A whole page goes to one socket at once: it may fill the transport's buffer once, never twice.
+            # One write a turn: what the kernel does not take of it is all that a transport ever holds.
             step = pack(
                 entries, terminal.position, room.log.head_seq, terminal.types, TURN_BYTES, terminal.door.event
             )
@@ -109,6 +108,6 @@ class Pump:
 def _send(room: Room, terminal: Terminal, step: Write) -> None:
     """Move the cursor, then write: a socket that turns slow in mid-write stands where it will go on."""
     terminal.position = step.position
-    metrics.DELIVERIES.labels(terminal.door.name).inc(step.count)
+    metrics.DELIVERED[terminal.door.name].inc(step.count)
     if step.data:
         terminal.socket.write(step.data)

@@ -1,10 +1,11 @@
 """The terminals of one tenant on this gateway, and the log that they follow.
 
-Three places a terminal can stand in: `live` (at the head and writable: the fast path), `lagging` (the pump brings it
-forward), `paused` (its socket takes nothing). Events only ever move the log's head; there is no join between history
-and live, so there is no race there.
+Three places a terminal can stand in: live (in a cohort at the head, or due to be sent what is new), `lagging` (the pump
+brings it forward), `paused` (its socket takes nothing). Events only ever move the log's head; there is no join between
+history and live, so there is no race there.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -15,16 +16,24 @@ from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.runtime.faults import FAULTS
 from gateway import metrics
-from gateway.core.door import DOORS, Door
-from gateway.core.tenant_log import Entry, Outcome, TenantLog
+from gateway.cohort import Cohort, kind_of
+from gateway.core.tenant_log import Outcome, TenantLog
+from gateway.crowd import Crowd
+from gateway.fanout import SendAll
 
 if TYPE_CHECKING:
     from gateway.ledger import Ledger
     from gateway.terminal import Terminal
 
+log = logging.getLogger("bellwire.room")
+
 
 class Room:
-    """One tenant's terminals. `on_lagging` and `on_gap` are told when the pump or the healer has something to do."""
+    """One tenant's terminals.
+
+    `on_lagging` and `on_gap` are told when the pump or the healer has something to do, `on_news` when the room needs
+    turns (`gateway.turns`) to send what is new.
+    """
 
     def __init__(
         self,
@@ -34,24 +43,33 @@ class Room:
         on_lagging: Callable[["Room"], None],
         on_gap: Callable[["Room"], None],
         on_left: Callable[["Room", "Terminal"], None],
+        on_news: Callable[["Room"], None],
+        send_all: SendAll,
     ) -> None:
         self.tenant = tenant
         self.log = log
-        self.live: set[Terminal] = set()
         self.lagging: set[Terminal] = set()
         self.paused: set[Terminal] = set()
         self.empty_since: float | None = None
         self._by_terminal: dict[object, Terminal] = {}
+        self._crowd = Crowd(send_all)
+        self._sent = log.head_seq
         self._first_acked = log.head_seq
         self._ledger = ledger
         self._on_lagging = on_lagging
         self._on_gap = on_gap
         self._on_left = on_left
+        self._on_news = on_news
 
     @property
     def terminals(self) -> Iterable["Terminal"]:
         """Everybody who is connected."""
         return self._by_terminal.values()
+
+    @property
+    def live(self) -> Iterable["Terminal"]:
+        """Those who are sent new events as they come."""
+        return self._crowd
 
     # -- terminals -----------------------------------------------------------------------------------------------
 
@@ -67,7 +85,7 @@ class Room:
 
     def leave(self, terminal: "Terminal") -> None:
         """Forget a terminal; from here on nothing is written to it."""
-        self.live.discard(terminal)
+        self._crowd.discard(terminal)
         self.lagging.discard(terminal)
         self.paused.discard(terminal)
         if self._by_terminal.get(terminal.identity.terminal) is terminal:
@@ -81,7 +99,7 @@ class Room:
         """Put a terminal where it belongs by its position and its socket."""
         if terminal.socket.closing:
             return
-        self.live.discard(terminal)
+        self._crowd.discard(terminal)
         self.lagging.discard(terminal)
         if terminal.socket.paused:
             self.paused.add(terminal)
@@ -92,16 +110,20 @@ class Room:
             self._arrive_at_head(terminal)
 
     def _arrive_at_head(self, terminal: "Terminal") -> None:
-        self.live.add(terminal)
+        kind = kind_of(terminal)
+        cohort = self._crowd.cohort_for(kind, self.log.head_seq)
+        while cohort.position < self.log.head_seq:
+            # Its turn is yet to come. It gets it now: who joins a cohort stands where the others stand.
+            self._advance(cohort)
+            cohort = self._crowd.cohort_for(kind, self.log.head_seq)
+        cohort.add(terminal)
         if not terminal.caught_up:
             terminal.caught_up = True
             terminal.say(frames.caught_up(self.log.head))
 
     def on_paused(self, terminal: "Terminal") -> None:
         """Its transport's buffer is full. What was handed to the transport counts as sent."""
-        if terminal in self.live:
-            self.live.discard(terminal)
-            terminal.position = self.log.head_seq
+        self._crowd.discard(terminal)
         self.lagging.discard(terminal)
         self.paused.add(terminal)
         terminal.paused_at = time.monotonic()
@@ -141,48 +163,55 @@ class Room:
     # -- events --------------------------------------------------------------------------------------------------
 
     def receive(self, event: Event) -> Outcome:
-        """Take an event from the live channel or from a page of history; new ones go out at once."""
+        """Take an event from the live channel or from a page of history; new ones go out with the room's next turn."""
         outcome, entries = self.log.receive(event)
         if entries:
-            try:
-                if FAULTS:
-                    FAULTS.hit("appended")
-                self._broadcast(entries)
-            except Exception:
-                self._part_with_live()
-                raise
-            # However it came: an event that the healer had to fetch is a late one, not another kind of one.
-            for entry in entries:
-                metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - entry.committed_ms / 1000))
+            self._crowd.hurry()
+            self._on_news(self)
+            if FAULTS:
+                FAULTS.hit("appended")
         if self.log.behind:
             self._on_gap(self)
         return outcome
 
-    def _broadcast(self, entries: list[Entry]) -> None:
-        ready: dict[Door, bytes] = {}
-        sent = dict.fromkeys(DOORS, 0)
-        # A copy: a write may fill its transport's buffer, which moves that terminal out of the set.
-        for terminal in tuple(self.live):
-            door = terminal.door
-            if FAULTS and any(sent.values()):
-                FAULTS.hit("mid_send")
-            if terminal.types is None:
-                if door not in ready:
-                    ready[door] = b"".join([door.event(entry) for entry in entries])
-                terminal.socket.write(ready[door])
-                sent[door] += len(entries)
-            else:
-                wanted = [door.event(entry) for entry in entries if entry.type in terminal.types]
-                if wanted:
-                    terminal.socket.write(b"".join(wanted))
-                    sent[door] += len(wanted)
-        for door, count in sent.items():
-            metrics.DELIVERIES.labels(door.name).inc(count)
+    @property
+    def busy(self) -> bool:
+        """Whether some live terminals are yet to be sent what is new."""
+        return self._crowd.waiting
 
-    def _part_with_live(self) -> None:
-        # The log has moved on, and nobody knows whom it took along: all come back and say where they stand.
-        for terminal in tuple(self.live):
-            terminal.socket.close(CloseCode.INTERNAL, "a fault of ours; resume by offset")
+    def take_turn(self) -> int:
+        """Send one cohort what is new; returns how many sockets that were."""
+        cohort = self._crowd.next_due()
+        count = 0
+        if cohort is not None:
+            count = len(cohort.terminals)
+            self._advance(cohort)
+            if cohort.position < self.log.head_seq:
+                self._crowd.again(cohort)
+        if not self._crowd.waiting:
+            self._observe_sent()
+        return count
+
+    def _advance(self, cohort: Cohort) -> None:
+        try:
+            if cohort.advance(self.log):
+                return
+        except Exception:
+            # The cohort has moved on, and nobody knows whom it took along: all come back and say where they stand.
+            log.exception("room.bug", extra={"task": "fan-out", "tenant": self.tenant})
+            for terminal in tuple(cohort.terminals):
+                terminal.socket.close(CloseCode.INTERNAL, "a fault of ours; resume by offset")
+            return
+        # So far behind that the ring has lost sight of it: the pump reads for it.
+        for terminal in tuple(cohort.terminals):
+            self.settle(terminal)
+
+    def _observe_sent(self) -> None:
+        # However it came: an event that the healer had to fetch is a late one, not another kind of one.
+        sent, self._sent = self._sent, self.log.head_seq
+        now_ms = time.time() * 1000
+        for entry in self.log.entries_after(max(sent, self.log.ring_start)) or ():
+            metrics.DELIVERY_SECONDS.observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
 
     def learn(self, head: Offset) -> None:
         """PostgreSQL has this head."""
@@ -193,19 +222,19 @@ class Room:
     def lose_history(self, floor: Offset) -> None:
         """History up to `floor` is gone; whoever still stood before it is told by the pump."""
         if floor.seq > self.log.head_seq:
-            for terminal in self.live:
-                terminal.position = self.log.head_seq
+            scattered = self._crowd.scatter()
             self.log.raise_floor(floor)
-            for terminal in tuple(self.live):
+            self._sent = self.log.head_seq
+            for terminal in scattered:
                 self.settle(terminal)
         else:
             self.log.raise_floor(floor)
 
     def change_epoch(self, head: Offset, floor: Offset, forks: dict[int, int]) -> None:
         """The database's history forked: whoever saw what is no more is told, and goes on from the fork."""
-        for terminal in self.live:
-            terminal.position = self.log.head_seq
+        self._crowd.scatter()
         shared = self.log.enter_epoch(head, floor, forks)
+        self._sent = self.log.head_seq
         for terminal in tuple(self.terminals):
             terminal.acked = min(terminal.acked, shared)
             if terminal.position > shared:

@@ -1,5 +1,7 @@
 """The settings of a gateway pod."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from backbone.runtime.settings import PodSettings
@@ -29,6 +31,9 @@ class GatewaySettings(PodSettings):
     )
     database_connections: int = Field(8, ge=1, le=200, description="connections to PostgreSQL")
     send_buffer_bytes: int = Field(32 * 1024, ge=4096, description="kernel send buffer of a socket")
+    fanout: Literal["auto", "python"] = Field(
+        "auto", description="`auto` takes the compiled loop where it was built"
+    )
 
     @field_validator("allowed_origins")
     @classmethod

@@ -1,7 +1,7 @@
 """One connected terminal: a cursor over its tenant's log, and what it says to us.
 
-Holds no queue, task or timer. While it stands at the head its position is the log's; only a cursor that lags carries
-one of its own.
+Holds no queue, task or timer. While it is live its position is its cohort's; only a cursor that lags carries one of its
+own.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from gateway.connection import Connection
 from gateway.core.door import Door
 
 if TYPE_CHECKING:
+    from gateway.cohort import Cohort
     from gateway.room import Room
 
 BAD_MESSAGES = 5
@@ -35,8 +36,8 @@ class Identity:
 class Terminal:
     """A connection's listener (see `gateway.connection.Listener`), and the spelling of its door."""
 
-    __slots__ = ("acked", "bad_messages", "caught_up", "door", "identity", "messages", "paused_at", "position",
-                 "recorded", "room", "slot", "socket", "types", "unanswered_pings")  # fmt: skip
+    __slots__ = ("acked", "bad_messages", "caught_up", "cohort", "door", "identity", "messages", "paused_at", "place",
+                 "position", "recorded", "room", "slot", "socket", "types", "unanswered_pings")  # fmt: skip
 
     def __init__(
         self,
@@ -61,6 +62,9 @@ class Terminal:
         self.paused_at: float | None = None
         self.recorded = False
         self.slot = 0
+        # While it is live its position is its cohort's; `place` is where it stands there.
+        self.cohort: Cohort | None = None
+        self.place = 0
 
     def say(self, payload: bytes) -> None:
         """Send one control message."""

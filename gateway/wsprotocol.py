@@ -23,11 +23,19 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from gateway.connection import ABNORMAL, CLOSE_SECONDS, WRITE_BUFFER_BYTES, Listener
+from gateway.connection import ABNORMAL, CLOSE_SECONDS, Listener
 
 log = logging.getLogger("bellwire.socket")
 
 EXTENSION = "bellwire.socket"
+
+
+def plain_descriptor(transport: asyncio.BaseTransport) -> int | None:
+    """Return the descriptor of a transport that hands its bytes to a socket as they are; of any other one None."""
+    if transport.get_extra_info("sslcontext") is not None:
+        return None
+    found = transport.get_extra_info("socket")
+    return None if found is None else cast("int", found.fileno())
 
 
 class WebSocketProtocol(asyncio.Protocol):
@@ -35,7 +43,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     __slots__ = ("_app", "_app_state", "_config", "_denial", "_handshaken", "_inbox", "_listener", "_loop", "_parts",
                  "_parts_are_text", "_response", "_scope", "_server_state", "_waiter", "_writable", "_ws", "closing",
-                 "paused", "transport")  # fmt: skip
+                 "descriptor", "paused", "transport")  # fmt: skip
 
     def __init__(
         self,
@@ -62,6 +70,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.descriptor: int | None = None
         self.paused = False
         self.closing = False
 
@@ -83,7 +92,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self.paused and not self.closing:
             listener.on_paused()
 
-    def write(self, frames: bytes) -> None:
+    def write(self, frames: bytes | memoryview) -> None:
         """Send finished frames. After closing started this does nothing."""
         if not self.closing:
             self.transport.write(frames)
@@ -107,7 +116,11 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the transport from uvicorn's HTTP protocol."""
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        # No byte may wait in the transport while we are not paused: then, and only then, it may be written past.
+        self.transport.set_write_buffer_limits(high=0)
+        # What uvicorn's protocol left there was told to it, not to us.
+        self.paused = self.transport.get_write_buffer_size() > 0
+        self.descriptor = plain_descriptor(self.transport)
         self._server_state.connections.add(cast("Any", self))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -117,13 +130,13 @@ class WebSocketProtocol(asyncio.Protocol):
         self._wake_writer()
 
     def pause_writing(self) -> None:
-        """The transport's buffer is over its mark."""
+        """The transport holds something back."""
         self.paused = True
         if self._listener is not None and not self.closing:
             self._listener.on_paused()
 
     def resume_writing(self) -> None:
-        """The transport's buffer is under its mark again."""
+        """The transport's buffer is empty again."""
         self.paused = False
         self._wake_writer()
         if self._listener is not None and not self.closing:

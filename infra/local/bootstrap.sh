@@ -70,7 +70,8 @@ flags="--quiet"
 export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}"
 for extra in "$@"; do flags="$flags --extra $extra"; done
 # --inexact: what another target has installed stays, and so does uv itself.
+# --reinstall-package: the compiled fan-out is built anew, for a kept build may be of a checkout that had it.
 # shellcheck disable=SC2086
 VIRTUAL_ENV="$PWD/.venv" UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
-    .venv/bin/uv sync --locked --inexact --python .venv/bin/python $flags
+    .venv/bin/uv sync --locked --inexact --reinstall-package bellwire --python .venv/bin/python $flags
 if [ $# -eq 1 ] && [ "$1" = demo ]; then touch .venv/.demo; else touch .venv/.all; fi

@@ -1,0 +1,47 @@
+"""Build hook: compile the gateway's fan-out where there is a compiler; where there is none, Python does it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+COMPILE_SECONDS = 60
+
+
+def compile_fanout(root: Path) -> str | None:
+    """Compile `gateway/fanout.c` next to its source; returns why it could not be, or None."""
+    source = root / "gateway" / "fanout.c"
+    library = source.with_name("libfanout.so")
+    # Another machine's, maybe.
+    library.unlink(missing_ok=True)
+    compiler = shutil.which(os.environ.get("CC") or "cc")
+    if compiler is None:
+        return "there is no C compiler"
+    command = [compiler, "-O2", "-Wall", "-shared", "-fPIC", "-o", str(library), str(source)]
+    try:
+        subprocess.run(command, check=True, timeout=COMPILE_SECONDS, capture_output=True)  # noqa: S603 - a compiler's
+    except (OSError, subprocess.SubprocessError) as exc:
+        library.unlink(missing_ok=True)
+        return str(exc)
+    return None
+
+
+class FanoutHook(BuildHookInterface[Any]):
+    """Runs for wheels and for editable installs alike."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile it and add it to what is built."""
+        if self.target_name != "wheel":
+            return
+        reason = compile_fanout(Path(self.root))
+        if reason is not None:
+            self.app.display_warning(f"the compiled fan-out was not built ({reason}); Python does its work")
+            return
+        build_data["artifacts"].append("gateway/libfanout.so")
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
