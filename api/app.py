@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from api.combiner import Combiner
@@ -13,6 +12,7 @@ from api.committer import Committer
 from api.core.public_address import is_public
 from api.door.entry import Entry
 from api.examples import load_examples
+from api.front import Front
 from api.limits import Limits
 from api.measure import Measure
 from api.publisher import Publisher
@@ -43,6 +43,7 @@ from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
+from backbone.runtime.oneshot import OneShotProtocol
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.server import Pod, serve_pod
 from backbone.runtime.settings import load_settings
@@ -121,21 +122,17 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         turns = TenantTurns(settings.tenant_writes, settings.tenant_wait_seconds)
         combiner = Combiner(writes, settings.orders_a_commit, settings.tenant_wait_seconds)
         committer = Committer(writes, turns, combiner, publisher)
-        app = Starlette(
-            routes=_documented(
-                [
-                    *health.routes(),
-                    metrics_route(),
-                    *_routes(settings, reads, writes, committer, watch),
-                ]
-            ),
-            middleware=[
-                Middleware(Measure),
-                *([] if tracing is None else [Middleware(TracedRequests, tracing)]),
-            ],
-            exception_handlers=HANDLERS,
+        routes = _documented(
+            [
+                *health.routes(),
+                metrics_route(),
+                *_routes(settings, reads, writes, committer, watch),
+            ]
         )
-        app.router.redirect_slashes = False
+        starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
+        starlette.router.redirect_slashes = False
+        front = Front(Measure(starlette), routes)
+        app = front if tracing is None else TracedRequests(front, tracing)
 
         async def drain() -> None:
             # Say on /readyz that this pod is going, send who waits for events home, and give both a moment.
@@ -185,4 +182,6 @@ def run(**overrides: object) -> None:
     """
     settings = load_settings(ApiSettings, **overrides)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
-    serve_pod(lambda: api_pod(settings), settings)
+    # A span has to see the answer go by, so with tracing on every answer goes the long way.
+    http = OneShotProtocol if settings.otlp_endpoint is None else None
+    serve_pod(lambda: api_pod(settings), settings, http=http)

@@ -9,7 +9,8 @@ from api.combiner import Combiner
 from api.core.idempotency import HEADER, fingerprint, parse_key
 from api.db.orders import Placing
 from api.db.writes import Attempt, Written
-from api.metrics import COMMITTED
+from api.door.header import header_values
+from api.metrics import count_committed
 from api.publisher import Publisher
 from api.tenant_turns import TenantTurns
 from backbone.contract.errors import Problem, Refused
@@ -18,6 +19,8 @@ from backbone.contract.trace import parse_traceparent
 from backbone.eventlog.postgres import Database
 from backbone.runtime.faults import FAULTS
 
+_KEY, _TRACEPARENT = HEADER.lower().encode(), TRACEPARENT.encode()
+
 
 def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
     """Return whose write a request is, and by what a second one like it is known.
@@ -25,8 +28,9 @@ def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
     Raises:
         Violation: the Idempotency-Key is not one.
     """
-    key = parse_key(request.headers.get(HEADER))
-    trace = parse_traceparent(request.headers.getlist(TRACEPARENT))
+    keys = header_values(request, _KEY)
+    key = parse_key(keys[0] if keys else None)
+    trace = parse_traceparent(header_values(request, _TRACEPARENT))
     if key is None:
         return Attempt(tenant, None, None, trace)
     asked = fingerprint(request.method, request.scope["route"].path, request.path_params, plain)
@@ -69,7 +73,7 @@ class Committer:
             await FAULTS.pause("after_commit")
         for event in written.events:
             self._publisher.announce(tenant, event)
-            COMMITTED.labels(event.type).inc()
+            count_committed(event.type)
         if written.outcome == "still_running":
             raise Refused(Problem.STILL_RUNNING, "Ask again in a moment")
         if written.outcome == "key_reused":

@@ -5,10 +5,10 @@ Bounded: of the buckets that were used longest ago some are forgotten, which onl
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
 
-from cachetools import LRUCache
 from prometheus_client import Counter
 
 from api.core.rate import Excess, Rate, look, take
@@ -34,7 +34,8 @@ class Bucket:
         self._name = name
         self._rate = rate
         self._clock = clock
-        self._full_at: LRUCache[object, float] = LRUCache(BUCKETS)
+        # The one used longest ago is first.
+        self._full_at: OrderedDict[object, float] = OrderedDict()
         LIMITED.labels(name)
 
     def take(self, owner: object) -> None:
@@ -43,11 +44,9 @@ class Bucket:
         Raises:
             TooMany: there is none.
         """
-        found = take(self._full_at.get(owner, 0.0), self._clock(), self._rate)
-        if isinstance(found, Excess):
-            self._refuse(found)
-        else:
-            self._full_at[owner] = found
+        excess = self._take(owner)
+        if excess is not None:
+            self._refuse(excess)
 
     def look(self, owner: object) -> None:
         """Raises TooMany when there is none to take."""
@@ -57,9 +56,17 @@ class Bucket:
 
     def note(self, owner: object) -> None:
         """Take one if there is one; whether there was is found at the next look."""
-        found = take(self._full_at.get(owner, 0.0), self._clock(), self._rate)
-        if not isinstance(found, Excess):
-            self._full_at[owner] = found
+        self._take(owner)
+
+    def _take(self, owner: object) -> Excess | None:
+        full_at = self._full_at.get(owner, 0.0)
+        found = take(full_at, self._clock(), self._rate)
+        excess = found if isinstance(found, Excess) else None
+        self._full_at[owner] = found if isinstance(found, float) else full_at
+        self._full_at.move_to_end(owner)
+        if len(self._full_at) > BUCKETS:
+            self._full_at.popitem(last=False)
+        return excess
 
     def _refuse(self, excess: Excess) -> None:
         LIMITED.labels(self._name).inc()

@@ -54,8 +54,7 @@ SHARED_COMMITS = Histogram(
     buckets=(1, 2, 4, 8, 16, 32),
 )
 
-for _type in EventType:
-    COMMITTED.labels(_type.value)
+_COMMITTED = {member.value: COMMITTED.labels(member.value).inc for member in EventType}
 for _attempt in Outcome:
     WEBHOOK_DELIVERIES.labels(_attempt.value)
 for _off in ("gone", "exhausted"):
@@ -64,3 +63,8 @@ for _reason in ("wake", "fallback"):
     HEAD_QUESTIONS.labels(_reason)
 for _outcome in ("ok", "stale", "failed", "dropped"):
     PUBLISHED.labels(_outcome)
+
+
+def count_committed(type_: str) -> None:
+    """Count an event that was committed; its child is looked up once, not by its label each time."""
+    _COMMITTED[type_]()

@@ -1,38 +1,41 @@
 """Orders: what one costs the pod, how near it comes to the database's own pace, what a hot shop does to others.
 
-One API pod, Valkey, and a PostgreSQL that syncs every commit to disk (fsync on), all on this machine, the load beside
-them. pgbench calls the same function with the same arguments on as many connections.
+API pods, Valkey, and a PostgreSQL that syncs every commit to disk (fsync on), all on this machine, the load (wrk)
+beside them. pgbench, asyncpg alone, and asyncpg behind a bare Starlette call the same function with the same arguments
+on as many connections.
 """
 
 import asyncio
+import contextlib
 import os
 import re
-import statistics
+import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from benchmarks.http_load import Tally, post_until, request_bytes
+from benchmarks import floor
+from benchmarks.wrk import Load, post
 from infra.local.account import unprivileged
+from infra.local.failure import CannotStart
 from infra.local.pods import Pod
 from infra.local.ports import free_port
 from infra.local.postgres import Postgres
 from infra.local.postgres_binaries import find_binaries
 from infra.local.shops import open_shop
 from infra.local.valkey import Valkey
+from infra.local.waiting import wait_until
 
 CONNECTIONS = 8
 HOT_CONNECTIONS = 64
 CALM_SHOPS = 4
-CALM_PAUSE_SECONDS = 0.1
-WARM_SECONDS = 1.0
+CALM_PAUSE_MS = 50
+PATH = "/api/tenant/orders/create"
 SECRET = "a secret of the benchmarks, long enough"
 ORDER = {
     "orderType": "pickup",
@@ -63,14 +66,26 @@ FROM place_order('shop-' || :client_id, NULL, NULL, gen_random_uuid(), 'online',
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """One run. `calm` are other shops' 99th percentiles, without and with a hot shop beside them."""
+class Rate:
+    """Orders a second, and the CPU of one in the process that is looked at (0 where none is)."""
 
-    pod_cpu_us: float
-    pod_per_second: float
-    pgbench_per_second: float
-    hot_alone_per_second: float
-    hot_shared_per_second: float
+    per_second: float
+    cpu_us: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """One run. `bare_http` and `bare_asyncpg` are the floor (`floor.py`); `busy` is the machine's share at work while
+    two pods were; `calm` are other shops' 99th percentiles, without and with a hot shop beside them."""
+
+    pod: Rate
+    bare_http: Rate
+    bare_asyncpg: Rate
+    pgbench: Rate
+    two_pods: Rate
+    two_pods_busy: float
+    hot_alone: Rate
+    hot_shared: Rate
     calm_p99_ms: float
     calm_beside_hot_p99_ms: float
     wrong: int
@@ -84,52 +99,105 @@ def measure(seconds: float) -> Orders:
         valkey.start()
         _bellwire(server, "migrate")
         operator = _bellwire(server, "operator-key").strip()
-        with _pod(server, valkey, 16) as pod, _pod(server, valkey, 1) as alone:
+        with contextlib.ExitStack() as pods:
+            pod, second, alone = (pods.enter_context(_pod(server, valkey, most)) for most in (16, 16, 1))
+            bare = pods.enter_context(_bare_http(server))
             keys = _open_shops(pod, operator)
-            return asyncio.run(_measure(pod, alone, keys, seconds, server))
+            return asyncio.run(_measure(pod, second, alone, bare, keys, seconds, server))
     finally:
         valkey.stop()
         server.stop()
 
 
-async def _measure(pod: Pod, alone: Pod, keys: list[str], seconds: float, server: Postgres) -> Orders:
-    await _load(pod, keys[:CONNECTIONS], WARM_SECONDS)
-    before = _cpu_seconds(pod.pid)
-    spread = await _load(pod, keys[:CONNECTIONS], seconds)
-    cpu = _cpu_seconds(pod.pid) - before
+async def _measure(
+    pod: Pod, second: Pod, alone: Pod, bare: "Bare", keys: list[str], seconds: float, server: Postgres
+) -> Orders:
+    shops = [f"shop-{number}" for number in range(CONNECTIONS)]
+    hot, calm = keys[:1], keys[1 : 1 + CALM_SHOPS]
+    loads: list[Load] = []
+
+    async def load(port: int, keys: list[str], path: str = PATH, **how: int) -> Load:
+        loads.append(await post(port, path, keys, ORDER, seconds=seconds, **how))
+        return loads[-1]
+
+    async def cost(pid: int, port: int, keys: list[str], path: str = PATH) -> Rate:
+        before = _cpu_seconds(pid)
+        found = await load(port, keys, path)
+        return Rate(found.placed_per_second, (_cpu_seconds(pid) - before) / found.answers * 1e6)
+
+    async def crowd(port: int) -> Load:
+        return await load(port, hot, connections=HOT_CONNECTIONS, threads=1)
+
+    await asyncio.gather(load(pod.port, keys), load(second.port, keys), load(bare.port, shops, floor.PATH))
+    one = await cost(pod.pid, pod.port, keys)
+    bare_http = await cost(bare.pid, bare.port, shops, floor.PATH)
+    bare_asyncpg = await asyncio.to_thread(_bare_asyncpg, server, seconds)
     database = await asyncio.to_thread(_pgbench, server, seconds)
-    hot, calm = keys[0], keys[1 : 1 + CALM_SHOPS]
-    one_by_one = await _load(alone, [hot] * HOT_CONNECTIONS, seconds)
-    quiet = await _load(pod, calm, seconds, CALM_PAUSE_SECONDS)
-    shared, beside = await asyncio.gather(
-        _load(pod, [hot] * HOT_CONNECTIONS, seconds), _load(pod, calm, seconds, CALM_PAUSE_SECONDS)
-    )
-    tallies = (spread, one_by_one, quiet, shared, beside)
+    idle = _idle_seconds()
+    both = await asyncio.gather(load(pod.port, keys[:4]), load(second.port, keys[4:]))
+    busy = 1 - (_idle_seconds() - idle) / (max(part.seconds for part in both) * (os.cpu_count() or 1))
+    one_by_one = await crowd(alone.port)
+    quiet = await load(pod.port, calm, pause_ms=CALM_PAUSE_MS)
+    shared, beside = await asyncio.gather(crowd(pod.port), load(pod.port, calm, pause_ms=CALM_PAUSE_MS))
     return Orders(
-        round(cpu / len(spread.seconds) * 1e6, 1),
-        round(len(spread.seconds) / seconds, 1),
-        round(database, 1),
-        round(one_by_one.statuses.get(201, 0) / seconds, 1),
-        round(shared.statuses.get(201, 0) / seconds, 1),
-        _p99_ms(quiet),
-        _p99_ms(beside),
+        one,
+        bare_http,
+        bare_asyncpg,
+        Rate(database),
+        Rate(sum(part.placed_per_second for part in both)),
+        busy,
+        Rate(one_by_one.placed_per_second),
+        Rate(shared.placed_per_second),
+        quiet.p99_ms,
+        beside.p99_ms,
         # A line that is too long is answered with 503, which is right; anything else is not.
-        sum(
-            count for tally in tallies for status, count in tally.statuses.items() if status not in (201, 503)
-        ),
+        sum(load.lost for load in loads)
+        + sum(count for load in loads for status, count in load.statuses.items() if status not in (201, 503)),
     )
 
 
-async def _load(pod: Pod, keys: list[str], seconds: float, pause_seconds: float = 0.0) -> Tally:
-    tally = Tally()
-    end = time.monotonic() + seconds
-    requests = [request_bytes("/api/tenant/orders/create", key, ORDER) for key in keys]
-    await asyncio.gather(*(post_until(pod.port, request, end, tally, pause_seconds) for request in requests))
-    return tally
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """The floor's server."""
+
+    pid: int
+    port: int
 
 
-def _p99_ms(tally: Tally) -> float:
-    return round(statistics.quantiles(tally.seconds, n=100)[98] * 1000, 2)
+@contextlib.contextmanager
+def _bare_http(server: Postgres) -> Iterator[Bare]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.floor", "http", str(port), server.url], stdin=subprocess.PIPE
+    )
+    try:
+        assert process.stdin is not None
+        process.stdin.write(_DATA.encode())
+        process.stdin.close()
+        if not wait_until(lambda: _listens(port), 30):
+            raise CannotStart("the bare server does not listen")
+        yield Bare(process.pid, port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def _bare_asyncpg(server: Postgres, seconds: float) -> Rate:
+    command = [sys.executable, "-m", "benchmarks.floor", "loop", str(seconds), server.url]
+    said = subprocess.run(command, input=_DATA, capture_output=True, text=True, check=True).stdout
+    per_second, cpu_us = said.split()
+    return Rate(float(per_second), float(cpu_us))
+
+
+def _idle_seconds() -> float:
+    idle, waiting = Path("/proc/stat").read_text().splitlines()[0].split()[4:6]
+    return (int(idle) + int(waiting)) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -158,7 +226,7 @@ def _bellwire(server: Postgres, command: str) -> str:
     return subprocess.run(command_line, capture_output=True, text=True, check=True).stdout
 
 
-@contextmanager
+@contextlib.contextmanager
 def _pod(server: Postgres, valkey: Valkey, orders_a_commit: int) -> Iterator[Pod]:
     settings = {
         "DATABASE_URL": server.url,
@@ -193,22 +261,34 @@ def _open_shops(pod: Pod, operator: str) -> list[str]:
 
 def table(run: Orders) -> str:
     """The run, as lines."""
-    share = run.pod_per_second / run.pgbench_per_second
-    hot = run.hot_shared_per_second / run.hot_alone_per_second
+    hot = run.hot_shared.per_second / run.hot_alone.per_second
     calm = run.calm_beside_hot_p99_ms / run.calm_p99_ms
+    rates = [
+        ("pod, 8 shops, 8 connections", run.pod),
+        ("bare Starlette and asyncpg, the same call", run.bare_http),
+        ("bare asyncpg, the same call", run.bare_asyncpg),
+        ("pgbench, the same call", run.pgbench),
+        ("two pods, 4 connections each", run.two_pods),
+        ("one hot shop, an order a commit", run.hot_alone),
+        ("one hot shop, orders share commits", run.hot_shared),
+    ]
+    lines = [
+        f"{name:<44} {rate.per_second:>8.0f} /s {run.pod.per_second / rate.per_second:>6.2f} ×"
+        + (f" {rate.cpu_us:>8.0f} µs {run.pod.cpu_us / rate.cpu_us:>6.2f} ×" if rate.cpu_us else "")
+        for name, rate in rates
+    ]
     return "\n".join(
         [
             "",
-            "orders of three items, one pod, every commit synced to disk",
+            "orders of three items, every commit synced to disk; × is the pod’s figure in theirs",
             "",
-            f"{'the pod’s own CPU a request':<44} {run.pod_cpu_us:>9.1f} µs",
-            f"{'pod, 8 shops, 8 connections':<44} {run.pod_per_second:>9.1f} /s",
-            f"{'pgbench, the same function':<44} {run.pgbench_per_second:>9.1f} /s   pod: {share:.2f} ×",
-            f"{'one hot shop, an order a commit':<44} {run.hot_alone_per_second:>9.1f} /s",
-            f"{'one hot shop, orders share commits':<44} {run.hot_shared_per_second:>9.1f} /s   {hot:.2f} ×",
-            f"{'other shops’ p99, without the hot one':<44} {run.calm_p99_ms:>9.2f} ms",
-            f"{'other shops’ p99, beside it':<44} {run.calm_beside_hot_p99_ms:>9.2f} ms   {calm:.2f} ×",
-            f"{'answers that must not be':<44} {run.wrong:>9}",
+            *lines,
+            "",
+            f"{'sharing commits against an order a commit':<44} {hot:>8.2f} ×",
+            f"{'the machine’s share at work, two pods':<44} {run.two_pods_busy:>8.2f}",
+            f"{'other shops’ p99, without the hot one':<44} {run.calm_p99_ms:>8.2f} ms",
+            f"{'other shops’ p99, beside it':<44} {run.calm_beside_hot_p99_ms:>8.2f} ms {calm:.2f} ×",
+            f"{'answers that must not be':<44} {run.wrong:>8}",
             "",
         ]
     )

@@ -19,7 +19,12 @@ def parse_cents(value: object) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
-    cents = Decimal(repr(value)) * 100
+    text = repr(value)
+    whole, _, decimals = text.partition(".")
+    # Nearly every price is digits, perhaps a point and two more: these are the cents, once the point is out.
+    if len(decimals) <= 2 and len(whole) <= 6 and whole.isdigit() and (decimals or "0").isdigit():
+        return int(whole + decimals.ljust(2, "0"))
+    cents = Decimal(text) * 100
     if not 0 <= cents <= MAX_CENTS:
         raise ValueError("must be between 0 and 1000000")
     if cents != int(cents):

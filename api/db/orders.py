@@ -1,9 +1,12 @@
 """Orders in the database."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from asyncpg.pgproto.pgproto import UUID as PgUUID  # noqa: N811 - a UUID in every respect
 
 from api.core.money import cents_text
 from api.core.orders import NewOrder, OrderStatus
@@ -14,6 +17,14 @@ MAX_TOGETHER = 32
 _ARGUMENTS = 17
 # One statement for each number of orders; a connection prepares those that it needs.
 _PLACE = {count: write_call("place_order", _ARGUMENTS, count) for count in range(1, MAX_TOGETHER + 1)}
+
+
+def new_order_id() -> UUID:
+    """Return a random identifier, version 4, in the form that asyncpg takes as it is."""
+    entropy = bytearray(os.urandom(16))
+    entropy[6] = entropy[6] & 0x0F | 0x40
+    entropy[8] = entropy[8] & 0x3F | 0x80
+    return PgUUID(bytes(entropy))
 
 
 @dataclass(frozen=True, slots=True)

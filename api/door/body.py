@@ -17,10 +17,11 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from api.core.loyalty import parse_points_per_unit
 from api.core.money import parse_cents, parse_positive_cents
+from api.door.header import header_values
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
 
 MAX_BODY_BYTES = 64 * 1024
@@ -169,19 +170,24 @@ def query_date(request: Request, name: str) -> date | None:
 
 
 async def _read_bytes(request: Request) -> bytes:
-    too_large = Violation(Problem.TOO_LARGE, f"A body may have {MAX_BODY_BYTES} bytes")
-    length = request.headers.get("content-length", "0")
+    length = "".join(header_values(request, b"content-length"))
     if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        raise too_large
-    raw = bytearray()
-    try:
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > MAX_BODY_BYTES:
-                raise too_large
-    except ClientDisconnect:
-        raise Violation(Problem.BAD_REQUEST, "The body ended early") from None
-    return bytes(raw)
+        raise _too_large()
+    raw = b""
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Violation(Problem.BAD_REQUEST, "The body ended early")
+        raw += message.get("body", b"")
+        if len(raw) > MAX_BODY_BYTES:
+            raise _too_large()
+        more = message.get("more_body", False)
+    return raw
+
+
+def _too_large() -> Violation:
+    return Violation(Problem.TOO_LARGE, f"A body may have {MAX_BODY_BYTES} bytes")
 
 
 def _field_error(

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from api.door.header import header_values
 from api.limits import Limits
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import Problem, Refused, Violation
@@ -49,7 +50,8 @@ class Entry:
             Unavailable: PostgreSQL.
         """
         kinds = request.scope["route"].about.keys
-        refuse_key_in_query(request.query_params.multi_items())
+        if request.scope["query_string"]:
+            refuse_key_in_query(request.query_params.multi_items())
         principal = await self._holder(request)
         asked = request.path_params.get("tenant")
         if asked is not None and not (is_slug(asked) and principal.tenant in (None, asked)):
@@ -60,7 +62,7 @@ class Entry:
         return Caller(principal.kind, principal.tenant or asked or "", principal.terminal)
 
     async def _holder(self, request: Request) -> Principal:
-        key = bearer_key(request.headers.getlist("authorization"))
+        key = bearer_key(header_values(request, b"authorization"))
         principal = None if key is None else self._access.remembered(key)
         if principal is None:
             # Only who is not known yet is asked where it comes from.
@@ -75,7 +77,7 @@ class Entry:
         return principal
 
     def _address(self, request: Request) -> str:
-        forwarded = request.headers.getlist("x-forwarded-for")
+        forwarded = header_values(request, b"x-forwarded-for")
         if self._trust_forwarded_for and forwarded:
             # What came before the last word was said by somebody we do not know.
             return forwarded[-1].rpartition(",")[2].strip()

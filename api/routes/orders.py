@@ -1,6 +1,5 @@
 """Orders over HTTP: place one, list them, look at one, move one on."""
 
-import uuid
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -11,7 +10,7 @@ from api.committer import Committer, attempt_of
 from api.core.money import json_cents
 from api.core.orders import Item, NewOrder, OrderStatus, new_order_data, steps_into
 from api.core.paging import read_cursor, write_cursor
-from api.db.orders import Placing, StoredOrder, change_status, get_order, list_orders
+from api.db.orders import Placing, StoredOrder, change_status, get_order, list_orders, new_order_id
 from api.door.answer import Refusals, json_answer, ready_json, write_answer
 from api.door.body import (
     Body,
@@ -154,7 +153,7 @@ class OrderRoutes:
         attempt = attempt_of(request, caller.tenant, body.plain)
         order = body.model.order()
         data = _event_data(order, body.plain)
-        order_id = uuid.uuid4()
+        order_id = new_order_id()
         try:
             written = await self._committer.place(Placing(attempt, order_id, order, data))
         except Violation as exc:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 
 from api.db.alarms import alarm_order, unseen_orders
-from api.metrics import COMMITTED
+from api.metrics import count_committed
 from backbone.contract.errors import Unavailable
 from backbone.contract.event import Event
 from backbone.eventlog.postgres import Database
@@ -39,6 +39,6 @@ async def raise_alarms_once(database: Database, announce: Callable[[str, Event],
         event = await alarm_order(database, tenant, order_id)
         if event is not None:
             announce(tenant, event)
-            COMMITTED.labels(event.type).inc()
+            count_committed(event.type)
             given += 1
     return given

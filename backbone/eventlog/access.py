@@ -4,10 +4,11 @@ The tenant comes from here and from nowhere else. A remembered answer lives 2 s,
 within that time; a key that is not known is never remembered, and keys themselves are kept nowhere, only their hash.
 """
 
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
-
-from cachetools import TTLCache
 
 from backbone.contract.keys import KeyKind, hash_key
 from backbone.eventlog.postgres import Database
@@ -35,14 +36,16 @@ _FIND = """
 class Access:
     """The way from a key to its principal."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
-        self._known: TTLCache[bytes, Principal] = TTLCache(REMEMBER_KEYS, REMEMBER_SECONDS)
+        self._clock = clock
+        # By the key's hash, with the moment until which it holds; oldest first, as all are remembered equally long.
+        self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
 
     def remembered(self, key: str) -> Principal | None:
         """Return whom `key` speaks for when that was asked a moment ago."""
         key_hash = hash_key(key)
-        return None if key_hash is None else self._known.get(key_hash)
+        return None if key_hash is None else self._recall(key_hash)
 
     async def find(self, key: str) -> Principal | None:
         """Return whom `key` speaks for, or None when it is not (or no longer) valid.
@@ -53,7 +56,7 @@ class Access:
         key_hash = hash_key(key)
         if key_hash is None:
             return None
-        known = self._known.get(key_hash)
+        known = self._recall(key_hash)
         if known is not None:
             return known
         # The comparison is the index's, on the SHA-256 of 256 random bits: its timing tells nothing about a key.
@@ -61,5 +64,16 @@ class Access:
         if row is None:
             return None
         principal = Principal(KeyKind(row["kind"]), row["tenant"], row["terminal_id"])
-        self._known[key_hash] = principal
+        self._remember(key_hash, principal)
         return principal
+
+    def _recall(self, key_hash: bytes) -> Principal | None:
+        found = self._known.get(key_hash)
+        return found[0] if found is not None and self._clock() < found[1] else None
+
+    def _remember(self, key_hash: bytes, principal: Principal) -> None:
+        now = self._clock()
+        self._known[key_hash] = (principal, now + REMEMBER_SECONDS)
+        self._known.move_to_end(key_hash)
+        while len(self._known) > REMEMBER_KEYS or next(iter(self._known.values()))[1] <= now:
+            self._known.popitem(last=False)

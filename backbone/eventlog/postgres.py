@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from backbone.contract.errors import Unavailable
+from backbone.eventlog.at_hand import AtHand
 from backbone.eventlog.primary import Primary
 from backbone.runtime.settings import PodSettings
 
@@ -55,6 +56,7 @@ class Database:
 
     def __init__(self, pool: "asyncpg.Pool[Row]", size: int, acquire_seconds: float) -> None:
         self._pool = pool
+        self._at_hand = AtHand(pool)
         # Counted here, so that only who has to wait pays for a bound: asyncpg's own takes a task a statement.
         self._free = asyncio.Semaphore(size)
         self._acquire_seconds = acquire_seconds
@@ -71,8 +73,10 @@ class Database:
             await self._take()
             taken = True
             # Bounded by the time a connection may take to open: one is free.
-            connection = await self._pool.acquire()
+            connection = await self._at_hand.take()
             rows: Sequence[Row] = await connection.fetch(sql, *args)
+            self._at_hand.keep(connection)
+            connection = None
             return rows
         except _AWAY as exc:
             if isinstance(exc, asyncpg.InterfaceError) and isinstance(exc, ValueError):
@@ -95,7 +99,7 @@ class Database:
         finally:
             try:
                 if connection is not None:
-                    await self._release(connection)
+                    await self._at_hand.release(connection)
             finally:
                 if taken:
                     self._free.release()
@@ -121,20 +125,12 @@ class Database:
             *(self.fetch("SELECT pg_sleep(0.01)") for _ in range(connections)), return_exceptions=True
         )
 
-    async def _release(self, connection: Any) -> None:
-        # Shielded (by asyncpg) and bounded: a cancelled caller must not take a connection of the pool with it.
-        try:
-            await self._pool.release(connection, timeout=1)
-        except asyncpg.InternalClientError:
-            # It ended in the same moment, and by that its place in the pool was free already.
-            log.info("postgres.ended_in_release")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            connection.terminate()
-
     async def close(self) -> None:
         """Close every connection; those that do not end within 2 s are cut."""
         try:
-            await asyncio.wait_for(self._pool.close(), 2)
+            async with asyncio.timeout(2):
+                await self._at_hand.close()
+                await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
 

@@ -1,8 +1,7 @@
 """The routes of an API pod as it is wired, asked of the pod itself."""
 
-from starlette.applications import Starlette
-
 from api.app import api_pod
+from api.front import Front
 from api.settings import ApiSettings
 from backbone.runtime.described import DescribedRoute, described
 from backbone.runtime.settings import load_settings
@@ -15,5 +14,5 @@ async def route_table(database_url: str, redis_url: str) -> list[DescribedRoute]
         ApiSettings, database_url=database_url, redis_url=redis_url, card_secret=CARD_SECRET
     )
     async with api_pod(settings) as pod:
-        assert isinstance(pod.app, Starlette)
+        assert isinstance(pod.app, Front)
         return described(list(pod.app.routes))

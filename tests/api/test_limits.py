@@ -67,6 +67,16 @@ def test_strangers_without_number_take_bounded_room() -> None:
     assert len(bucket._full_at) == BUCKETS
 
 
+def test_who_came_last_is_the_last_to_be_forgotten() -> None:
+    bucket = Bucket("address", Rate(3, 10), lambda: 0.0)
+    for number in range(BUCKETS):
+        bucket.take(number)
+    bucket.take(0)
+    bucket.take("new")
+    assert 0 in bucket._full_at
+    assert 1 not in bucket._full_at
+
+
 def refused(response: httpx.Response) -> bool:
     """Whether it is a 429 as it has to be."""
     if response.status_code != 429:

@@ -36,6 +36,16 @@ def test_a_third_decimal_is_refused(amount: Decimal) -> None:
         parse_cents(orjson.loads(f"{amount:f}"))
 
 
+@given(st.floats() | st.integers())
+def test_an_amount_is_what_its_shortest_text_says_to_the_cent_or_it_is_none(value: float) -> None:
+    decimal = Decimal(repr(value))
+    if decimal.is_finite() and 0 <= decimal <= 1_000_000 and decimal * 100 == int(decimal * 100):
+        assert parse_cents(value) == decimal * 100
+    else:
+        with pytest.raises(ValueError, match="must"):
+            parse_cents(value)
+
+
 @pytest.mark.parametrize(
     "wrong", [True, False, "10", None, [], {}, -1, -0.01, 1_000_000.01, 10**15, 1e300, float("inf")]
 )

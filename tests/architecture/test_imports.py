@@ -35,14 +35,23 @@ HOMES = {
         for name in ("stream", "live", "node", "picture", "subscription", "topology", "wire", "line")
     ),
     "hiredis": ("backbone/eventlog/wire.py", "backbone/eventlog/line.py"),
-    "asyncpg": ("backbone/eventlog/postgres.py", "backbone/eventlog/primary.py", "api/db/"),
-    "uvicorn": ("backbone/runtime/server.py", "gateway/wsprotocol.py", "gateway/eventstream.py"),
+    "asyncpg": (
+        "backbone/eventlog/postgres.py",
+        "backbone/eventlog/primary.py",
+        "backbone/eventlog/at_hand.py",
+        "api/db/",
+    ),
+    "uvicorn": (
+        "backbone/runtime/server.py",
+        "backbone/runtime/oneshot.py",
+        "gateway/wsprotocol.py",
+        "gateway/eventstream.py",
+    ),
     "uvloop": ("backbone/runtime/server.py",),
     "pydantic_settings": ("backbone/runtime/settings.py",),
     "opentelemetry": ("backbone/runtime/tracing.py",),
     "httpcore": ("api/webhooks/",),
     "standardwebhooks": ("api/webhooks/message.py",),
-    "cachetools": ("backbone/eventlog/access.py", "api/limits.py"),
 }
 
 # What a pure part must not know: clocks, sockets, environment, randomness, tasks.
