@@ -84,9 +84,10 @@ async def measure_wait(server: Server, program: Path, sockets: int, rate: float,
         alone = await _hear(server, quiet, seconds) if quiet is not None else []
         await crowd.ask("reset")
         count = round(rate * seconds)
-        loaded = asyncio.create_task(broadcast_at(server, rate, count))
-        beside = await _hear(server, quiet, seconds) if quiet is not None else []
-        published = await loaded
+        async with asyncio.TaskGroup() as both:
+            loaded = both.create_task(broadcast_at(server, rate, count))
+            beside = await _hear(server, quiet, seconds) if quiet is not None else []
+        published = loaded.result()
         await crowd.events(count * sockets, CATCH_UP_SECONDS)
         last = await _delays(crowd, published)
         disturbance = watch.read()

@@ -51,11 +51,11 @@ async def sample(
         crowd = await Crowd.start(program, server.port, seats)
         await crowd.ask("open")
         await broadcast_at(server, rate, 5)
-        feeding = asyncio.create_task(broadcast_at(server, rate, round(rate * (seconds + 1))))
-        before = kernel_share(server.pid)
-        stacks = await _record(server.pid, seconds)
-        after = kernel_share(server.pid)
-        await feeding
+        async with asyncio.TaskGroup() as both:
+            both.create_task(broadcast_at(server, rate, round(rate * (seconds + 1))))
+            before = kernel_share(server.pid)
+            stacks = await _record(server.pid, seconds, program.parent / "stacks")
+            after = kernel_share(server.pid)
         report = await crowd.events(1, CATCH_UP_SECONDS)
     finally:
         if crowd is not None:
@@ -69,19 +69,19 @@ async def sample(
     return f"{head}\n\n{profile_table(functions(stacks))}"
 
 
-async def _record(pid: int, seconds: float) -> str:
+async def _record(pid: int, seconds: float, output: Path) -> str:
     py_spy = shutil.which("py-spy", path=f"{Path(sys.executable).parent}") or shutil.which("py-spy")
     if py_spy is None:
         raise NoProfiler("The profiler is the package py-spy: pip install py-spy")
     process = await asyncio.create_subprocess_exec(
         py_spy, "record", "--pid", str(pid), "--duration", str(round(seconds)), "--rate", str(SAMPLES_PER_SECOND),
-        "--format", "raw", "--function", "--native", "--output", "/dev/stdout",
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        "--format", "raw", "--function", "--native", "--output", output,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    stacks, said = await process.communicate()
+    _, said = await process.communicate()
     if process.returncode != 0:
         raise NoProfiler(f"py-spy could not look into the gateway; it may need root.\n{said.decode()}")
-    return stacks.decode()
+    return await asyncio.to_thread(output.read_text)
 
 
 def functions(stacks: str) -> list[Function]:

@@ -1,6 +1,5 @@
 """The three runs of the fan-out benchmark, from nothing to the printed table, and nothing left behind."""
 
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from benchmarks.fanout.placement import Placement
 from benchmarks.fanout.profile import sample
 from benchmarks.fanout.tables import fanout_table, latency_table, notes
 from benchmarks.report import write_json, write_text
+from infra.local.workdir import Workdir
 
 # So many deliveries a second fill a third of a core by the limit, and none of the better ones is overrun.
 DELIVERIES_PER_SECOND = 50_000
@@ -37,9 +37,9 @@ async def site() -> AsyncIterator[Site]:
     placement = Placement.of_this_machine()
     placement.move_load()
     backends = Backends()
-    with tempfile.TemporaryDirectory(prefix="bellwire-fanout-") as folder:
+    with Workdir("fanout") as folder:
         try:
-            yield Site(await build("loadclient", Path(folder)), backends, placement)
+            yield Site(await build("loadclient", folder.path), backends, placement)
         finally:
             await backends.stop()
 

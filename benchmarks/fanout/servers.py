@@ -81,10 +81,14 @@ class Piped(Server):
         return [f"/{number}\t\t" for number in range(sockets)]
 
     async def broadcast(self, at_ns: int, room: str = CROWDED) -> int:
-        assert self._process is not None
         published = time.time_ns()
-        await say_line(self._process, envelope(room, at_ns))
+        await self.say(envelope(room, at_ns))
         return published
+
+    async def say(self, line: str) -> None:
+        """Send any line to all sockets."""
+        assert self._process is not None
+        await say_line(self._process, line)
 
     async def stop(self) -> None:
         await end(self._process)
