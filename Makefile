@@ -62,5 +62,5 @@ clean: ## remove everything that can be made again
 	@sh $(SETUP) demo
 
 .venv/.all: $(LOCKED)
-	@sh $(SETUP) demo dev load
+	@sh $(SETUP) demo dev load bench
 	@touch .venv/.demo

@@ -30,3 +30,11 @@ def write_json(name: str, runs: Sequence[Any]) -> Path:
     document = {"machine": machine(), "runs": [dataclasses.asdict(run) for run in runs]}
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
+
+
+def write_text(name: str, text: str) -> Path:
+    """Write a table beside the runs it is of, and return the file's path."""
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.md"
+    path.write_text(text)
+    return path

@@ -1,23 +1,40 @@
-"""`python -m benchmarks.fanout [--sockets N] [--broadcasts N] [--rate N] [--rounds N]`."""
+"""The fan-out benchmark: `python -m benchmarks.fanout [--latency | --profile] [--sockets N] [--only WORD …]`."""
 
 import argparse
 import asyncio
 
-from benchmarks.fanout.measure import compare, table
-from benchmarks.report import write_json
+from benchmarks.fanout.run import cost, latency, profile
+from infra.local.interrupt import raise_on_signals
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sockets", type=int, default=1000)
-    parser.add_argument("--broadcasts", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=50, help="broadcasts a second (50)")
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    phases = asyncio.run(compare(arguments.sockets, arguments.broadcasts, arguments.rate, arguments.rounds))
-    print(table(phases))
-    print(f"written to {write_json(f'fanout-{arguments.sockets}', phases)}")
+    parser.add_argument("--sockets", type=int, help="sockets (1,000; with --latency 10,000)")
+    parser.add_argument("--broadcasts", type=int, help="broadcasts a turn (200, fewer beyond 1,000 sockets)")
+    parser.add_argument(
+        "--rate", type=float, help="broadcasts a second (50, fewer beyond 1,000; --latency 10)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each server; the median counts (5)")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="of each part of --latency, of --profile (20)"
+    )
+    parser.add_argument(
+        "--only", nargs="*", default=[], metavar="WORD", help="servers with the word in their name"
+    )
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--latency", action="store_true", help="the last socket's wait, and a quiet tenant's")
+    kind.add_argument("--profile", action="store_true", help="where the gateway's time goes")
+    words = parser.parse_args()
+    raise_on_signals()
+    if words.latency:
+        asyncio.run(
+            latency(words.sockets or 10_000, words.rate or 10.0, words.seconds, words.rounds, words.only)
+        )
+    elif words.profile:
+        asyncio.run(profile(words.sockets or 1000, words.rate, words.seconds))
+    else:
+        asyncio.run(cost(words.sockets or 1000, words.broadcasts, words.rate, words.rounds, words.only))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 HERE = Path(__file__).parent
 ANSWER_SECONDS = 150.0
+# A list of delays is one long line.
+LINE_BYTES = 1 << 24
 
 
 class NoCompiler(Exception):
@@ -32,34 +34,40 @@ async def build(name: str, folder: Path) -> Path:
 
 
 class Crowd:
-    """Sockets to one server. A line of `seats` is path, header line and first message, with tabs between."""
+    """Sockets to one server. A line of `seats` is path, header line, first message and welcome, with tabs between."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, seats: Path) -> None:
         self._process = process
+        self._seats = seats
 
     @classmethod
-    async def start(cls, program: Path, port: int, seats: Sequence[str]) -> Self:
-        """Start the client; nothing is opened yet."""
+    async def start(
+        cls, program: Path, port: int, seats: Sequence[str], *, niceness: int = 0, arrivals: bool = False
+    ) -> Self:
+        """Start the client; nothing is opened yet.
+
+        `niceness` lets the crowd give way to who feeds the server; `arrivals` asks the kernel when a frame came.
+        """
         with tempfile.NamedTemporaryFile("w", suffix=".seats", delete=False) as file:
             file.write("".join(f"{seat}\n" for seat in seats))
+        words: list[str | Path] = [program, str(port), file.name, *(["arrivals"] if arrivals else [])]
+        if niceness:
+            words = ["nice", "-n", str(niceness), *words]
         process = await asyncio.create_subprocess_exec(
-            program, str(port), file.name, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES
         )
-        return cls(process)
+        return cls(process, Path(file.name))
 
-    async def ask(self, command: str) -> dict[str, Any]:
+    async def ask(self, command: str) -> Any:
         """Say one of the client's commands and return its answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{command}\n".encode())
-        answer: dict[str, Any] = json.loads(
-            await asyncio.wait_for(self._process.stdout.readline(), ANSWER_SECONDS)
-        )
-        return answer
+        return json.loads(await asyncio.wait_for(self._process.stdout.readline(), ANSWER_SECONDS))
 
     async def events(self, count: int, seconds: float) -> dict[str, Any]:
         """Wait until that many events were counted, and return the report; the last one when `seconds` have passed."""
-        report = await self.ask("report")
+        report: dict[str, Any] = await self.ask("report")
         deadline = asyncio.get_running_loop().time() + seconds
         while report["events"] < count and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.05)
@@ -68,6 +76,7 @@ class Crowd:
 
     async def stop(self) -> None:
         """End the client, and with it every socket."""
+        self._seats.unlink(missing_ok=True)
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()

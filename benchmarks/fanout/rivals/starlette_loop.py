@@ -9,6 +9,8 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from benchmarks.fanout.rivals.lines import lines
+
 sockets: set[WebSocket] = set()
 
 
@@ -34,17 +36,14 @@ async def main() -> None:
     while not server.started:
         await asyncio.sleep(0.01)
     print("ready", flush=True)
-    reader = asyncio.StreamReader(limit=1 << 20)
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-    )
-    while line := await reader.readline():
-        text = line.decode().rstrip("\n")
+    async for line in lines():
         for socket in tuple(sockets):
-            await socket.send_text(text)
+            await socket.send_text(line)
     server.should_exit = True
     await serving
 
 
 if __name__ == "__main__":
-    asyncio.run(main(), debug=False)
+    import uvloop
+
+    uvloop.run(main())

@@ -1,0 +1,158 @@
+"""nginx with nchan, from Debian's packages: WebSocket subscribers, a publisher over HTTP, messages in memory."""
+
+import asyncio
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import httpx
+
+from benchmarks.fanout.events import envelope
+from benchmarks.fanout.placement import NOWHERE, Placement
+from benchmarks.fanout.servers import CROWDED, QUIET, Server
+from infra.local.child import Child
+from infra.local.debian_tool import ToolMissing, advice, fetch, locked, on_path, private_folder, unpacked
+from infra.local.failure import CannotStart
+from infra.local.ports import free_port
+from infra.local.workdir import Workdir
+
+PACKAGES = ("libnginx-mod-nchan", "nginx")
+MODULE = "usr/lib/nginx/modules/ngx_nchan_module.so"
+READY_SECONDS = 10.0
+# Compiled into Debian's module, which takes no other; nginx does not start without it.
+STATE = Path("/var/lib/nginx")
+CONFIGURATION = """
+load_module {module};
+{user}
+worker_processes 1;
+worker_rlimit_nofile 20000;
+daemon off;
+pid nginx.pid;
+error_log stderr error;
+events {{ worker_connections 19000; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    nchan_shared_memory_size 128m;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location ~ ^/sub/(?<room>[a-z]+)$ {{ nchan_subscriber websocket; nchan_channel_id $room;
+                                             nchan_subscriber_first_message newest; }}
+        location ~ ^/pub/(?<room>[a-z]+)$ {{ nchan_publisher http; nchan_channel_id $room;
+                                             nchan_message_buffer_length 10; }}
+        location = /status {{ nchan_stub_status; }}
+    }}
+}}
+"""
+
+
+class Nchan(Server):
+    """One worker; the master that does nothing counts too."""
+
+    name = "nginx nchan"
+    rooms = True
+
+    def __init__(self, placement: Placement = NOWHERE) -> None:
+        self.port = free_port()
+        self._placement = placement
+        self._workdir: Workdir | None = None
+        self._child: Child | None = None
+        self._http: httpx.AsyncClient | None = None
+        self._made_state = False
+
+    async def start(self, sockets: int) -> list[str]:
+        nginx, module = await asyncio.to_thread(find_nchan)
+        self._made_state = make_state()
+        self._workdir = Workdir("nginx")
+        folder = self._workdir.path
+        # A master that is root gives its workers to another user, who need not exist here.
+        user = "user root;" if os.geteuid() == 0 else ""
+        text = CONFIGURATION.format(module=module, user=user, port=self.port)
+        (folder / "nginx.conf").write_text(text)
+        command = self._placement.server(nginx, "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf")
+        self._child = Child("nginx", command, cwd=folder)
+        self._child.start()
+        self._http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=30.0)
+        status = await self._await_status(self._child)
+        found = re.search(r"nchan version: (\S+)", status)
+        self.version = found[1] if found else None
+        return [f"/sub/{CROWDED}\t\t"] * sockets
+
+    async def quiet_seats(self, sockets: int) -> list[str]:
+        return [f"/sub/{QUIET}\t\t"] * sockets
+
+    async def broadcast(self, at_ns: int, room: str = CROWDED) -> int:
+        assert self._http is not None
+        published = time.time_ns()
+        answer = await self._http.post(f"/pub/{room}", content=envelope(room, at_ns))
+        answer.raise_for_status()
+        return published
+
+    async def stop(self) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+        if self._child is not None:
+            await asyncio.to_thread(self._child.stop)
+        if self._workdir is not None:
+            self._workdir.remove()
+        if self._made_state:
+            await asyncio.to_thread(shutil.rmtree, STATE)
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    async def _await_status(self, child: Child) -> str:
+        assert self._http is not None
+        deadline = time.monotonic() + READY_SECONDS
+        while child.alive and time.monotonic() < deadline:
+            try:
+                return (await self._http.get("/status")).text
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+        raise CannotStart(f"nginx did not start.\n{child.tail}")
+
+
+def make_state() -> bool:
+    """Make the one folder that nginx insists on; False when it was there."""
+    if STATE.exists():
+        return False
+    STATE.mkdir()
+    return True
+
+
+def find_nchan() -> tuple[Path, Path]:
+    """The program and the module; what this machine lacks is fetched into a folder of our own.
+
+    Raises:
+        ToolMissing: it could not be had; the message is one sentence.
+    """
+    if not STATE.exists() and os.geteuid() != 0:
+        raise ToolMissing(advice("nginx with nchan", PACKAGES, f"{STATE} is not there, and not ours to make"))
+    folder = private_folder()
+    tree = folder / PACKAGES[0]
+    reason = ""
+    with locked(folder):
+        if _found(tree) is None:
+            reason = fetch(PACKAGES, tree)
+        found = _found(tree)
+    if found is None:
+        raise ToolMissing(advice("nginx with nchan", PACKAGES, reason))
+    return found
+
+
+def _found(tree: Path) -> tuple[Path, Path] | None:
+    # Module and program have to be of one build; the system's own two are, and so are the fetched ones.
+    for module in (Path("/") / MODULE, tree / MODULE):
+        tool = unpacked(tree, "nginx")
+        program = tool.path if tool is not None else on_path("nginx")
+        if module.is_file() and program is not None:
+            return program, module
+    return None

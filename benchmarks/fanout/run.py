@@ -1,0 +1,93 @@
+"""The three runs of the fan-out benchmark, from nothing to the printed table, and nothing left behind."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.fanout.backends import Backends
+from benchmarks.fanout.contestants import Contestants, gather
+from benchmarks.fanout.crowd import build
+from benchmarks.fanout.latency import compare_waits
+from benchmarks.fanout.measure import compare
+from benchmarks.fanout.placement import Placement
+from benchmarks.fanout.profile import sample
+from benchmarks.fanout.tables import fanout_table, latency_table, notes
+from benchmarks.report import write_json, write_text
+from infra.local.workdir import Workdir
+
+# So many deliveries a second fill a third of a core by the limit, and none of the better ones is overrun.
+DELIVERIES_PER_SECOND = 50_000
+DELIVERIES = 400_000
+BROADCASTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all runs need."""
+
+    program: Path
+    backends: Backends
+    placement: Placement
+
+
+@asynccontextmanager
+async def site() -> AsyncIterator[Site]:
+    """The load client, built; the backends, stopped at the end; this process moved off the server's core."""
+    placement = Placement.of_this_machine()
+    placement.move_load()
+    backends = Backends()
+    with Workdir("fanout") as folder:
+        try:
+            yield Site(await build("loadclient", folder.path), backends, placement)
+        finally:
+            await backends.stop()
+
+
+def pace(sockets: int) -> float:
+    """Broadcasts a second that leave the slower ones room."""
+    return min(50.0, DELIVERIES_PER_SECOND / sockets)
+
+
+async def cost(
+    sockets: int, broadcasts: int | None, rate: float | None, rounds: int, only: Sequence[str]
+) -> None:
+    """CPU, memory and connects of everybody, in turns."""
+    broadcasts = broadcasts or min(BROADCASTS, max(1, DELIVERIES // sockets))
+    async with site() as here:
+        contestants = await _contestants(here, only)
+        runs = await compare(contestants, here.program, sockets, broadcasts, rate or pace(sockets), rounds)
+    print_and_keep(
+        f"fanout-{sockets}", fanout_table(runs), notes(runs, contestants, here.placement.describe())
+    )
+    print(f"written to {write_json(f'fanout-{sockets}', runs)}")
+
+
+async def latency(sockets: int, rate: float, seconds: float, rounds: int, only: Sequence[str]) -> None:
+    """The last socket's wait and the quiet tenant's."""
+    async with site() as here:
+        contestants = await _contestants(here, only)
+        runs = await compare_waits(contestants, here.program, sockets, rate, seconds, rounds)
+    table = latency_table(runs)
+    print_and_keep(f"latency-{sockets}", table, notes(runs, contestants, here.placement.describe()))
+    print(f"written to {write_json(f'latency-{sockets}', runs)}")
+
+
+async def profile(sockets: int, rate: float | None, seconds: float) -> None:
+    """Where the gateway's time goes."""
+    async with site() as here:
+        table = await sample(
+            here.program, here.backends, here.placement, sockets, rate or pace(sockets), seconds
+        )
+    print_and_keep(f"profile-{sockets}", table)
+
+
+async def _contestants(here: Site, only: Sequence[str]) -> Contestants:
+    return (await gather(here.program.parent, here.backends, here.placement)).only(only)
+
+
+def print_and_keep(name: str, *parts: str) -> None:
+    """A table is for a page too."""
+    text = "\n\n".join(parts) + "\n"
+    print(f"\n{text}")
+    write_text(name, text)
