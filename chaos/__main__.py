@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from chaos.measure import Result
+from chaos.place import Place
 from chaos.record import NoPlace, Record
-from chaos.rows import ROWS, SHORT, FaultMissed
-from chaos.runner import SETTINGS, NoVerdict, Scale, run_row
-from infra.local.cluster import Cluster
-from infra.local.plan import Plan
+from chaos.rows import ROWS, SHORT
+from chaos.runner import NoVerdict, Scale, run_row
+from chaos.town import FaultMissed
 
 
 @click.command()
@@ -68,21 +68,23 @@ def main(
 def run(
     wanted: Sequence[tuple[str, int]], scale: Scale, record: Record, keep: Path | None, log_file: Path
 ) -> None:
-    """Run what is left to run on one cluster, whose shops serve all of it."""
+    """Run what is left to run in one place, whose shops serve all of it."""
     if not wanted:
         return
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("w") as log, tempfile.TemporaryDirectory(prefix="bellwire-chaos-") as folder:
-        cluster = Cluster(Plan(), settings=SETTINGS, sink=lambda name, line: print(name, line, file=log))
-        with cluster:
-            for name, seed in wanted:
-                try:
-                    record.add(run_row(cluster, ROWS[name], seed, scale, Path(folder) / "estate.json", keep))
-                    tell(record.results[-1])
-                except (NoVerdict, FaultMissed, TimeoutError) as exc:
-                    record.failures.append(f"{name} seed {seed}: {exc}")
-                    record.save()
-                    click.echo(f"! {record.failures[-1]}", err=True)
+    with (
+        log_file.open("w") as log,
+        tempfile.TemporaryDirectory(prefix="bellwire-chaos-") as folder,
+        Place(sink=lambda name, line: print(name, line, file=log)) as place,
+    ):
+        for name, seed in wanted:
+            try:
+                record.add(run_row(place, ROWS[name], seed, scale, Path(folder) / "estate.json", keep))
+                tell(record.results[-1])
+            except (NoVerdict, FaultMissed, TimeoutError) as exc:
+                record.failures.append(f"{name} seed {seed}: {exc}")
+                record.save()
+                click.echo(f"! {record.failures[-1]}", err=True)
 
 
 def put(record: Record, page: Path) -> None:

@@ -13,21 +13,16 @@ from pathlib import Path
 
 from chaos.measure import Result, measure
 from chaos.memory import Watch
+from chaos.place import Place
 from chaos.proxy import Network
 from chaos.rows import Row
 from chaos.town import Town, pause
 from infra.local.child import Child
-from infra.local.cluster import ROOT, Cluster
+from infra.local.cluster import ROOT
 from infra.local.waiting import wait_until
 
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 3.0
 BEGIN_SECONDS, END_SECONDS = 120.0, 300.0
-# Quick enough to see a dead connection within a row.
-SETTINGS = {
-    "BELLWIRE_HEARTBEAT_SECONDS": "3",
-    "BELLWIRE_SLOW_SECONDS": "5",
-    "BELLWIRE_DRAIN_NOTICE_SECONDS": "2",
-}
 
 
 class NoVerdict(Exception):
@@ -56,19 +51,20 @@ class Scale:
 
 
 def run_row(
-    cluster: Cluster, row: Row, seed: int, scale: Scale, estate: Path, keep: Path | None = None
+    place: Place, row: Row, seed: int, scale: Scale, estate: Path, keep: Path | None = None
 ) -> Result:
-    """Run one row with one seed. `estate` is the file of the cluster's shops; `keep` a folder for the checker's report.
+    """Run one row with one seed. `estate` is the file of the place's shops; `keep` a folder for the checker's report.
 
     Raises:
         NoVerdict: the checker itself failed.
         TimeoutError: the cluster was not whole before or after it.
     """
-    assert cluster.load_balancer is not None
-    network = Network(cluster.load_balancer.port, seed)
+    assert place.cluster.load_balancer is not None
+    network = Network(place.cluster.load_balancer.port, seed)
     network.start()
     name = f"{row.name.replace('_', '-')}-{seed}-{os.getpid() % 1000}-{int(time.time()) % 100_000}"
-    town = Town(cluster, network, random.Random(seed), f"verify-{estate.stem}-1")
+    tenants = tuple(f"verify-{estate.stem}-{number}" for number in range(1, scale.tenants + 1))
+    town = Town(place, network, random.Random(seed), tenants)
     try:
         town.await_well()
         return _run(town, row, seed, scale, name, estate, keep)

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from backbone.eventlog.keys import canary_channel, live_channel
 from backbone.runtime import faults
 from chaos.measure import Result, markdown, measure, worst_of
 from chaos.memory import MIB
+from chaos.redis_rows import CANARY, LIVE
 from chaos.rows import POINTS, ROWS, SHORT
 
 
@@ -87,3 +89,8 @@ def test_the_rows_sweep_every_fault_point_that_the_pods_have() -> None:
     assert set(POINTS) == set(faults.POINTS)
     assert {f"point-{point}" for point in POINTS} <= set(ROWS)
     assert set(SHORT) <= set(ROWS)
+
+
+def test_the_channels_that_rows_speak_on_are_those_that_the_pods_listen_to() -> None:
+    assert CANARY.format("gateway-1") == canary_channel("gateway-1")
+    assert LIVE.format("kitchen") == live_channel("kitchen")
