@@ -1,4 +1,7 @@
-"""Where rows are run: a cluster whose pods reach Valkey by wires that can be spoiled, started once for many rows."""
+"""Where rows are run: a cluster whose pods reach Valkey by wires that can be spoiled, started once for many rows.
+
+Its pods know a second address of PostgreSQL, for a standby that may take over.
+"""
 
 from types import TracebackType
 from typing import Self
@@ -7,6 +10,8 @@ from chaos.wire import Wire
 from infra.local.child import Sink, no_sink
 from infra.local.cluster import Cluster
 from infra.local.plan import Plan
+from infra.local.ports import free_port
+from infra.local.standby import Standby
 
 # Quick enough to see a dead connection within a row.
 SETTINGS = {
@@ -17,19 +22,22 @@ SETTINGS = {
 
 
 class Place:
-    """The cluster and its two wires."""
+    """The cluster, its two wires, and the place for a standby."""
 
     def __init__(self, plan: Plan | None = None, sink: Sink = no_sink) -> None:
         self.cluster = Cluster(plan or Plan(), settings=SETTINGS, sink=sink)
         assert self.cluster.valkey is not None
+        assert self.cluster.postgres is not None
+        self.free_postgres_port = free_port()
         self.to_apis = Wire(self.cluster.valkey.port)
         self.to_gateways = Wire(self.cluster.valkey.port)
 
     def __enter__(self) -> Self:
         for wire in (self.to_apis, self.to_gateways):
             wire.start()
-        self.cluster.settings_of["api"] = {"BELLWIRE_REDIS_URL": self.to_apis.url}
-        self.cluster.settings_of["gateway"] = {"BELLWIRE_REDIS_URL": self.to_gateways.url}
+        both = {"BELLWIRE_DATABASE_URL": self._database_url()}
+        self.cluster.settings_of["api"] = {**both, "BELLWIRE_REDIS_URL": self.to_apis.url}
+        self.cluster.settings_of["gateway"] = {**both, "BELLWIRE_REDIS_URL": self.to_gateways.url}
         try:
             self.cluster.__enter__()
         except BaseException:
@@ -44,6 +52,19 @@ class Place:
             self.cluster.stop()
         finally:
             self._cut()
+
+    def take_over(self, standby: Standby) -> None:
+        """The standby, which was promoted, is the cluster's server from now on; the old one's place is free."""
+        assert self.cluster.postgres is not None
+        old, self.cluster.postgres = self.cluster.postgres, standby
+        self.free_postgres_port = old.port
+        old.stop()
+
+    def _database_url(self) -> str:
+        """Both addresses."""
+        assert self.cluster.postgres is not None
+        before, _, database = self.cluster.postgres.url.rpartition("/")
+        return f"{before},127.0.0.1:{self.free_postgres_port}/{database}"
 
     def _cut(self) -> None:
         for wire in (self.to_apis, self.to_gateways):

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chaos.postgres_rows import promote_standby, restart_postgres
 from chaos.readers import BadReaders
 from chaos.redis_rows import (
     cut,
@@ -95,15 +96,6 @@ def flush_valkey(town: Town, seconds: float) -> None:
             link.sendall(b"FLUSHALL\r\n")
             link.recv(16)
         pause(1)
-
-
-def restart_postgres(how: signal.Signals) -> Act:
-    def act(town: Town, seconds: float) -> None:
-        town.postgres.restart(how)
-        # The first moments after count as well: what was waiting comes all at once.
-        pause(seconds / 2)
-
-    return act
 
 
 def restart_load_balancer(town: Town, seconds: float) -> None:
@@ -218,6 +210,7 @@ ROWS = {
         Row("postgres-fast", restart_postgres(signal.SIGINT), 5),
         Row("postgres-immediate", restart_postgres(signal.SIGQUIT), 5),
         Row("postgres-kill", restart_postgres(signal.SIGKILL), 5),
+        Row("postgres-promotion", promote_standby, 16),
         Row("haproxy-restart", restart_load_balancer, 6),
         Row("slow-readers", slow_readers, 16, load=("--hot-rate", "40")),
         Row("half-open", half_open, 16, network=True, load=("--reconnect", "0")),
