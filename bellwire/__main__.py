@@ -243,6 +243,13 @@ def order(
     help="Mean seconds until a terminal leaves and comes back; 0 is never.",
 )
 @click.option(
+    "--streaming",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of terminals on server-sent events.",
+)
+@click.option(
     "--joins", type=click.IntRange(0), default=0, help="Terminals that join the first shop in mid-load."
 )
 @click.option(
@@ -255,6 +262,11 @@ def order(
     "--settle", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds to catch up in."
 )
 @click.option("--run", "run_name", help="Part of the shops' slugs; by default a new one.")
+@click.option(
+    "--estate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that keeps the shops and their keys for further runs; made when it is not there.",
+)
 @click.option("--terminal-url", help="Where terminals connect, when that is not --url.")
 @click.option(
     "--json",
@@ -272,12 +284,14 @@ def verify(
     rate: float,
     seed: int,
     polling: float,
+    streaming: float,
     reconnect: float,
     joins: int,
     hot_rate: float,
     crash: float,
     settle: float,
     run_name: str | None,
+    estate: Path | None,
     terminal_url: str | None,
     json_file: Path | None,
     samples: bool,
@@ -299,12 +313,14 @@ def verify(
         terminals,
         rate,
         polling,
+        streaming,
         reconnect,
         joins,
         hot_rate,
         crash,
         settle,
         seed,
+        estate,
     )
     if not check(load, json_file, samples=samples):
         raise click.exceptions.Exit(1)

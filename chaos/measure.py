@@ -1,8 +1,10 @@
 """What a row came to: from the checker's report and the fault's own times to figures, and to a table. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from chaos.memory import MIB
 
 # A delivery later than this is not normal; the last one of these is the end of the recovery.
 LATE_SECONDS = 1.0
@@ -11,10 +13,12 @@ POLLING = "polling"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row with one seed. Delays are those of events committed from the fault's begin to the recovery, in seconds:
-    `p99` and `worst` of terminals that are pushed to, `worst_polled` of those that poll.
+    """One row with one seed; or, of several seeds together, `seed` is how many.
 
-    `no_answer` and `http_5xx` count attempts, each of which was repeated with the same key until it was decided.
+    Delays are those of events committed from the fault's begin to the recovery, in seconds: `p99` and `worst` of
+    terminals that are pushed to, `worst_polled` of those that poll. `gateway_growth`: the most bytes that the gateways
+    together held above those at the fault's begin. `no_answer` and `http_5xx` count attempts, each of which was
+    repeated with the same key until it was decided.
     """
 
     row: str
@@ -30,9 +34,12 @@ class Result:
     worst: float | None
     worst_polled: float | None
     fault_seconds: float
+    gateway_growth: int
 
 
-def measure(row: str, seed: int, report: dict[str, Any], began: float, ended: float) -> Result:
+def measure(
+    row: str, seed: int, report: dict[str, Any], began: float, ended: float, gateway_growth: int = 0
+) -> Result:
     """Make the figures of one run. Times are seconds since 1970, all of one machine's clock."""
     pushed = [(at, seen) for at, seen, transport, _ in report["samples"] if transport != POLLING]
     polled = [(at, seen) for at, seen, transport, _ in report["samples"] if transport == POLLING]
@@ -55,18 +62,49 @@ def measure(row: str, seed: int, report: dict[str, Any], began: float, ended: fl
         delays[-1] if delays else None,
         max((seen - at for at, seen in polled if began <= at <= last), default=None),
         ended - began,
+        gateway_growth,
     )
 
 
 COLUMNS = (
-    "fault", "seed", "lasts", "violations", "5xx", "no answer", "back after", "delay p99", "max", "polled max",
-    "events", "deliveries",
+    "fault", "seeds", "lasts", "violations", "5xx", "no answer", "back after", "delay p99", "max", "polled max",
+    "gateways' memory", "events", "deliveries",
 )  # fmt: skip
 
 
+def worst_of(results: Sequence[Result]) -> list[Result]:
+    """One result for each row: counts are those of all its seeds together, times and memory those of the worst."""
+    rows: dict[str, list[Result]] = {}
+    for result in results:
+        rows.setdefault(result.row, []).append(result)
+    return [_together(runs) for runs in rows.values()]
+
+
+def _together(runs: Sequence[Result]) -> Result:
+    def worst(figures: Iterable[float | None]) -> float | None:
+        return max((figure for figure in figures if figure is not None), default=None)
+
+    return Result(
+        runs[0].row,
+        len(runs),
+        sum(run.violations for run in runs),
+        tuple(example for run in runs for example in run.examples),
+        sum(run.events for run in runs),
+        sum(run.deliveries for run in runs),
+        sum(run.http_5xx for run in runs),
+        sum(run.no_answer for run in runs),
+        max(run.recovery for run in runs),
+        worst(run.p99 for run in runs),
+        worst(run.worst for run in runs),
+        worst(run.worst_polled for run in runs),
+        max(run.fault_seconds for run in runs),
+        max(run.gateway_growth for run in runs),
+    )
+
+
 def markdown(results: Sequence[Result]) -> str:
-    """The results as a table."""
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *(_cells(result) for result in results)]
+    """The results as a table, one line a row, its seeds together."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *(_cells(result) for result in worst_of(results))]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -74,12 +112,13 @@ def _cells(result: Result) -> tuple[str, ...]:
     counts = (result.violations, result.http_5xx, result.no_answer)
     delays = (result.p99, result.worst, result.worst_polled)
     return (
-        result.row,
+        f"`{result.row}`",
         str(result.seed),
         f"{result.fault_seconds:.0f} s",
         *map(str, counts),
         f"{result.recovery:.1f} s",
         *("–" if delay is None else f"{delay:.2f} s" for delay in delays),
+        f"+{result.gateway_growth / MIB:.0f} MiB",
         str(result.events),
         str(result.deliveries),
     )
@@ -88,3 +127,8 @@ def _cells(result: Result) -> tuple[str, ...]:
 def plain(results: Sequence[Result]) -> list[dict[str, Any]]:
     """The results for a program."""
     return [asdict(result) for result in results]
+
+
+def read(rows: Sequence[dict[str, Any]]) -> list[Result]:
+    """The results that `plain` made."""
+    return [Result(**{**row, "examples": tuple(row["examples"])}) for row in rows]

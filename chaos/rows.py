@@ -9,8 +9,20 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chaos.postgres_rows import promote_standby, restart_postgres
 from chaos.readers import BadReaders
-from chaos.town import Town, pause
+from chaos.redis_rows import (
+    cut,
+    full_disk,
+    full_output_buffer,
+    kill_with_log,
+    no_memory,
+    part,
+    promote_replica,
+    publish_late,
+    publish_twice,
+)
+from chaos.town import FaultMissed, Town, pause
 from infra.local.counters import read_total
 from infra.local.pods import Pod
 
@@ -19,10 +31,6 @@ FREEZE_SECONDS = 10.0
 PARTED_SECONDS, PERIOD_SECONDS = 2.0, 10.0
 SLOW_READERS = 20
 CUT_AS_SLOW = "bellwire_gateway_slow_closed_total"
-
-
-class FaultMissed(Exception):
-    """What was to be broken was not; such a row proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +96,6 @@ def flush_valkey(town: Town, seconds: float) -> None:
             link.sendall(b"FLUSHALL\r\n")
             link.recv(16)
         pause(1)
-
-
-def restart_postgres(how: signal.Signals) -> Act:
-    def act(town: Town, seconds: float) -> None:
-        town.postgres.restart(how)
-        # The first moments after count as well: what was waiting comes all at once.
-        pause(seconds / 2)
-
-    return act
 
 
 def restart_load_balancer(town: Town, seconds: float) -> None:
@@ -188,26 +187,39 @@ POINTS = {
 ROWS = {
     row.name: row
     for row in (
-        Row("nothing", nothing),
-        Row("api-kill", kill_pods(apis), 12),
-        Row("api-kill-after-commit", kill_after_commit),
-        Row("gateway-kill", kill_pods(gateways), 12),
+        Row("nothing", nothing, 6),
+        Row("api-kill", kill_pods(apis), 8),
+        Row("api-kill-after-commit", kill_after_commit, 8),
+        Row("gateway-kill", kill_pods(gateways), 8),
         Row("gateway-freeze", freeze_gateway),
-        Row("valkey-kill", kill_valkey),
+        Row("valkey-kill", kill_valkey, 6),
+        Row("valkey-kill-aof", kill_with_log, 8),
         Row("valkey-freeze", freeze_valkey),
-        Row("valkey-flush", flush_valkey),
+        Row("valkey-flush", flush_valkey, 6),
+        Row("valkey-memory", no_memory, 5),
+        Row("valkey-disk", full_disk, 5),
+        Row("valkey-buffer", full_output_buffer, 4),
+        Row("valkey-promotion", promote_replica, 8),
+        Row("partition-5s", part(), 5),
+        Row("partition-30s", part(), 30),
+        Row("partition-to-valkey", part("to_server"), 5),
+        Row("partition-to-gateways", part("to_client"), 5),
+        Row("partition-resets", cut, 5),
+        Row("publishes-late", publish_late, 6),
+        Row("publishes-twice", publish_twice, 6),
         Row("postgres-fast", restart_postgres(signal.SIGINT), 5),
         Row("postgres-immediate", restart_postgres(signal.SIGQUIT), 5),
         Row("postgres-kill", restart_postgres(signal.SIGKILL), 5),
-        Row("haproxy-restart", restart_load_balancer, 8),
-        Row("slow-readers", slow_readers, 20, load=("--hot-rate", "40")),
-        Row("half-open", half_open, 20, network=True, load=("--reconnect", "0")),
+        Row("postgres-promotion", promote_standby, 16),
+        Row("haproxy-restart", restart_load_balancer, 6),
+        Row("slow-readers", slow_readers, 16, load=("--hot-rate", "40")),
+        Row("half-open", half_open, 16, network=True, load=("--reconnect", "0")),
         Row("network-drops", network_drops, 20, network=True, load=("--reconnect", "0")),
         Row("joins", nothing, load=("--hot-rate", "50", "--joins", "200")),
         Row("rolling-restart", roll(lambda town: town.cluster.pods), 40),
         Row("rolling-apis", roll(apis), 16),
-        Row("handler-crash", nothing, load=("--crash", "0.05")),
-        *(Row(f"point-{point}", sweep(point, pods), 32) for point, pods in POINTS.items()),
+        Row("handler-crash", nothing, 6, load=("--crash", "0.05")),
+        *(Row(f"point-{point}", sweep(point, pods), 16) for point, pods in POINTS.items()),
     )
 }
 # What the tests run: one of each family, together well within a minute and a half. Name and seconds.

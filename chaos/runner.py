@@ -12,21 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.measure import Result, measure
+from chaos.memory import Watch
+from chaos.place import Place
 from chaos.proxy import Network
 from chaos.rows import Row
 from chaos.town import Town, pause
 from infra.local.child import Child
-from infra.local.cluster import ROOT, Cluster
+from infra.local.cluster import ROOT
 from infra.local.waiting import wait_until
 
-BEFORE_SECONDS, AFTER_SECONDS = 3.0, 4.0
+BEFORE_SECONDS, AFTER_SECONDS = 2.0, 3.0
 BEGIN_SECONDS, END_SECONDS = 120.0, 300.0
-# Quick enough to see a dead connection within a row.
-SETTINGS = {
-    "BELLWIRE_HEARTBEAT_SECONDS": "3",
-    "BELLWIRE_SLOW_SECONDS": "5",
-    "BELLWIRE_DRAIN_NOTICE_SECONDS": "2",
-}
 
 
 class NoVerdict(Exception):
@@ -40,29 +36,43 @@ class Scale:
     tenants: int = 20
     terminals: int = 5
     rate: float = 30.0
-    polling: float = 0.1
+    polling: float = 0.05
+    streaming: float = 0.05
+    # With more terminals each comes back less often, or their handshakes alone would be the load.
+    reconnect: float = 15.0
+
+    def in_words(self) -> str:
+        """For people, and to tell one load's results from another's."""
+        shares = f"{self.polling:.0%} of them polling, {self.streaming:.0%} on server-sent events"
+        return (
+            f"{self.tenants} tenants × {self.terminals} terminals, {shares}, {self.rate:g} writes/s, "
+            f"a terminal leaves every {self.reconnect:g} s"
+        )
 
 
-def run_row(cluster: Cluster, row: Row, seed: int, scale: Scale, keep: Path | None = None) -> Result:
-    """Run one row with one seed; `keep` is a folder for the checker's own report.
+def run_row(
+    place: Place, row: Row, seed: int, scale: Scale, estate: Path, keep: Path | None = None
+) -> Result:
+    """Run one row with one seed. `estate` is the file of the place's shops; `keep` a folder for the checker's report.
 
     Raises:
         NoVerdict: the checker itself failed.
         TimeoutError: the cluster was not whole before or after it.
     """
-    assert cluster.load_balancer is not None
-    network = Network(cluster.load_balancer.port, seed)
+    assert place.cluster.load_balancer is not None
+    network = Network(place.cluster.load_balancer.port, seed)
     network.start()
     name = f"{row.name.replace('_', '-')}-{seed}-{os.getpid() % 1000}-{int(time.time()) % 100_000}"
-    town = Town(cluster, network, random.Random(seed), f"verify-{name}-1")
+    tenants = tuple(f"verify-{estate.stem}-{number}" for number in range(1, scale.tenants + 1))
+    town = Town(place, network, random.Random(seed), tenants)
     try:
         town.await_well()
-        return _run(town, row, seed, scale, name, keep)
+        return _run(town, row, seed, scale, name, estate, keep)
     finally:
         network.stop()
 
 
-def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, keep: Path | None) -> Result:
+def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, estate: Path, keep: Path | None) -> Result:
     with tempfile.TemporaryDirectory(prefix="bellwire-chaos-") as folder:
         file = Path(folder) / "report.json"
         begun = threading.Event()
@@ -70,7 +80,9 @@ def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, keep: Path | 
             sys.executable, "-m", "bellwire", "verify", "--url", town.cluster.url, "--run", name,
             "--seconds", str(BEFORE_SECONDS + row.seconds + AFTER_SECONDS), "--seed", str(seed),
             "--tenants", str(scale.tenants), "--terminals", str(scale.terminals), "--rate", str(scale.rate),
-            "--polling", str(scale.polling), "--samples", "--json", str(file),
+            "--polling", str(scale.polling), "--streaming", str(scale.streaming),
+            "--reconnect", str(scale.reconnect), "--estate", str(estate),
+            "--samples", "--json", str(file),
             "--terminal-url", town.network.url if row.network else town.cluster.url, *row.load,
         ]  # fmt: skip
         child = Child(
@@ -85,9 +97,10 @@ def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, keep: Path | 
             if not wait_until(lambda: begun.is_set() or not child.alive, BEGIN_SECONDS) or not child.alive:
                 raise NoVerdict(f"the load did not begin.\n{child.tail}")
             pause(BEFORE_SECONDS)
-            began = time.time()
-            row.act(town, row.seconds)
-            ended = time.time()
+            with Watch(lambda: [pod.pid for pod in town.cluster.gateways]) as memory:
+                began = time.time()
+                row.act(town, row.seconds)
+                ended = time.time()
             town.await_well()
             if child.wait(END_SECONDS) is None or not file.exists():
                 raise NoVerdict(f"the checker came to no end.\n{child.tail}")
@@ -95,4 +108,4 @@ def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, keep: Path | 
             child.kill()
         if keep is not None:
             shutil.copy(file, keep / f"{row.name}-{seed}.json")
-        return measure(row.name, seed, json.loads(file.read_text()), began, ended)
+        return measure(row.name, seed, json.loads(file.read_text()), began, ended, memory.growth)

@@ -5,6 +5,7 @@ import signal
 import time
 from dataclasses import dataclass
 
+from chaos.place import Place
 from chaos.proxy import Network
 from infra.local.cluster import Cluster
 from infra.local.haproxy import HAProxy
@@ -14,17 +15,30 @@ from infra.local.valkey import Valkey, answers
 from infra.local.waiting import wait_until
 
 WELL_SECONDS = 60.0
-BALANCED_SECONDS = 5.0
+BALANCED_SECONDS = 4.0
+
+
+class FaultMissed(Exception):
+    """What was to be broken was not; such a row proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """A cluster under load. `hot` is the slug of the tenant that special rows work on."""
+    """A cluster under load, and its tenants' slugs."""
 
-    cluster: Cluster
+    place: Place
     network: Network
     chance: random.Random
-    hot: str
+    tenants: tuple[str, ...]
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.place.cluster
+
+    @property
+    def hot(self) -> str:
+        """The tenant that special rows work on."""
+        return self.tenants[0]
 
     @property
     def valkey(self) -> Valkey:

@@ -6,6 +6,7 @@ message which never came is made up for. However many wait, they are one questio
 """
 
 import asyncio
+import contextlib
 
 from api.metrics import HEAD_QUESTIONS
 from backbone.contract.errors import Unavailable
@@ -77,16 +78,18 @@ class HeadWatch:
         loop = asyncio.get_running_loop()
         asked_all_at = loop.time()
         while True:
-            seconds = ASK_SECONDS if self.feed.trusted else SUSPECT_ASK_SECONDS
-            try:
-                async with asyncio.timeout_at(asked_all_at + seconds):
+            due = asked_all_at + (ASK_SECONDS if self.feed.trusted else SUSPECT_ASK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
                     await self._stirred.wait()
+            # By the clock, not by the wait's end: where something always stirs, no wait would ever run out.
+            if loop.time() >= due:
+                tenants, reason = set(self._waiters), "fallback"
+                asked_all_at = loop.time()
+            else:
                 # Messages come in crowds; one question answers those of the next moment too.
                 await asyncio.sleep(GATHER_SECONDS)
                 tenants, reason = self._due & self._waiters.keys(), "wake"
-            except TimeoutError:
-                tenants, reason = set(self._waiters), "fallback"
-                asked_all_at = loop.time()
             self._stirred.clear()
             self._due.clear()
             if tenants:

@@ -11,6 +11,8 @@ from backbone.contract.errors import Problem
 from backbone.runtime.described import ANYBODY, About, DescribedRoute
 from backbone.runtime.problems import problem_response
 
+BALANCER = "balancer"
+
 
 class Health:
     """What the pod says about itself. A requirement counts as missing until it was met once."""
@@ -32,11 +34,18 @@ class Health:
         """`GET /healthz`: 200 while the process works at all."""
         return PlainTextResponse("ok\n")
 
-    async def readyz(self, _: Request) -> Response:
+    async def readyz(self, request: Request) -> Response:
         """`GET /readyz`: 200; 404 while draining (the load balancer then sends nothing new and keeps what is open);
-        503 with what is missing."""
+        503 with what is missing.
+
+        A load balancer that cuts what is open at a pod that fails its checks asks `?for=balancer`, and hears 404 then
+        as well: a pod without PostgreSQL is no good for new terminals, and no reason to part with those it has.
+        """
         if self.draining:
             return problem_response(Problem.NOT_FOUND, "This pod is draining", draining=True)
+        if self.missing and request.query_params.get("for") == BALANCER:
+            detail = f"Nothing new, please: waiting for {', '.join(self.missing)}"
+            return problem_response(Problem.NOT_FOUND, detail, missing=self.missing)
         if self.missing:
             return problem_response(
                 Problem.UNAVAILABLE,
@@ -54,7 +63,7 @@ class Health:
             "Whether the pod should get new work.",
             ANYBODY,
             "text/plain",
-            says="404 while draining, 503 with `missing` while something it needs is away.",
+            says="404 while draining, 503 with `missing` while something it needs is away (404 for `?for=balancer`).",
             problems=(Problem.NOT_FOUND, Problem.UNAVAILABLE),
         )
         return [

@@ -1,10 +1,10 @@
 """Run the checker from the command line: progress to stderr, the table or JSON to stdout."""
 
-import asyncio
 import sys
 from pathlib import Path
 
 import orjson
+import uvloop
 
 from bellwire.verify.report import document, table
 from bellwire.verify.run import Run
@@ -24,7 +24,7 @@ def verify(load: Load, json_file: Path | None, *, samples: bool) -> bool:
     async def run() -> dict[str, object]:
         return document(await Run(load, say).run(), samples=samples)
 
-    report = asyncio.run(run())
+    report = uvloop.run(run())
     text = orjson.dumps(report, option=orjson.OPT_INDENT_2)
     if json_file is None or str(json_file) != "-":
         print("\n".join(table(report)))

@@ -27,7 +27,7 @@ class PollingTill(Till):
             asked = self.notes.position
             query = {"wait": 0} if asked is None else {"after": asked, "wait": WAIT_SECONDS}
             response = await self._door.once("GET", f"{path}/events", self._key, params=query)
-            if response is None or response.status_code != 200:
+            if response is None or response.status != 200:
                 await asyncio.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 continue
             answer = response.json()

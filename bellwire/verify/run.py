@@ -1,6 +1,6 @@
 """One run of the checker: shops of its own, load, calm, a last look, and everything that was noted.
 
-Registers tenants `verify-<run>-<n>` and their terminals; takes the terminals away again at the end.
+The shops are those of the estate. What they had before the run began is none of its business.
 """
 
 import asyncio
@@ -8,18 +8,21 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from bellwire.verify.door import Door, Unreachable
+from bellwire.verify.estate import Estate
 from bellwire.verify.judge import Violation, judge
 from bellwire.verify.notes import Listed, Notes, TerminalNotes, parse
 from bellwire.verify.polling import PollingTill
 from bellwire.verify.settings import Load
 from bellwire.verify.storefront import Storefront
+from bellwire.verify.streaming import StreamingTill
 from bellwire.verify.till import Telemetry, Till, digest
 from bellwire.verify.websocket import WebSocketTill
 
 REGISTERING_SECONDS = 60.0
-REGISTERING_AT_ONCE = 8
+LOOKING_AT_ONCE = 16
 READY_SECONDS = 30.0
 PAGE_EVENTS = 500
 LOOK_SECONDS = 0.1
@@ -57,12 +60,12 @@ class Run:
         # Apart, so that the statuses of polls through a broken network are not those of the cluster's answers.
         self._polls = Door(load.terminal_url, random.Random(load.seed + 2))  # noqa: S311
         self._telemetry = Telemetry()
+        self._estate = Estate(self._door, load.operator_key, load.name, load.estate)
         self._shops: list[Storefront] = []
         self._tills: list[Till] = []
         self._joiners: list[Till] = []
         self._auditors: dict[str, str] = {}
-        self._registered: list[tuple[str, str]] = []
-        self._slots = asyncio.Semaphore(REGISTERING_AT_ONCE)
+        self._slots = asyncio.Semaphore(LOOKING_AT_ONCE)
 
     async def run(self) -> Outcome:
         """Register, load, settle, judge.
@@ -86,12 +89,14 @@ class Run:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        # The terminals are quiet now; only then does the log stand still for those who compare.
+        await self._look_again(outcome.notes)
         outcome.notes.terminals = [till.notes for till in self._tills]
         outcome.notes.writes = [write for shop in self._shops for write in shop.writes]
         outcome.violations = judge(outcome.notes)
         outcome.statuses = dict(self._door.statuses)
         outcome.troubles = self._door.troubles
-        await self._unregister()
+        await self._estate.leave()
         await asyncio.gather(self._door.close(), self._polls.close())
         return outcome
 
@@ -100,53 +105,46 @@ class Run:
     async def _register(self) -> None:
         until = asyncio.get_running_loop().time() + REGISTERING_SECONDS
         numbers = range(1, self._load.tenants + 1)
-        self._shops = list(await asyncio.gather(*(self._open_shop(number, until) for number in numbers)))
-        first = self._shops[0].tenant
-        self._joiners = list(
-            await asyncio.gather(
-                *(
-                    self._add_till(first, f"join-{number}", until, join=True)
-                    for number in range(self._load.joins)
-                )
-            )
-        )
+        await asyncio.gather(*(self._open_shop(number, until) for number in numbers))
+        self._estate.keep()
 
-    async def _open_shop(self, number: int, until: float) -> Storefront:
-        load, tenant = self._load, self._load.slug(number)
-        made = await self._ask("POST", "/api/tenants", {"slug": tenant, "name": f"Verify {number}"}, until)
-        self._auditors[tenant] = await self._add_terminal(tenant, "auditor", until)
-        for index in range(load.terminals):
-            self._tills.append(await self._add_till(tenant, f"till-{index}", until))
-        chance = random.Random(load.seed * 100_003 + number)  # noqa: S311
-        return Storefront(self._door, tenant, made["storefrontKey"], self._auditors[tenant], load.run, chance)
-
-    async def _add_till(self, tenant: str, name: str, until: float, *, join: bool = False) -> Till:
+    async def _open_shop(self, number: int, until: float) -> None:
         load = self._load
-        key = await self._add_terminal(tenant, name, until)
+        tills = [f"till-{index}" for index in range(load.terminals)]
+        joins = [f"join-{index}" for index in range(load.joins if number == 1 else 0)]
+        shop = await self._estate.shop(number, tills + joins, until)
+        self._auditors[shop.slug] = shop.auditor
+        self._tills += [self._till(shop.slug, name, shop.terminals[name].key) for name in tills]
+        self._joiners += [self._joiner(shop.slug, name, shop.terminals[name].key) for name in joins]
+        # The run is part of it: two runs at one shop are not to be the same customers.
+        chance = random.Random(f"{load.seed}/{load.run}/{number}")  # noqa: S311
+        front = Storefront(self._door, shop.slug, shop.key, shop.auditor, load.run, chance)
+        self._shops.insert(0 if number == 1 else len(self._shops), front)
+
+    def _till(self, tenant: str, name: str, key: str) -> Till:
+        load = self._load
         # A chance of its own for each, by name: who is what does not hang on who came first.
         chance = random.Random(f"{load.seed}/{tenant}/{name}")  # noqa: S311
-        polls = not join and chance.random() < load.polling
-        types = frozenset({"new_order"}) if not polls and chance.random() < FILTERED else None
-        start = "0" if join and chance.random() < FROM_THE_BEGINNING else None
-        url, telemetry = load.terminal_url, self._telemetry
-        if polls:
-            return PollingTill(self._polls, url, tenant, key, name, telemetry, chance, crash=load.crash)
+        transport = chance.random()
+        options: dict[str, Any] = {"crash": load.crash}
+        arguments = (load.terminal_url, tenant, key, name, self._telemetry, chance)
+        if transport < load.polling:
+            return PollingTill(self._polls, *arguments, **options)
+        options["reconnect_seconds"] = load.reconnect_seconds
+        options["types"] = frozenset({"new_order"}) if chance.random() < FILTERED else None
+        if transport < load.polling + load.streaming:
+            return StreamingTill(self._polls, *arguments, **options)
+        return WebSocketTill(*arguments, **options)
+
+    def _joiner(self, tenant: str, name: str, key: str) -> Till:
+        load = self._load
+        chance = random.Random(f"{load.seed}/{tenant}/{name}")  # noqa: S311
+        # What a shop of many runs retains is longer than a visit; whoever asks for all has nothing else to do.
+        start = "0" if load.estate is None and chance.random() < FROM_THE_BEGINNING else None
         return WebSocketTill(
-            url, tenant, key, name, telemetry, chance,
-            start=start, types=types, reconnect_seconds=load.reconnect_seconds, crash=load.crash,
+            load.terminal_url, tenant, key, name, self._telemetry, chance,
+            start=start, reconnect_seconds=load.reconnect_seconds, crash=load.crash,
         )  # fmt: skip
-
-    async def _add_terminal(self, tenant: str, name: str, until: float) -> str:
-        made = await self._ask("POST", f"/api/tenant/{tenant}/terminals", {"name": name}, until)
-        self._registered.append((tenant, str(made["terminalId"])))
-        return str(made["key"])
-
-    async def _ask(self, method: str, path: str, body: dict[str, str], until: float) -> dict[str, str]:
-        async with self._slots:
-            answer = await self._door.decided(method, path, self._load.operator_key, until=until, json=body)
-        if not answer.accepted:
-            raise Unreachable(f"{method} {path}: {answer.status} {answer.body.get('detail', '')}")
-        return {name: str(value) for name, value in answer.body.items()}
 
     async def _all_ready(self) -> None:
         try:
@@ -202,29 +200,42 @@ class Run:
         until = asyncio.get_running_loop().time() + self._load.settle_seconds
         for till in self._tills:
             till.calm()
-        for shop in self._shops:
+        await asyncio.gather(*(self._look(shop, notes, until) for shop in self._shops))
+        late = [(till.notes, last_for(till.notes, notes.listed[till.notes.tenant])) for till in self._tills]
+        while late and asyncio.get_running_loop().time() < until:
+            late = [(mine, last) for mine, last in late if not has_come_to(mine, last)]
+            await asyncio.sleep(LOOK_SECONDS if late else SILENCE_SECONDS)
+
+    async def _look(self, shop: Storefront, notes: Notes, until: float) -> None:
+        async with self._slots:
             notes.balances += await shop.balances(until)
-            notes.listed[shop.tenant] = await self._list(shop.tenant, until)
-        while asyncio.get_running_loop().time() < until:
-            if all(has_all(till.notes, notes.listed[till.notes.tenant]) for till in self._tills):
-                break
-            await asyncio.sleep(LOOK_SECONDS)
-        await asyncio.sleep(SILENCE_SECONDS)
-        # Once more: an alarm may have come in the meantime, and what came to a terminal must be in here.
-        for shop in self._shops:
-            before = len(notes.listed[shop.tenant])
-            listed = await self._list(shop.tenant, until + self._load.settle_seconds)
-            notes.listed[shop.tenant] = listed[:before] + [
-                event for event in listed[before:] if self._was_seen(shop.tenant, event)
-            ]
+            notes.listed[shop.tenant] = await self._list(shop.tenant, self._begin(shop.tenant), until)
 
-    def _was_seen(self, tenant: str, event: Listed) -> bool:
-        mine = (till.notes for till in self._tills if till.notes.tenant == tenant)
-        return any(seen.offset == event.offset for notes in mine for seen in notes.applied[-5:])
+    async def _look_again(self, notes: Notes) -> None:
+        """An alarm may have come in the meantime, and what came to a terminal must be in the log."""
+        until = asyncio.get_running_loop().time() + self._load.settle_seconds
+        seen: dict[str, tuple[int, int]] = {}
+        for till in self._tills:
+            position = parse(till.notes.position or "0")
+            seen[till.notes.tenant] = max(seen.get(till.notes.tenant, position), position)
 
-    async def _list(self, tenant: str, until: float) -> list[Listed]:
+        async def look(tenant: str) -> None:
+            async with self._slots:
+                listed = notes.listed[tenant]
+                after = listed[-1].offset if listed else self._begin(tenant)
+                later = await self._list(tenant, after, until)
+                listed += [event for event in later if parse(event.offset) <= seen[tenant]]
+
+        await asyncio.gather(*(look(tenant) for tenant in notes.listed))
+
+    def _begin(self, tenant: str) -> str:
+        """Where the first terminal of the shop began; nothing before it is of this run."""
+        starts = (till.notes.start for till in self._tills if till.notes.tenant == tenant)
+        return min((start for start in starts if start is not None), key=parse)
+
+    async def _list(self, tenant: str, after: str, until: float) -> list[Listed]:
         listed: list[Listed] = []
-        after, more = "0", True
+        more = True
         while more:
             path = f"/api/tenant/{tenant}/events?after={after}&limit={PAGE_EVENTS}"
             answer = await self._door.decided("GET", path, self._auditors[tenant], until=until)
@@ -237,20 +248,13 @@ class Run:
             after, more = answer.body["offset"], answer.body["more"]
         return listed
 
-    async def _unregister(self) -> None:
-        async def remove(tenant: str, terminal: str) -> None:
-            async with self._slots:
-                path = f"/api/tenant/{tenant}/terminals/{terminal}"
-                await self._door.once("DELETE", path, self._load.operator_key)
 
-        await asyncio.gather(*(remove(*each) for each in self._registered))
+def last_for(notes: TerminalNotes, listed: list[Listed]) -> tuple[int, int]:
+    """The last offset that a terminal is to come to; (0, 0) when there is nothing for it."""
+    wanted = (event for event in reversed(listed) if notes.types is None or event.type in notes.types)
+    return next((parse(event.offset) for event in wanted), (0, 0))
 
 
-def has_all(notes: TerminalNotes, listed: list[Listed]) -> bool:
-    """Whether a terminal has come to the end of what is listed for it."""
-    if notes.ended:
-        return True
-    wanted = [event for event in listed if notes.types is None or event.type in notes.types]
-    if not wanted:
-        return notes.start is not None
-    return notes.position is not None and parse(notes.position) >= parse(wanted[-1].offset)
+def has_come_to(notes: TerminalNotes, last: tuple[int, int]) -> bool:
+    """Whether a terminal has come to its end, or owes nothing."""
+    return notes.ended or (notes.position is not None and parse(notes.position) >= last)

@@ -1,15 +1,17 @@
 """What a run of the checker is told."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """How much of what, for how long; everything that is left to chance hangs on `seed`.
 
-    `polling` is a share of the terminals; `joins` terminals come one by one during the run, at the first tenant, for a
-    moment each; it has `hot_rate` orders a second on top; `crash` is the chance that a handler dies of an event before
-    it applied it.
+    `polling` and `streaming` (server-sent events) are shares of the terminals. `estate` is a file that keeps the shops
+    and their keys for further runs; its name is then part of the slugs instead of `run`. `joins` terminals come one by
+    one during the run, at the first tenant, for a moment each; it has `hot_rate` orders a second on top; `crash` is the
+    chance that a handler dies of an event before it applied it.
     """
 
     url: str
@@ -21,13 +23,16 @@ class Load:
     terminals: int = 4
     rate: float = 10.0
     polling: float = 0.1
+    streaming: float = 0.0
     reconnect_seconds: float = 15.0
     joins: int = 0
     hot_rate: float = 0.0
     crash: float = 0.0
     settle_seconds: float = 60.0
     seed: int = 1
+    estate: Path | None = None
 
-    def slug(self, number: int) -> str:
-        """The slug of the run's tenant number `number`."""
-        return f"verify-{self.run}-{number}"
+    @property
+    def name(self) -> str:
+        """What the slugs of the shops have in common."""
+        return self.run if self.estate is None else self.estate.stem

@@ -36,7 +36,8 @@ class Storefront:
         self._chance = chance
         self._orders: list[tuple[str, str]] = []
         self._cards: list[str] = []
-        self._phone = f"+1555{chance.randrange(10_000_000):07d}"
+        # Long enough that two runs at the same shop do not meet in one account.
+        self._phone = f"+1555{chance.randrange(10**10):010d}"
         self._has_account = False
 
     async def write(self, until: float, kind: str | None = None) -> None:

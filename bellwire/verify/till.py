@@ -61,6 +61,7 @@ class Till:
         self._chance = chance
         self._reconnect_seconds = reconnect_seconds
         self._crash = crash
+        self._calm = False
         # Events that were committed before this moment found us away by our own will: their delay says nothing.
         self._here_since = float("inf")
         self._connection = Connection(None, "0", tenant)
@@ -73,6 +74,7 @@ class Till:
         """Stop leaving and crashing: the load is over, what is left is to catch up."""
         self._reconnect_seconds = 0.0
         self._crash = 0.0
+        self._calm = True
 
     def opened(self, asked: str | None, after: str, tenant: str) -> None:
         """A connection stands; what comes belongs to it."""

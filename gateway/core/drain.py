@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+# Two thousand handshakes a second are what the other pods are asked to take from this one.
+ARRIVAL_SECONDS = 0.0005
+# Time for the close to arrive, and for the old connection to be forgotten.
+LEAST_RETRY_SECONDS = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class Closing:
@@ -13,12 +18,16 @@ class Closing:
 
 
 def drain_plan(sockets: int, drain_seconds: float) -> list[Closing]:
-    """Spread the closes evenly over the drain.
+    """Spread the closes evenly over the drain, and the returns so that no two have the same moment.
 
-    The closes are spread already, so each terminal may come back soon; a short step of 0 to 400 ms keeps those of the
-    same moment apart.
+    The closes are spread already, so a terminal comes back at once, and misses nothing for longer than that takes. Only
+    a drain too short for its sockets has them wait, each for its own slot.
     """
     if sockets <= 0:
         return []
     step = drain_seconds / sockets
-    return [Closing(index, index * step, 100 + (index * 37) % 400) for index in range(sockets)]
+    slot = max(step, ARRIVAL_SECONDS)
+    return [
+        Closing(index, index * step, round(1000 * (LEAST_RETRY_SECONDS + index * (slot - step))))
+        for index in range(sockets)
+    ]

@@ -61,6 +61,8 @@ class Cluster:
         self.gateways: list[Pod] = []
         self.load_balancer: HAProxy | None = None
         self.operator_key = ""
+        # Over everything else, for the pods of one role; to be filled before `start`.
+        self.settings_of: dict[Role, dict[str, str]] = {}
         self._command = list(command)
         self._sink = sink
         self._say = say
@@ -199,7 +201,7 @@ class Cluster:
             name,
             [*self._command, role],
             port,
-            env={**self._env, "BELLWIRE_POD_NAME": name},
+            env={**self._env, "BELLWIRE_POD_NAME": name, **self.settings_of.get(role, {})},
             cwd=ROOT,
             sink=self._sink,
             on_change=lambda pod: self._on_change(),

@@ -17,8 +17,8 @@ PROMOTE_SECONDS = 30.0
 class Standby(Postgres):
     """A standby; `start` copies the primary, which must be running, and follows it."""
 
-    def __init__(self, primary: Postgres) -> None:
-        super().__init__()
+    def __init__(self, primary: Postgres, *, port: int | None = None) -> None:
+        super().__init__(port=port)
         self._primary = primary
         # The users are the primary's, so are their passwords.
         self._password = primary._password

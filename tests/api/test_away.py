@@ -119,6 +119,8 @@ async def test_a_pod_without_a_database_is_alive_not_ready_and_says_so(start_api
         assert (await http.get("/healthz")).status_code == 200
         ready = await http.get("/readyz")
         assert (ready.status_code, ready.headers["content-type"]) == (503, "application/problem+json")
+        kept = await http.get("/readyz?for=balancer")
+        assert (kept.status_code, kept.json()["missing"]) == (404, ["PostgreSQL"])
         order = await Shop(http, "any", "bw_store_" + "A" * 43, "").try_order()
         assert (order.status_code, order.headers["retry-after"]) == (503, "1")
         assert order.json()["type"] == "urn:bellwire:problem:unavailable"

@@ -16,6 +16,7 @@ from backbone.eventlog.stream import Stream
 from backbone.runtime.settings import PodSettings, load_settings
 from backbone.runtime.tasks import TaskOwner
 from infra.local.ports import free_port
+from tests.conftest import OpenShop
 from tests.shop import Shop
 
 StartWatch = Callable[..., Awaitable[HeadWatch]]
@@ -110,6 +111,28 @@ async def test_without_redis_the_clock_wakes_who_waits(start_watch: StartWatch, 
     await asyncio.sleep(0.3)
     await shop.order()
     assert await waiting == Offset(1, 1)
+
+
+async def test_a_busy_shop_does_not_keep_the_clock_from_others(
+    start_watch: StartWatch, open_shop: OpenShop
+) -> None:
+    watch = await start_watch(f"redis://127.0.0.1:{free_port()}/0")
+    busy, quiet = await open_shop(), await open_shop()
+    patient = wait_for(watch, busy.slug, Offset(1, 0))
+    waiting = wait_for(watch, quiet.slug, Offset(1, 0))
+
+    async def stir() -> None:
+        while True:
+            watch._on_event(busy.slug, Event(Offset(1, 1), "new_order", 0, b"{}"))
+            await asyncio.sleep(0)
+
+    stirring = asyncio.create_task(stir())
+    await asyncio.sleep(0.3)
+    await quiet.order()
+    assert await waiting == Offset(1, 1)
+    for task in (stirring, patient):
+        task.cancel()
+    await asyncio.gather(stirring, patient, return_exceptions=True)
 
 
 async def test_three_hundred_who_wait_are_one_question_a_second_and_nobody_is_none(

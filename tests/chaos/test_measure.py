@@ -1,11 +1,15 @@
 """From the checker's report to a row's figures."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from backbone.eventlog.keys import canary_channel, live_channel
 from backbone.runtime import faults
-from chaos.measure import Result, markdown, measure
+from chaos.measure import Result, markdown, measure, worst_of
+from chaos.memory import MIB
+from chaos.redis_rows import CANARY, LIVE
 from chaos.rows import POINTS, ROWS, SHORT
 
 
@@ -69,10 +73,24 @@ def test_a_terminal_that_polls_is_told_apart_and_makes_nothing_late() -> None:
 def test_violations_of_all_kinds_are_added_up_and_told() -> None:
     broken = result(violations={"loss": 2, "order": 1}, examples=["loss: somebody"])
     assert broken.violations == 3
-    assert "| a row | 1 | 10 s | 3 |" in markdown([broken])
+    assert "| `a row` | 1 | 10 s | 3 |" in markdown([broken])
+
+
+def test_several_seeds_are_one_line_counts_added_up_and_times_those_of_the_worst() -> None:
+    calm = result()
+    failing = result(violations={"loss": 2}, troubles=[[104.0, 503]], events=6)
+    [line] = worst_of([calm, replace(failing, p99=4.5, worst=None, recovery=2.0, gateway_growth=3 * MIB)])
+    assert (line.seed, line.violations, line.http_5xx, line.events) == (2, 2, 1, 10)
+    assert (line.p99, line.worst, line.recovery) == (4.5, calm.worst, 2.0)
+    assert "| 2.0 s | 4.50 s | 0.50 s | – | +3 MiB | 10 |" in markdown([line])
 
 
 def test_the_rows_sweep_every_fault_point_that_the_pods_have() -> None:
     assert set(POINTS) == set(faults.POINTS)
     assert {f"point-{point}" for point in POINTS} <= set(ROWS)
     assert set(SHORT) <= set(ROWS)
+
+
+def test_the_channels_that_rows_speak_on_are_those_that_the_pods_listen_to() -> None:
+    assert CANARY.format("gateway-1") == canary_channel("gateway-1")
+    assert LIVE.format("kitchen") == live_channel("kitchen")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from chaos.place import Place
 from chaos.rows import ROWS, SHORT
-from chaos.runner import SETTINGS, Scale, run_row
-from infra.local.cluster import Cluster
+from chaos.runner import Scale, run_row
 from infra.local.plan import Plan
 
 pytestmark = pytest.mark.timeout(300)
@@ -17,15 +17,19 @@ SCALE = Scale(tenants=4, terminals=4, rate=20.0)
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with Cluster(Plan(gateway_pods=2), settings=SETTINGS) as cluster:
-        yield cluster
+def place() -> Iterator[Place]:
+    with Place(Plan(gateway_pods=2)) as place:
+        yield place
 
 
 @pytest.mark.parametrize("name", SHORT)
-async def test_no_promise_is_broken_and_no_answer_fails(cluster: Cluster, name: str) -> None:
+async def test_no_promise_is_broken_and_no_answer_fails(
+    place: Place, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     row = dataclasses.replace(ROWS[name], seconds=SHORT[name])
-    result = await asyncio.to_thread(run_row, cluster, row, 1, SCALE)
+    # One for all rows: each goes on from what the one before left.
+    estate = tmp_path_factory.getbasetemp() / "estate.json"
+    result = await asyncio.to_thread(run_row, place, row, 1, SCALE, estate)
     assert result.violations == 0, result.examples
     assert result.events > 50
     assert result.deliveries > result.events

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from chaos.tcp import ChaosProxy, chaos_proxy
 from infra.local.pods import Pod
 from infra.local.ports import free_port
 from infra.local.valkey import Valkey
 from tests.conftest import api_pod_of, gateway_of
-from tests.faults.chaos_proxy import ChaosProxy, chaos_proxy
 from tests.shop import Operator, Shop
 
 

@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from backbone.eventlog.keys import canary_channel, live_channel, stream_key
+from chaos.tcp import Direction, chaos_proxy
 from infra.local.counters import read_total
 from infra.local.ports import free_port
 from infra.local.valkey import Valkey
-from tests.faults.chaos_proxy import Direction, chaos_proxy
 from tests.faults.conftest import Arena
 from tests.faults.witness import Flow, judge, orders_to, witnesses
 from tests.shop import Shop

@@ -1,13 +1,14 @@
 """A small real HTTP server in a process of its own that says its name, to see where a load balancer sends what.
 
 Run as a script it is the server: it answers everything with its name, the path and the headers that arrived.
-SIGUSR1 makes it say that it is not ready.
+SIGUSR1 makes it say that it is not ready, SIGUSR2 that it drains. An upgrade is a socket that says its name and stays.
 """
 
 import contextlib
 import json
 import signal
 import sys
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -47,32 +48,59 @@ class EchoPod:
         """Answer /readyz with 503 from now on, and everything else as before."""
         self._child.send(signal.SIGUSR1)
 
+    def drain(self) -> None:
+        """Answer /readyz with 404 from now on, and everything else as before."""
+        self._child.send(signal.SIGUSR2)
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay, nothing is answered."""
+        self._child.send(signal.SIGSTOP)
+
     def kill(self) -> None:
         """`kill -9`: connections are reset, new ones refused."""
         self._child.kill()
 
 
 def serve(name: str, port: int) -> None:
-    ready = True
+    readiness = 200
 
-    def refuse(*_: object) -> None:
-        nonlocal ready
-        ready = False
+    def answer(status: int) -> Callable[..., None]:
+        def change(*_: object) -> None:
+            nonlocal readiness
+            readiness = status
 
-    signal.signal(signal.SIGUSR1, refuse)
+        return change
+
+    signal.signal(signal.SIGUSR1, answer(503))
+    signal.signal(signal.SIGUSR2, answer(404))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self.path.startswith("/ws/pos/stay"):
+                self.stay()
+                return
             headers = {header.lower(): value for header, value in self.headers.items()}
             body = json.dumps({"pod": name, "path": self.path, "headers": headers}).encode()
             # A health check hangs up as soon as it has seen the status.
             with contextlib.suppress(ConnectionError):
-                self.send_response(503 if self.path == "/readyz" and not ready else 200)
+                self.send_response(readiness if self.path.startswith("/readyz") else 200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+        def stay(self) -> None:
+            """Become a socket, say who we are, and wait for the other end to go."""
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "Upgrade")
+            # The answer to the one key that the tests send, RFC 6455's own example.
+            self.send_header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+            self.end_headers()
+            self.wfile.write(name.encode())
+            self.rfile.read()
+            self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
             """Silence: the test asserts on answers."""

@@ -1,5 +1,6 @@
 """The load balancer: HAProxy judges its configuration, and a real one shows what it does to a request."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -143,6 +144,49 @@ def test_a_gateway_that_says_it_is_not_ready_gets_no_new_sockets(site: Site) -> 
     drained.refuse_work()
     assert wait_until(lambda: site.balancer.states()[drained.name].startswith("DOWN"), 5.0)
     assert site.gateway_of("kitchen") != drained.name
+
+
+def open_socket(site: Site) -> tuple[socket.socket, EchoPod]:
+    """A socket that stays open through the load balancer, and the pod at its other end."""
+    link = socket.create_connection(("127.0.0.1", site.balancer.port), timeout=10)
+    lines = [f"{name}: {value}" for name, value in UPGRADE.items()]
+    link.sendall("\r\n".join(["GET /ws/pos/stay HTTP/1.1", "Host: bellwire", *lines, "", ""]).encode())
+    heard = b""
+    while b"gateway-" not in heard or len(heard.partition(b"\r\n\r\n")[2]) < len("gateway-1"):
+        said = link.recv(1000)
+        assert said, heard
+        heard += said
+    name = heard.partition(b"\r\n\r\n")[2].decode()
+    return link, next(pod for pod in site.gateways if pod.name == name)
+
+
+def test_a_gateway_that_drains_gets_no_new_sockets_and_keeps_those_it_has(site: Site) -> None:
+    link, drained = open_socket(site)
+    with link:
+        drained.drain()
+        assert wait_until(lambda: site.balancer.states()[drained.name].startswith("NOLB"), 5.0)
+        other, pod = open_socket(site)
+        other.close()
+        assert pod is not drained
+        # Well over the time after which a pod without an answer counts as down.
+        link.settimeout(6.0)
+        with pytest.raises(TimeoutError):
+            link.recv(1)
+        drained.kill()
+        link.settimeout(10.0)
+        assert link.recv(1) == b""
+
+
+def test_a_gateway_that_hangs_loses_its_sockets_within_seconds(site: Site) -> None:
+    link, frozen = open_socket(site)
+    with link:
+        began = time.monotonic()
+        frozen.freeze()
+        link.settimeout(30.0)
+        assert link.recv(1) == b""
+        # One that only stalls for a moment loses nothing.
+        assert time.monotonic() - began > 3.0
+    assert site.balancer.states()[frozen.name].startswith("DOWN")
 
 
 def test_with_no_api_pod_the_answer_is_a_problem_with_a_time_to_come_back(site: Site) -> None:

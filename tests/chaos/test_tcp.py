@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.faults.chaos_proxy import ChaosProxy, chaos_proxy
+from chaos.tcp import ChaosProxy, chaos_proxy
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

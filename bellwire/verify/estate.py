@@ -1,0 +1,106 @@
+"""The shops of a run and the keys of their terminals: registered once, kept in a file, used by run after run.
+
+A run goes on from the heads that it finds. What a shop needs and does not have yet is registered; nothing is twice.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import orjson
+
+from bellwire.verify.door import Door, Unreachable
+
+AT_ONCE = 16
+AUDITOR = "auditor"
+
+
+@dataclass(slots=True)
+class Terminal:
+    """A registered terminal."""
+
+    id: str
+    key: str
+
+
+@dataclass(slots=True)
+class Shop:
+    """A registered tenant. Its auditor is a terminal that looks and writes, and is never connected."""
+
+    slug: str
+    key: str
+    terminals: dict[str, Terminal] = field(default_factory=dict)
+
+    @property
+    def auditor(self) -> str:
+        """The auditor's key."""
+        return self.terminals[AUDITOR].key
+
+
+class Estate:
+    """Shops by number. With a `file` they outlive the run; without one `leave` takes the terminals away again."""
+
+    def __init__(self, door: Door, operator_key: str, name: str, file: Path | None) -> None:
+        self._door = door
+        self._operator_key = operator_key
+        self._name = name
+        self._file = file
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._shops: dict[str, Shop] = {}
+        if file is not None and file.exists():
+            self._shops = {slug: _shop(kept) for slug, kept in orjson.loads(file.read_bytes()).items()}
+
+    async def shop(self, number: int, terminals: Iterable[str], until: float) -> Shop:
+        """Return the shop with at least these terminals.
+
+        Raises:
+            Unreachable: the cluster refused, or did not answer until `until` (the loop's time).
+        """
+        slug = f"verify-{self._name}-{number}"
+        if slug not in self._shops:
+            body = {"slug": slug, "name": f"Verify {number}"}
+            made = await self._ask("POST", "/api/tenants", body, until)
+            self._shops[slug] = Shop(slug, made["storefrontKey"])
+        shop = self._shops[slug]
+        missing = [name for name in (AUDITOR, *terminals) if name not in shop.terminals]
+        await asyncio.gather(*(self._add(shop, name, until) for name in missing))
+        return shop
+
+    def keep(self) -> None:
+        """Write everything to the file, if there is one."""
+        if self._file is None:
+            return
+        # Whole or not at all: an interrupted run must not cost the next one its keys.
+        draft = self._file.with_suffix(".draft")
+        draft.touch(mode=0o600)
+        draft.write_bytes(orjson.dumps({slug: asdict(shop) for slug, shop in self._shops.items()}))
+        os.replace(draft, self._file)
+
+    async def leave(self) -> None:
+        """Without a file no key outlives the run."""
+
+        async def remove(slug: str, terminal: Terminal) -> None:
+            async with self._slots:
+                path = f"/api/tenant/{slug}/terminals/{terminal.id}"
+                await self._door.once("DELETE", path, self._operator_key)
+
+        shops = self._shops.values() if self._file is None else ()
+        await asyncio.gather(*(remove(shop.slug, each) for shop in shops for each in shop.terminals.values()))
+
+    async def _add(self, shop: Shop, name: str, until: float) -> None:
+        made = await self._ask("POST", f"/api/tenant/{shop.slug}/terminals", {"name": name}, until)
+        shop.terminals[name] = Terminal(made["terminalId"], made["key"])
+
+    async def _ask(self, method: str, path: str, body: dict[str, str], until: float) -> dict[str, str]:
+        async with self._slots:
+            answer = await self._door.decided(method, path, self._operator_key, until=until, json=body)
+        if not answer.accepted:
+            raise Unreachable(f"{method} {path}: {answer.status} {answer.body.get('detail', '')}")
+        return {name: str(value) for name, value in answer.body.items()}
+
+
+def _shop(kept: dict[str, dict[str, dict[str, str]]]) -> Shop:
+    terminals = {name: Terminal(**each) for name, each in kept["terminals"].items()}
+    return Shop(str(kept["slug"]), str(kept["key"]), terminals)
