@@ -13,6 +13,7 @@ import asyncpg
 
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.primary import Primary
+from backbone.runtime.metrics import STATEMENTS
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.postgres")
@@ -72,6 +73,7 @@ class Database:
             taken = True
             # Bounded by the time a connection may take to open: one is free.
             connection = await self._pool.acquire()
+            STATEMENTS.inc()
             rows: Sequence[Row] = await connection.fetch(sql, *args)
             return rows
         except _AWAY as exc:

@@ -41,7 +41,7 @@ HOMES = {
     "opentelemetry": ("backbone/runtime/tracing.py",),
     "httpcore": ("api/webhooks/",),
     "standardwebhooks": ("api/webhooks/message.py",),
-    "cachetools": ("backbone/eventlog/access.py", "api/limits.py"),
+    "cachetools": ("backbone/eventlog/access.py", "api/limits.py", "gateway/pages.py"),
 }
 
 # What a pure part must not know: clocks, sockets, environment, randomness, tasks.
