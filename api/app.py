@@ -140,7 +140,8 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
             watch.release()
             await asyncio.sleep(settings.api_drain_seconds)
 
-        yield Pod(app, drain)
+        # A span has to see the answer go by, so with tracing on every answer goes the long way.
+        yield Pod(app, drain, OneShotProtocol if tracing is None else None)
 
 
 def _routes(
@@ -182,6 +183,4 @@ def run(**overrides: object) -> None:
     """
     settings = load_settings(ApiSettings, **overrides)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
-    # A span has to see the answer go by, so with tracing on every answer goes the long way.
-    http = OneShotProtocol if settings.otlp_endpoint is None else None
-    serve_pod(lambda: api_pod(settings), settings, http=http)
+    serve_pod(lambda: api_pod(settings), settings)

@@ -17,6 +17,7 @@ from backbone.eventlog.access import Access, Principal
 from gateway.connection import Connection
 from gateway.core.door import Door
 from gateway.core.resume import Ahead, Start, resume
+from gateway.doorstep import Doorstep
 from gateway.hub import Hub
 from gateway.room import Room
 from gateway.settings import GatewaySettings
@@ -51,11 +52,11 @@ def origin_allowed(origin: str | None, host: str | None, allowed: tuple[str, ...
 class Admission:
     """The porter."""
 
-    def __init__(self, settings: GatewaySettings, hub: Hub, access: Access) -> None:
+    def __init__(self, settings: GatewaySettings, hub: Hub, access: Access, doorstep: Doorstep) -> None:
         self._settings = settings
         self._hub = hub
         self._access = access
-        self._handshakes = 0
+        self._doorstep = doorstep
 
     async def admit(self, connection: HTTPConnection, ask: Ask) -> Guest:
         """Decide on a request, in bounded time.
@@ -65,18 +66,16 @@ class Admission:
             Refused: the wrong tenant, kind of key or origin.
             Unavailable: this gateway is full, or PostgreSQL is away.
         """
-        full = self._hub.sockets >= self._settings.max_sockets
-        if full or self._handshakes >= self._settings.max_handshakes:
+        # Said at the doorstep already; here for requests that do not stand in line, which are those for streams.
+        if self._hub.full or self._doorstep.busy:
             raise Unavailable("room on this gateway", retry_after=2)
-        self._handshakes += 1
-        try:
-            # Bounded as a whole: a handshake that cannot be decided in time is one for later.
-            async with asyncio.timeout(2 * self._settings.database_timeout_seconds):
-                return await self._decide(connection, ask)
-        except TimeoutError as exc:
-            raise Unavailable("the gateway") from exc
-        finally:
-            self._handshakes -= 1
+        with self._doorstep.under_way():
+            try:
+                # Bounded as a whole: a handshake that cannot be decided in time is one for later.
+                async with asyncio.timeout(2 * self._settings.database_timeout_seconds):
+                    return await self._decide(connection, ask)
+            except TimeoutError as exc:
+                raise Unavailable("the gateway") from exc
 
     def seat(self, guest: Guest, socket: Connection, door: Door) -> Terminal:
         """Put a guest, whose connection is open, into its room; hand the terminal to the connection at once.

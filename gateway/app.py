@@ -22,14 +22,16 @@ from backbone.runtime.server import Pod, serve_pod
 from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
 from gateway.admission import Admission
+from gateway.doorstep import Doorstep
 from gateway.endpoint import Endpoint
-from gateway.eventstream import EventStreamProtocol
+from gateway.eventstream import protocol_at
 from gateway.hub import Hub
 from gateway.settings import GatewaySettings
 from gateway.sse import EventStreamEndpoint
 from gateway.wsprotocol import WebSocketProtocol
 
 WARM_CONNECTIONS = 3
+KEY_LOOKUPS_APART_SECONDS = 0.01
 
 
 _INTRODUCTION = """\
@@ -85,7 +87,8 @@ async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
         tasks.start("head-check", hub.run_head_check)
         tasks.start("upkeep", hub.run_upkeep)
         tasks.start("ledger", hub.ledger.run)
-        admission = Admission(settings, hub, Access(database))
+        doorstep = Doorstep(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
+        admission = Admission(settings, hub, Access(database, KEY_LOOKUPS_APART_SECONDS), doorstep)
         endpoint = Endpoint(admission)
         streams = DescribedRoute("GET", "/sse/pos/{tenant}", EventStreamEndpoint(admission), _STREAM)
         # A HEAD would be a stream without a body, and nobody's terminal.
@@ -98,7 +101,7 @@ async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
         ]
         documentation = Documentation("Bellwire gateway", _INTRODUCTION, http)
         routes = [WebSocketRoute("/ws/pos/{tenant}", endpoint.connect), *documentation.routes(), *http]
-        yield Pod(Starlette(routes=routes, exception_handlers=HANDLERS), hub.drain)
+        yield Pod(Starlette(routes=routes, exception_handlers=HANDLERS), hub.drain, protocol_at(doorstep))
 
 
 def run(**overrides: object) -> None:
@@ -113,7 +116,6 @@ def run(**overrides: object) -> None:
     serve_pod(
         lambda: gateway_pod(settings),
         settings,
-        http=EventStreamProtocol,
         websocket=WebSocketProtocol,
         websocket_max_bytes=MAX_INBOUND_BYTES,
         send_buffer_bytes=settings.send_buffer_bytes,

@@ -3,25 +3,49 @@
 An application that takes the handle from `scope["extensions"]["bellwire.eventstream"]` sends the head of its answer,
 attaches a listener and returns: from then on the connection has no task and no queue, and finished chunks go straight
 to its transport. What the peer still sends is passed over.
+
+A request for a WebSocket waits at the doorstep until it is its turn, or is turned away there.
 """
 
 import asyncio
+import functools
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from backbone.contract import sse
+from backbone.contract.errors import Problem, Unavailable
+from backbone.runtime.problems import response_of
+from gateway import metrics
 from gateway.connection import ABNORMAL, CLOSE_SECONDS, Listener
+from gateway.doorstep import Doorstep
 
 EXTENSION = "bellwire.eventstream"
 WRITE_BUFFER_BYTES = 64 * 1024
 
 
+@functools.cache
+def _turned_away(retry_after: int) -> bytes:
+    """The whole answer."""
+    response = response_of(Unavailable("room on this gateway", retry_after))
+    head = [b"HTTP/1.1 503 Service Unavailable", b"connection: close"]
+    head += [name + b": " + value for name, value in response.raw_headers]
+    return b"\r\n".join([*head, b"", bytes(response.body)])
+
+
+def protocol_at(doorstep: Doorstep) -> type["EventStreamProtocol"]:
+    """The class of a gateway's HTTP connections, whose WebSockets wait at `doorstep`."""
+    return type("GatewayHttp", (EventStreamProtocol,), {"doorstep": doorstep})
+
+
 class EventStreamProtocol(HttpToolsProtocol):
-    """One HTTP connection; `attach` makes it a terminal's."""
+    """One HTTP connection; `attach` makes it a terminal's. Made by a class of `protocol_at`."""
+
+    doorstep: Doorstep
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._waits = False
         self._listener: Listener | None = None
         self.descriptor: int | None = None
         self.paused = False
@@ -67,13 +91,32 @@ class EventStreamProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone."""
+        self._waits = False
         self._start_closing(ABNORMAL)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse a request. An attached peer has nothing more to say."""
-        if self._listener is None:
+        if self._waits:
+            # Nothing may be said before the answer (RFC 6455, 4.1).
+            self.transport.abort()
+        elif self._listener is None:
             super().data_received(data)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Stand in line; or be turned away, before the request has cost anything."""
+        retry_after = self.doorstep.knock(self._enter)
+        self._waits = retry_after is None
+        if retry_after is not None:
+            metrics.REFUSED.labels(str(Problem.UNAVAILABLE.status)).inc()
+            self.transport.write(_turned_away(retry_after))
+            self.transport.close()
+
+    def _enter(self) -> None:
+        # Who has given up in the meantime is not let in.
+        if self._waits and not self.transport.is_closing():
+            self._waits = False
+            super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
         """A request begins; its scope carries the handle."""

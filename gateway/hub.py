@@ -68,6 +68,11 @@ class Hub:
         log.info("fanout.chosen", extra={"way": way})
         self.sockets = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another socket."""
+        return self.sockets >= self._settings.max_sockets
+
     # -- rooms ---------------------------------------------------------------------------------------------------
 
     async def room(self, tenant: str) -> Room:
@@ -164,11 +169,11 @@ class Hub:
 
     async def run_head_check(self) -> None:
         """Compare every room with PostgreSQL, each second or so, and at once when there is a reason."""
-        since = None
+        since, pod = None, self._settings.pod_name
         while True:
             try:
                 since = since or await records.clock(self._database)
-                check = await records.check(self._database, list(self._rooms), since)
+                check = await records.check(self._database, list(self._rooms), since, pod)
                 if check.epoch is None:
                     # Level-triggered: whichever pod sees it first enters the new epoch, and the heads are asked anew.
                     await enter_epoch(self._database)

@@ -6,8 +6,9 @@ with the next batch, newest word per terminal; so the memory is bounded by the n
 
 import asyncio
 import logging
+from collections.abc import Sized
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from backbone.contract.errors import Unavailable
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bellwire.ledger")
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 FLUSH_SECONDS = 0.5
 RENEW_SECONDS = 2.0
+WORDS_A_STATEMENT = 1000
+"""However many have gathered, a statement stays far below the bound that every statement has."""
 
 
 class Ledger:
@@ -73,7 +79,7 @@ class Ledger:
             await asyncio.sleep(FLUSH_SECONDS)
 
     async def flush(self) -> None:
-        """Write everything pending, in at most three statements.
+        """Write everything pending, a thousand words a statement.
 
         However a statement ends but well, a cancellation or a bug included, its words are pending again: writing them
         twice does no harm, losing them hides who has seen an order.
@@ -81,34 +87,56 @@ class Ledger:
         Raises:
             Unavailable: PostgreSQL; what was not written is pending still.
         """
-        if self._acks:
-            acks, self._acks = self._acks, {}
-            try:
-                if FAULTS:
-                    await FAULTS.pause("ack_before_persist")
-                await store_acks(
-                    self._database, [(own, tenant, offset) for own, (tenant, offset) in acks.items()]
-                )
-            except BaseException:
-                self._acks = acks | self._acks
-                raise
-        if self._arrivals:
-            arrivals, self._arrivals = self._arrivals, {}
-            try:
-                await record_arrivals(
-                    self._database, self._gateway, [arrival for arrival, _ in arrivals.values()]
-                )
-            except BaseException:
-                self._arrivals = arrivals | self._arrivals
-                raise
-            for _, terminal in arrivals.values():
-                terminal.recorded = True
-                if terminal.socket.closing:
-                    self._departures[terminal.identity.connection] = terminal.identity.terminal
-        if self._departures:
-            departures, self._departures = self._departures, {}
-            try:
-                await record_departures(self._database, [(own, conn) for conn, own in departures.items()])
-            except BaseException:
-                self._departures = departures | self._departures
-                raise
+        # What comes in the meantime waits for the next flush: none of the three may keep the others from their turn.
+        for _ in range(_statements(self._acks)):
+            await self._flush_acks()
+        for _ in range(_statements(self._arrivals)):
+            await self._flush_arrivals()
+        for _ in range(_statements(self._departures)):
+            await self._flush_departures()
+
+    async def _flush_acks(self) -> None:
+        acks, self._acks = _split(self._acks)
+        try:
+            if FAULTS:
+                await FAULTS.pause("ack_before_persist")
+            await store_acks(
+                self._database, [(own, tenant, offset) for own, (tenant, offset) in acks.items()]
+            )
+        except BaseException:
+            self._acks = acks | self._acks
+            raise
+
+    async def _flush_arrivals(self) -> None:
+        arrivals, self._arrivals = _split(self._arrivals)
+        try:
+            await record_arrivals(
+                self._database, self._gateway, [arrival for arrival, _ in arrivals.values()]
+            )
+        except BaseException:
+            self._arrivals = arrivals | self._arrivals
+            raise
+        for _, terminal in arrivals.values():
+            terminal.recorded = True
+            if terminal.socket.closing:
+                self._departures[terminal.identity.connection] = terminal.identity.terminal
+
+    async def _flush_departures(self) -> None:
+        departures, self._departures = _split(self._departures)
+        try:
+            await record_departures(self._database, [(own, conn) for conn, own in departures.items()])
+        except BaseException:
+            self._departures = departures | self._departures
+            raise
+
+
+def _statements(words: Sized) -> int:
+    return -(-len(words) // WORDS_A_STATEMENT)
+
+
+def _split(words: dict[K, V]) -> tuple[dict[K, V], dict[K, V]]:
+    """What the next statement carries, and what is left for those behind it."""
+    if len(words) <= WORDS_A_STATEMENT:
+        return words, {}
+    pairs = list(words.items())
+    return dict(pairs[:WORDS_A_STATEMENT]), dict(pairs[WORDS_A_STATEMENT:])

@@ -16,6 +16,7 @@ DELIVERY_SECONDS = Histogram(
 REPLAYED = Counter(
     "bellwire_gateway_replayed_events_total", "Events sent to cursors that lagged.", ["source"]
 )
+PAGES = Counter("bellwire_gateway_history_pages_total", "Range reads for cursors that lagged.", ["source"])
 CLOSED = Counter(
     "bellwire_gateway_closed_total",
     "Connections that ended, by close code; a stream of server-sent events ends with the same codes.",
@@ -37,6 +38,7 @@ ACK_SECONDS = Histogram("bellwire_ack_seconds", "Commit to the first terminal's 
 REFUSED = Counter(
     "bellwire_gateway_handshakes_refused_total", "Handshakes refused, by HTTP status.", ["status"]
 )
+WAITING = Gauge("bellwire_gateway_handshakes_waiting", "Handshakes that wait for their turn.")
 ROOMS = Gauge("bellwire_gateway_tenants", "Tenants followed.")
 RESETS = Counter("bellwire_gateway_resets_total", "Resets told to terminals.", ["reason"])
 DRAINING = Gauge("bellwire_gateway_draining", "1 while this pod drains.")
@@ -47,5 +49,7 @@ DELIVERED = {_transport: DELIVERIES.labels(_transport) for _transport in ("webso
 REPLAYED_RING = REPLAYED.labels("ring")
 REPLAYED_REDIS = REPLAYED.labels("redis")
 REPLAYED_POSTGRES = REPLAYED.labels("postgres")
+for _source in ("redis", "postgres"):
+    PAGES.labels(_source)
 for _source in ("wait", "redis", "postgres"):
     GAPS.labels(_source)

@@ -19,7 +19,8 @@ class GatewaySettings(PodSettings):
         description="between the end of readiness and the first close, for the load balancer to notice",
     )
     max_sockets: int = Field(50_000, ge=1, description="sockets on this pod; more get 503")
-    max_handshakes: int = Field(256, ge=1, description="handshakes under way at once; more get 503")
+    max_handshakes: int = Field(256, ge=1, description="handshakes under way at once; more stand in line")
+    max_waiting: int = Field(4096, ge=1, description="handshakes that stand in line; more get 503")
     slow_seconds: float = Field(
         10, gt=0, le=300, description="a socket that takes nothing for so long is closed"
     )

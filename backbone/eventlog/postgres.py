@@ -14,6 +14,7 @@ import asyncpg
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.at_hand import AtHand
 from backbone.eventlog.primary import Primary
+from backbone.runtime.metrics import STATEMENTS
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.postgres")
@@ -74,6 +75,7 @@ class Database:
             taken = True
             # Bounded by the time a connection may take to open: one is free.
             connection = await self._at_hand.take()
+            STATEMENTS.inc()
             rows: Sequence[Row] = await connection.fetch(sql, *args)
             self._at_hand.keep(connection)
             connection = None

@@ -109,17 +109,20 @@ def listen(
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What there is to serve, and how it is brought to an end without hurting anybody."""
+    """What there is to serve, and how it is brought to an end without hurting anybody.
+
+    `http` is the class of its HTTP connections, where uvicorn's own is not meant.
+    """
 
     app: ASGIApp
     drain: Callable[[], Awaitable[None]]
+    http: type[asyncio.Protocol] | None = None
 
 
 def serve_pod(
     make_pod: Callable[[], AbstractAsyncContextManager[Pod]],
     settings: PodSettings,
     *,
-    http: type[asyncio.Protocol] | None = None,
     websocket: type[asyncio.Protocol] | None = None,
     websocket_max_bytes: int = 0,
     send_buffer_bytes: int | None = None,
@@ -149,7 +152,7 @@ def serve_pod(
             gc.set_threshold(GARBAGE_THRESHOLD)
             config = uvicorn.Config(
                 pod.app,
-                http=http or "httptools",
+                http=pod.http or "httptools",
                 ws=websocket or "none",
                 ws_max_size=websocket_max_bytes,
                 lifespan="off",

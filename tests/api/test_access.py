@@ -24,7 +24,7 @@ async def test_a_key_is_remembered_until_its_moment_is_over_and_a_wrong_one_neve
     reads: Database, shop: Shop
 ) -> None:
     now = 100.0
-    known = Access(reads, lambda: now)
+    known = Access(reads, clock=lambda: now)
     assert known.remembered(shop.storefront_key) is None
     found = await known.find(shop.storefront_key)
     assert found is not None
@@ -45,7 +45,7 @@ async def test_keys_without_number_take_bounded_room_and_the_oldest_goes_first(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(access, "REMEMBER_KEYS", 3)
-    known = Access(reads, lambda: now)
+    known = Access(reads, clock=lambda: now)
     terminals = [await shop.add_terminal(f"till {number}") for number in range(5)]
     for terminal in terminals:
         await known.find(terminal.key)

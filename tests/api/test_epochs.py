@@ -94,7 +94,7 @@ async def test_while_a_history_is_over_nothing_is_appended_and_no_extent_is_told
         await write_once(log)
     with pytest.raises(Unavailable):
         await history.extent(log, "t")
-    check = await history.check(log, ["t"], await history.clock(log))
+    check = await history.check(log, ["t"], await history.clock(log), "g")
     assert check.epoch is None
     balance = await log.fetch_row("SELECT points FROM loyalty_accounts")
     assert balance is not None
@@ -113,7 +113,7 @@ async def test_twenty_pods_at_once_enter_one_epoch_whose_forks_are_the_heads(log
     assert (await extent_of(log, "u")).forks == {1: 0, epoch: 0}
     assert await write(log) == Offset(epoch, 4)
     assert await write(log, "u") == Offset(epoch, 1)
-    check = await history.check(log, ["t", "u"], await history.clock(log))
+    check = await history.check(log, ["t", "u"], await history.clock(log), "g")
     assert check.epoch == epoch
     assert check.heads == {"t": Offset(epoch, 4), "u": Offset(epoch, 1)}
 

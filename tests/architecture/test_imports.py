@@ -54,6 +54,7 @@ HOMES = {
     "opentelemetry": ("backbone/runtime/tracing.py",),
     "httpcore": ("api/webhooks/",),
     "standardwebhooks": ("api/webhooks/message.py",),
+    "cachetools": ("gateway/pages.py",),
 }
 
 # What a pure part must not know: clocks, sockets, environment, randomness, tasks.
