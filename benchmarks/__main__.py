@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from benchmarks import orders
+from benchmarks import announce, carry, orders, wire
 from benchmarks.report import write_json
 from benchmarks.walk import measure, table
 from infra.local.cluster import Cluster
@@ -18,6 +18,10 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=200, help="orders a run (200)")
     parser.add_argument("--runs", type=int, default=5, help="runs; the median counts (5)")
     parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each part of `orders` (8)")
+    parser.add_argument(
+        "--events", type=int, default=5000, help="events a run of `wire` and `announce` (5000)"
+    )
+    parser.add_argument("--rate", type=int, default=5000, help="events a second through one gateway (5000)")
     arguments = parser.parse_args()
     raise_on_signals()
     with Cluster(Plan(), say=print) as cluster:
@@ -28,6 +32,15 @@ def main() -> None:
     found = orders.measure(arguments.seconds)
     print(orders.table(found))
     print(f"written to {write_json('orders', [found])}")
+    heard = [wire.measure(arguments.events) for _ in range(arguments.runs)]
+    print(wire.table(heard))
+    print(f"written to {write_json('wire', [run for some in heard for run in some])}")
+    announced = [announce.measure(arguments.events) for _ in range(arguments.runs)]
+    print(announce.table(announced))
+    print(f"written to {write_json('announce', [run for some in announced for run in some])}")
+    carried = [asyncio.run(carry.measure(1000, arguments.rate, arguments.seconds))]
+    print(carry.table(carried))
+    print(f"written to {write_json('carry', carried)}")
 
 
 if __name__ == "__main__":
