@@ -10,10 +10,11 @@ from collections import deque
 
 from api.metrics import PUBLISHED
 from backbone.contract.event import Event
-from backbone.eventlog.stream import Stream
+from backbone.eventlog.stream import Outcome, Stream
 from backbone.runtime.faults import FAULTS
 
 BATCH_EVENTS = 500
+_COUNTERS = {outcome: PUBLISHED.labels(outcome.value) for outcome in Outcome}
 
 
 class Publisher:
@@ -63,4 +64,4 @@ class Publisher:
         if FAULTS:
             await FAULTS.pause("after_publish")
         for outcome, count in outcomes.items():
-            PUBLISHED.labels(outcome.value).inc(count)
+            _COUNTERS[outcome].inc(count)

@@ -1,9 +1,11 @@
-"""The benchmarks: `python -m benchmarks [walk] [orders] [fanout]`, all of them when none is named."""
+"""`make bench`: walk, orders, wire, announce, carry, fanout, one after the other, or those that are named."""
 
 import argparse
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
-from benchmarks import orders
+from benchmarks import announce, carry, orders, wire
 from benchmarks.fanout import run as fanout
 from benchmarks.report import write_json
 from benchmarks.walk import measure, table
@@ -12,38 +14,73 @@ from infra.local.interrupt import raise_on_signals
 from infra.local.plan import Plan
 from infra.local.shops import open_shops
 
-PARTS = ("walk", "orders", "fanout")
-
 
 def main() -> None:
     """Measure against servers of our own, so that nothing else is in the way."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="part", help="walk, orders, fanout")
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="part", help=", ".join(PARTS))
     parser.add_argument("--orders", type=int, default=200, help="`walk`: orders a run (200)")
-    parser.add_argument("--runs", type=int, default=5, help="runs of `walk`, turns of `fanout` (5)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each part of `orders` (8)")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each part but `orders` and `carry` (5)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of `carry` and each part of `orders` (8)")
+    parser.add_argument("--events", type=int, default=5000, help="`wire`, `announce`: events a run (5000)")
+    parser.add_argument("--rate", type=int, default=5000, help="`carry`: events a second (5000)")
     words = parser.parse_args()
     raise_on_signals()
-    parts = words.parts or PARTS
-    if "walk" in parts:
-        walk(words.orders, words.runs)
-    if "orders" in parts:
-        found = orders.measure(words.seconds)
-        print(orders.table(found))
-        print(f"written to {write_json('orders', [found])}")
-    # Last, since it moves this process off one of the cores.
-    if "fanout" in parts:
-        asyncio.run(fanout.cost(1000, None, None, words.runs, []))
+    for part in words.parts or PARTS:
+        PARTS[part](words)
 
 
-def walk(count: int, runs: int) -> None:
+def walk(words: argparse.Namespace) -> None:
     """Orders through the whole cluster, to the tills."""
     with Cluster(Plan(), say=print) as cluster:
         shops = open_shops(cluster.url, cluster.operator_key)
-        found = [asyncio.run(measure(cluster, shops, count)) for _ in range(runs)]
-    print(table(found))
-    print(f"written to {write_json('walk', found)}")
+        found = [asyncio.run(measure(cluster, shops, words.orders)) for _ in range(words.runs)]
+    _show("walk", table(found), found)
 
+
+def place(words: argparse.Namespace) -> None:
+    """Orders into one API pod, and into two."""
+    found = orders.measure(words.seconds)
+    _show("orders", orders.table(found), [found])
+
+
+def hear(words: argparse.Namespace) -> None:
+    """The way from Redis to a room."""
+    heard = [wire.measure(words.events) for _ in range(words.runs)]
+    _show("wire", wire.table(heard), [run for some in heard for run in some])
+
+
+def tell(words: argparse.Namespace) -> None:
+    """The way from a commit to Redis."""
+    announced = [announce.measure(words.events) for _ in range(words.runs)]
+    _show("announce", announce.table(announced), [run for some in announced for run in some])
+
+
+def flow(words: argparse.Namespace) -> None:
+    """Many events of many tenants through one gateway."""
+    carried = [asyncio.run(carry.measure(1000, words.rate, words.seconds))]
+    _show("carry", carry.table(carried), carried)
+
+
+def spread(words: argparse.Namespace) -> None:
+    """One event to many sockets, beside others who do that."""
+    asyncio.run(fanout.cost(1000, None, None, words.runs, []))
+
+
+def _show(name: str, text: str, found: list[Any]) -> None:
+    print(text)
+    print(f"written to {write_json(name, found)}")
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "walk": walk,
+    "orders": place,
+    "wire": hear,
+    "announce": tell,
+    "carry": flow,
+    # Last, since it moves this process off one of the cores.
+    "fanout": spread,
+}
 
 if __name__ == "__main__":
     main()
