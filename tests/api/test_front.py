@@ -18,7 +18,7 @@ from backbone.contract.errors import FieldError, Problem, Refused, TooMany, Unav
 from backbone.runtime.described import ANYBODY, About, DescribedRoute
 from backbone.runtime.problems import HANDLERS
 from infra.local.pods import Pod
-from tests.conftest import OpenShop
+from tests.conftest import OpenShop, StartApiPod
 from tests.shop import Shop, bearer
 
 ABOUT = About("Test", "A test.", ANYBODY, None)
@@ -158,6 +158,14 @@ async def test_a_connection_is_kept_or_closed_as_was_asked(
     assert re.search(rb"\r\ndate: [^\r]+ GMT", head)
     assert orjson.loads(body)["orderNumber"] == "ORD-1"
     assert closed == closes
+
+
+async def test_a_bug_is_said_and_its_connection_closed(start_api_pod: StartApiPod, shop: Shop) -> None:
+    pod = start_api_pod({"BELLWIRE_FAULT": "before_write:raise:1"})
+    [(status, head, body)], closed = await exchange(pod, order_request(shop), 1)
+    assert (status, orjson.loads(body)["type"]) == (500, "urn:bellwire:problem:internal")
+    assert b"connection: close" in head
+    assert closed
 
 
 async def test_an_answer_before_the_body_has_come_leaves_the_connection_usable(
