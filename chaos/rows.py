@@ -63,7 +63,7 @@ def kill_pods(pods: Callable[[Town], list[Pod]]) -> Act:
 def kill_after_commit(town: Town, seconds: float) -> None:
     """An API pod dies between commit and publish, again and again."""
     pod = town.cluster.apis[0]
-    town.renew(pod, signal.SIGTERM, BELLWIRE_FAULT="after_commit:kill:0.1")
+    town.renew(pod, signal.SIGTERM, BELLWIRE_FAULT="after_commit:kill:0.3")
     town.await_balanced()
     pause(seconds)
     pod.configure(BELLWIRE_FAULT="")
@@ -189,7 +189,7 @@ ROWS = {
     for row in (
         Row("nothing", nothing, 6),
         Row("api-kill", kill_pods(apis), 8),
-        Row("api-kill-after-commit", kill_after_commit, 8),
+        Row("api-kill-after-commit", kill_after_commit, 12),
         Row("gateway-kill", kill_pods(gateways), 8),
         Row("gateway-freeze", freeze_gateway),
         Row("valkey-kill", kill_valkey, 6),

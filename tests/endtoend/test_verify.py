@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import stat
 import sys
 from pathlib import Path
 
@@ -32,8 +33,9 @@ async def test_a_cluster_that_works_keeps_its_promise_under_reconnects_crashes_a
 ) -> None:
     report_file = tmp_path / "report.json"
     code, output = await verify(
-        town, "--run", "whole", "--polling", "0.3", "--crash", "0.02", "--json", str(report_file)
-    )
+        town, "--run", "whole", "--polling", "0.3", "--streaming", "0.4", "--crash", "0.02",
+        "--json", str(report_file),
+    )  # fmt: skip
     assert "KEPT: no violation" in output
     assert code == 0
     report = json.loads(report_file.read_text())
@@ -42,11 +44,28 @@ async def test_a_cluster_that_works_keeps_its_promise_under_reconnects_crashes_a
     assert report["writes"]["accepted"] > 30
     assert report["applied"] > report["events"]
     assert report["connections"] > report["terminals"] == 12
+    assert {"polling", "sse", "websocket"} <= report["delays"].keys()
     response = await town.http.get(
         "/api/tenant/verify-whole-1/terminals", headers=bearer(town.cluster.operator_key)
     )
     assert response.status_code == 200
     assert not [terminal for terminal in response.json()["terminals"] if terminal["online"]]
+
+
+async def test_a_run_goes_on_at_the_shops_that_another_one_left(town: Town, tmp_path: Path) -> None:
+    file, report_file = tmp_path / "kept.json", tmp_path / "report.json"
+    reports = []
+    for _ in range(2):
+        code, output = await verify(town, "--estate", str(file), "--json", str(report_file))
+        assert code == 0, output
+        reports.append(json.loads(report_file.read_text()))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    response = await town.http.get(
+        "/api/tenant/verify-kept-1/terminals", headers=bearer(town.cluster.operator_key)
+    )
+    # Four and the auditor, once; and the second run saw its own events only, but for alarms of the first.
+    assert len(response.json()["terminals"]) == 5
+    assert reports[1]["events"] < reports[1]["writes"]["accepted"] + reports[0]["events"] / 2
 
 
 async def test_a_wrong_operator_key_is_one_sentence_and_not_a_verdict(town: Town) -> None:

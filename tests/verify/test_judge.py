@@ -40,6 +40,35 @@ def test_a_history_without_a_fault_has_no_violation(cuts: list[int]) -> None:
     assert judge(good(COUNT, cuts)) == []
 
 
+@given(st.integers(1, COUNT - 1))
+def test_a_history_that_goes_on_in_a_later_epoch_has_no_violation(fork: int) -> None:
+    notes = good(COUNT, [fork])
+    moved = {event.offset: in_epoch_2(event.offset, fork) for event in notes.listed["bistro"]}
+    notes.listed["bistro"] = [
+        dataclasses.replace(event, offset=moved[event.offset]) for event in notes.listed["bistro"]
+    ]
+    for write in notes.writes:
+        for answer in write.answers:
+            if write.tenant == "bistro":
+                answer.body["offset"] = moved[answer.body["offset"]]
+    terminal = next(each for each in notes.terminals if each.tenant == "bistro")
+    for connection in terminal.connections:
+        connection.raw = [dataclasses.replace(event, offset=moved[event.offset]) for event in connection.raw]
+    terminal.applied = [event for connection in terminal.connections for event in connection.raw]
+    # It came back with an offset of the old epoch, and was told its name in the new one.
+    terminal.connections[1].after = f"2-{fork}"
+    assert judge(notes) == []
+    # Another place in the new epoch is another matter.
+    terminal.connections[1].after = f"2-{fork - 1}"
+    assert "order" in found(notes)
+
+
+def in_epoch_2(offset: str, fork: int) -> str:
+    """The offset, when history goes on in epoch 2 behind `fork`."""
+    seq = int(offset.partition("-")[2])
+    return f"{1 if seq <= fork else 2}-{seq}"
+
+
 @given(Cuts, Place)
 def test_one_dropped_event_is_a_loss(cuts: list[int], place: int) -> None:
     notes = good(COUNT, cuts)
