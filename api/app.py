@@ -139,7 +139,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
 
         async def drain() -> None:
             # Say on /readyz that this pod is going, send who waits for events home, and give both a moment.
-            health.draining = True
+            health.drain()
             watch.release()
             await asyncio.sleep(settings.api_drain_seconds)
 

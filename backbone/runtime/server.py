@@ -78,9 +78,16 @@ def raise_descriptor_limit() -> int:
 
 
 def listen(
-    host: str, port: int, *, send_buffer_bytes: int | None = None, dead_peer_seconds: float | None = None
+    host: str,
+    port: int,
+    *,
+    send_buffer_bytes: int | None = None,
+    dead_peer_seconds: float | None = None,
+    shared: bool = False,
 ) -> socket.socket:
     """Return a listening socket; what is set on it is inherited by every connection it accepts.
+
+    `shared`: other workers listen on the same port, and the kernel spreads connections over them.
 
     Raises:
         OSError: the address cannot be had.
@@ -89,6 +96,8 @@ def listen(
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if send_buffer_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         if dead_peer_seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -124,6 +133,7 @@ def serve_pod(
     websocket_max_bytes: int = 0,
     send_buffer_bytes: int | None = None,
     dead_peer_seconds: float | None = None,
+    shared_port: bool = False,
 ) -> None:
     """Serve a pod until a polite signal, drain it, return.
 
@@ -138,6 +148,7 @@ def serve_pod(
         settings.listen_port,
         send_buffer_bytes=send_buffer_bytes,
         dead_peer_seconds=dead_peer_seconds,
+        shared=shared_port,
     )
     host, port = listener.getsockname()[:2]
 
