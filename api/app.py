@@ -44,7 +44,7 @@ from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
 from backbone.runtime.problems import HANDLERS
-from backbone.runtime.server import Pod, serve_pod
+from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
 from backbone.runtime.tracing import TracedRequests, open_tracing
@@ -185,4 +185,5 @@ def run(**overrides: object) -> None:
     """
     settings = load_settings(ApiSettings, **overrides)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
+    raise_descriptor_limit()
     serve_pod(lambda: api_pod(settings), settings)

@@ -19,7 +19,7 @@ from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.roster import Roster
-from backbone.runtime.server import Pod, serve_pod
+from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
 from gateway.admission import Admission
@@ -34,6 +34,8 @@ from gateway.wsprotocol import WebSocketProtocol
 
 REQUIREMENT = "PostgreSQL"
 WARM_CONNECTIONS = 3
+SPARE_DESCRIPTORS = 256
+"""For servers, probes and whoever is being turned away."""
 KEY_LOOKUPS_APART_SECONDS = 0.01
 
 
@@ -133,6 +135,11 @@ def _settings(**overrides: object) -> GatewaySettings:
 
 
 def _serve(settings: GatewaySettings, health: Health) -> None:
+    wanted = settings.max_sockets + SPARE_DESCRIPTORS
+    limit = raise_descriptor_limit(wanted, "or lower BELLWIRE_MAX_SOCKETS; more sockets than fit get 503")
+    if limit < wanted:
+        # Refused politely, rather than left in the kernel's queue for want of a descriptor.
+        settings = settings.model_copy(update={"max_sockets": max(1, limit - SPARE_DESCRIPTORS)})
     serve_pod(
         lambda: gateway_pod(settings, health),
         settings,

@@ -67,13 +67,16 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def raise_descriptor_limit() -> int:
-    """Raise the soft limit of file descriptors to the hard one and return it; warns when that is not much."""
+def raise_descriptor_limit(wanted: int = USEFUL_DESCRIPTORS, hint: str = "") -> int:
+    """Raise the soft limit of file descriptors to the hard one and return it; warns when that is less than `wanted`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < USEFUL_DESCRIPTORS:
-        log.warning("server.few_descriptors", extra={"limit": hard, "hint": "raise it with `ulimit -n`"})
+    if hard == resource.RLIM_INFINITY:
+        return wanted
+    if hard < wanted:
+        hint = "; ".join(part for part in ("raise it (`ulimit -Hn`, LimitNOFILE=)", hint) if part)
+        log.warning("server.few_descriptors", extra={"limit": hard, "wanted": wanted, "hint": hint})
     return hard
 
 
@@ -142,7 +145,6 @@ def serve_pod(
     Raises:
         OSError: the address cannot be listened on.
     """
-    raise_descriptor_limit()
     listener = listen(
         settings.listen_host,
         settings.listen_port,
