@@ -45,7 +45,7 @@ from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
 from backbone.runtime.oneshot import OneShotProtocol
 from backbone.runtime.problems import HANDLERS
-from backbone.runtime.server import Pod, serve_pod
+from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
 from backbone.runtime.tracing import TracedRequests, open_tracing
@@ -136,7 +136,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
 
         async def drain() -> None:
             # Say on /readyz that this pod is going, send who waits for events home, and give both a moment.
-            health.draining = True
+            health.drain()
             watch.release()
             await asyncio.sleep(settings.api_drain_seconds)
 
@@ -183,4 +183,5 @@ def run(**overrides: object) -> None:
     """
     settings = load_settings(ApiSettings, **overrides)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
+    raise_descriptor_limit()
     serve_pod(lambda: api_pod(settings), settings)

@@ -72,12 +72,15 @@ def api(host: str | None, port: int | None) -> None:
 @main.command()
 @click.option("--host", help="Address to listen on. [BELLWIRE_LISTEN_HOST]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. [BELLWIRE_LISTEN_PORT]")
-def gateway(host: str | None, port: int | None) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1, 64), help="Processes that share the port. [BELLWIRE_WORKERS]"
+)
+def gateway(host: str | None, port: int | None, workers: int | None) -> None:
     """Run a gateway pod: terminals' sockets in, their tenants' events out."""
     from gateway.app import run
 
     _warn_of_typing_errors()
-    run(listen_host=host, listen_port=port)
+    run(listen_host=host, listen_port=port, workers=workers)
 
 
 def _warn_of_typing_errors() -> None:

@@ -90,7 +90,7 @@ class Site:
         self.connection = await asyncpg.connect(self.postgres.url)
         self.stream = Stream(PodSettings(database_url=self.postgres.url, redis_url=self.valkey.url))  # type: ignore[arg-type, call-arg]
 
-    async def start_gateways(self, count: int = 2) -> None:
+    async def start_gateways(self, count: int = 2, *words: str) -> None:
         """Start the gateways; they keep their ports when they are killed."""
         env = {
             **os.environ,
@@ -98,7 +98,7 @@ class Site:
             "BELLWIRE_REDIS_URL": self.valkey.url,
             "BELLWIRE_LOG_FORMAT": "text",
         }
-        command = [sys.executable, "-m", "bellwire", "gateway"]
+        command = [sys.executable, "-m", "bellwire", "gateway", *words]
         self.pods = [
             Pod("gateway", f"storm-{number}", command, free_port(), env=env) for number in range(count)
         ]

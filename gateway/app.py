@@ -18,7 +18,8 @@ from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
 from backbone.runtime.problems import HANDLERS
-from backbone.runtime.server import Pod, serve_pod
+from backbone.runtime.roster import Roster
+from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
 from gateway.admission import Admission
@@ -28,9 +29,13 @@ from gateway.eventstream import protocol_at
 from gateway.hub import Hub
 from gateway.settings import GatewaySettings
 from gateway.sse import EventStreamEndpoint
+from gateway.workers import run_workers
 from gateway.wsprotocol import WebSocketProtocol
 
+REQUIREMENT = "PostgreSQL"
 WARM_CONNECTIONS = 3
+SPARE_DESCRIPTORS = 256
+"""For servers, probes and whoever is being turned away."""
 KEY_LOOKUPS_APART_SECONDS = 0.01
 
 
@@ -68,10 +73,9 @@ _STREAM = About(
 
 
 @contextlib.asynccontextmanager
-async def gateway_pod(settings: GatewaySettings) -> AsyncIterator[Pod]:
+async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterator[Pod]:
     """A running gateway; on leaving, what it knows of its terminals is written and everything is closed."""
     async with contextlib.AsyncExitStack() as stack:
-        health = Health("PostgreSQL")
         database = await open_database(
             settings, size=settings.database_connections, application="bellwire-gateway"
         )
@@ -110,15 +114,39 @@ def run(**overrides: object) -> None:
     Raises:
         InvalidSettings: some settings are missing or wrong.
         OSError: the address cannot be listened on.
+        SystemExit: with 1, when a worker did not end well.
     """
+    settings = _settings(**overrides)
+    if settings.workers == 1:
+        _serve(settings, Health(REQUIREMENT))
+    elif code := run_workers(settings):
+        raise SystemExit(code)
+
+
+def run_worker(number: int, roster: Roster) -> None:
+    """Run one worker of a pod until a polite signal. Raises as `run`."""
+    _serve(_settings(), Health(REQUIREMENT, roster=roster, worker=number))
+
+
+def _settings(**overrides: object) -> GatewaySettings:
     settings = load_settings(GatewaySettings, **overrides)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
+    return settings
+
+
+def _serve(settings: GatewaySettings, health: Health) -> None:
+    wanted = settings.max_sockets + SPARE_DESCRIPTORS
+    limit = raise_descriptor_limit(wanted, "or lower BELLWIRE_MAX_SOCKETS; more sockets than fit get 503")
+    if limit < wanted:
+        # Refused politely, rather than left in the kernel's queue for want of a descriptor.
+        settings = settings.model_copy(update={"max_sockets": max(1, limit - SPARE_DESCRIPTORS)})
     serve_pod(
-        lambda: gateway_pod(settings),
+        lambda: gateway_pod(settings, health),
         settings,
         websocket=WebSocketProtocol,
         websocket_max_bytes=MAX_INBOUND_BYTES,
         send_buffer_bytes=settings.send_buffer_bytes,
         # Two heartbeats that nobody acknowledged; a reader that is only slow has its own time to be so.
         dead_peer_seconds=2 * settings.heartbeat_seconds + settings.slow_seconds,
+        shared_port=settings.workers > 1,
     )

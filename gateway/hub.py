@@ -283,7 +283,7 @@ class Hub:
 
     async def drain(self) -> None:
         """Close every socket, spread over `drain_seconds`, each with its own moment to come back."""
-        self._health.draining = True
+        self._health.drain()
         metrics.DRAINING.set(1)
         terminals = [terminal for room in self._rooms.values() for terminal in room.terminals]
         if terminals:

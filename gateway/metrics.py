@@ -8,7 +8,12 @@ from prometheus_client import Counter, Gauge, Histogram
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ACK = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
-CONNECTIONS = Gauge("bellwire_gateway_connections", "Open connections of terminals.", ["transport"])
+CONNECTIONS = Gauge(
+    "bellwire_gateway_connections",
+    "Open connections of terminals.",
+    ["transport"],
+    multiprocess_mode="livesum",
+)
 DELIVERIES = Counter("bellwire_gateway_deliveries_total", "Events handed to connections.", ["transport"])
 DELIVERY_SECONDS = Histogram(
     "bellwire_gateway_delivery_seconds", "Commit timestamp to socket write, live events.", buckets=_LATENCY
@@ -29,19 +34,25 @@ SLOW_CLOSED = Counter("bellwire_gateway_slow_closed_total", "Connections closed 
 HEAD_CHECK_LAG = Gauge(
     "bellwire_gateway_head_check_lag_events",
     "Events that the last head check found missing here, all tenants.",
+    multiprocess_mode="livesum",
 )
 UNHEARD = Gauge(
     "bellwire_gateway_unheard_tenants",
     "Tenants whose live channel cannot be trusted now; their heads are compared more often.",
+    multiprocess_mode="livemax",
 )
 ACK_SECONDS = Histogram("bellwire_ack_seconds", "Commit to the first terminal's ack.", buckets=_ACK)
 REFUSED = Counter(
     "bellwire_gateway_handshakes_refused_total", "Handshakes refused, by HTTP status.", ["status"]
 )
-WAITING = Gauge("bellwire_gateway_handshakes_waiting", "Handshakes that wait for their turn.")
-ROOMS = Gauge("bellwire_gateway_tenants", "Tenants followed.")
+WAITING = Gauge(
+    "bellwire_gateway_handshakes_waiting", "Handshakes that wait for their turn.", multiprocess_mode="livesum"
+)
+ROOMS = Gauge(
+    "bellwire_gateway_tenants", "Tenants followed, by each worker for itself.", multiprocess_mode="livesum"
+)
 RESETS = Counter("bellwire_gateway_resets_total", "Resets told to terminals.", ["reason"])
-DRAINING = Gauge("bellwire_gateway_draining", "1 while this pod drains.")
+DRAINING = Gauge("bellwire_gateway_draining", "1 while this pod drains.", multiprocess_mode="livemax")
 
 for _transport in ("websocket", "sse"):
     CONNECTIONS.labels(_transport)

@@ -18,9 +18,14 @@ class GatewaySettings(PodSettings):
         le=60,
         description="between the end of readiness and the first close, for the load balancer to notice",
     )
+    workers: int = Field(1, ge=1, le=64, description="processes that share this pod's port and its sockets")
     max_sockets: int = Field(50_000, ge=1, description="sockets on this pod; more get 503")
-    max_handshakes: int = Field(256, ge=1, description="handshakes under way at once; more stand in line")
-    max_waiting: int = Field(4096, ge=1, description="handshakes that stand in line; more get 503")
+    max_handshakes: int = Field(
+        256, ge=1, description="handshakes under way at once at a worker; more stand in line"
+    )
+    max_waiting: int = Field(
+        4096, ge=1, description="handshakes that stand in line at a worker; more get 503"
+    )
     slow_seconds: float = Field(
         10, gt=0, le=300, description="a socket that takes nothing for so long is closed"
     )
@@ -30,7 +35,9 @@ class GatewaySettings(PodSettings):
     allowed_origins: tuple[str, ...] = Field(
         (), description='JSON list of origins of browsers; ["*"] allows all'
     )
-    database_connections: int = Field(8, ge=1, le=200, description="connections to PostgreSQL")
+    database_connections: int = Field(
+        8, ge=1, le=200, description="connections to PostgreSQL, of each worker"
+    )
     send_buffer_bytes: int = Field(32 * 1024, ge=4096, description="kernel send buffer of a socket")
     fanout: Literal["auto", "python"] = Field(
         "auto", description="`auto` takes the compiled loop where it was built"

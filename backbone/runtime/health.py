@@ -1,7 +1,7 @@
 """Is this pod alive, and should it get new work?
 
 Liveness stays while the event loop turns. Readiness names what is missing; Redis is never among it, because nothing
-that a client asks for needs Redis.
+that a client asks for needs Redis. A pod of several workers is ready when all of them are, whichever is asked.
 """
 
 from starlette.requests import Request
@@ -10,25 +10,55 @@ from starlette.responses import PlainTextResponse, Response
 from backbone.contract.errors import Problem
 from backbone.runtime.described import ANYBODY, About, DescribedRoute
 from backbone.runtime.problems import problem_response
+from backbone.runtime.roster import Roster, State
 
 BALANCER = "balancer"
 
 
 class Health:
-    """What the pod says about itself. A requirement counts as missing until it was met once."""
+    """What the pod says about itself. A requirement counts as missing until it was met once.
 
-    def __init__(self, *requirements: str) -> None:
+    A worker says it to the others too: `roster` and its number there.
+    """
+
+    def __init__(self, *requirements: str, roster: Roster | None = None, worker: int = 0) -> None:
         self._missing = dict.fromkeys(requirements, True)
-        self.draining = False
+        self._draining = False
+        self._roster = roster
+        self._worker = worker
 
     def report(self, requirement: str, met: bool) -> None:
         """Tell whether a requirement is met now."""
         self._missing[requirement] = not met
+        self._tell()
+
+    def drain(self) -> None:
+        """From here on nothing new is wanted."""
+        self._draining = True
+        self._tell()
+
+    @property
+    def draining(self) -> bool:
+        """Whether this pod is on its way out."""
+        return self._draining or State.DRAINING in self._others()
 
     @property
     def missing(self) -> list[str]:
-        """The requirements that are not met."""
-        return [name for name, missing in self._missing.items() if missing]
+        """What is not met, here or at another worker."""
+        own = [name for name, missing in self._missing.items() if missing]
+        return own + [
+            f"worker {number}"
+            for number, state in enumerate(self._others())
+            if number != self._worker and state is not State.READY
+        ]
+
+    def _others(self) -> list[State]:
+        return [] if self._roster is None else self._roster.states()
+
+    def _tell(self) -> None:
+        if self._roster is not None:
+            ready = State.WAITING if any(self._missing.values()) else State.READY
+            self._roster.tell(self._worker, State.DRAINING if self._draining else ready)
 
     async def healthz(self, _: Request) -> Response:
         """`GET /healthz`: 200 while the process works at all."""
@@ -43,15 +73,16 @@ class Health:
         """
         if self.draining:
             return problem_response(Problem.NOT_FOUND, "This pod is draining", draining=True)
-        if self.missing and request.query_params.get("for") == BALANCER:
-            detail = f"Nothing new, please: waiting for {', '.join(self.missing)}"
-            return problem_response(Problem.NOT_FOUND, detail, missing=self.missing)
-        if self.missing:
+        missing = self.missing
+        if missing and request.query_params.get("for") == BALANCER:
+            detail = f"Nothing new, please: waiting for {', '.join(missing)}"
+            return problem_response(Problem.NOT_FOUND, detail, missing=missing)
+        if missing:
             return problem_response(
                 Problem.UNAVAILABLE,
-                f"Waiting for {', '.join(self.missing)}",
+                f"Waiting for {', '.join(missing)}",
                 headers={"Retry-After": "1"},
-                missing=self.missing,
+                missing=missing,
             )
         return PlainTextResponse("ready\n")
 

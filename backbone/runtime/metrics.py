@@ -1,23 +1,44 @@
 """The metrics that every kind of pod exports, and the page they are read from.
 
-No label ever holds a tenant, a terminal, a phone or a card. Counters say what was, gauges what is; base units.
+No label ever holds a tenant, a terminal, a phone or a card. Counters say what was, gauges what is; base units. In a pod
+of several workers any of them answers for all: counters added up, those of the dead included, gauges as each one says.
 """
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, generate_latest
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import Response
 
 from backbone.runtime.described import ANYBODY, About, DescribedRoute
 
-REDIS_UP = Gauge("bellwire_redis_up", "1 while Redis answers this pod, else 0.")
-POSTGRES_UP = Gauge("bellwire_postgres_up", "1 while PostgreSQL answers this pod, else 0.")
-LOG_EPOCH = Gauge("bellwire_log_epoch", "The log's epoch as this pod knows it; it rises when history forked.")
+REDIS_UP = Gauge("bellwire_redis_up", "1 while Redis answers this pod, else 0.", multiprocess_mode="livemin")
+POSTGRES_UP = Gauge(
+    "bellwire_postgres_up", "1 while PostgreSQL answers this pod, else 0.", multiprocess_mode="livemin"
+)
+LOG_EPOCH = Gauge(
+    "bellwire_log_epoch",
+    "The log's epoch as this pod knows it; it rises when history forked.",
+    multiprocess_mode="livemax",
+)
 STATEMENTS = Counter("bellwire_postgres_statements_total", "Statements sent to PostgreSQL.")
 
 
 async def metrics_page(_: Request) -> Response:
     """`GET /metrics`, in Prometheus' text format."""
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def metrics_route() -> DescribedRoute:

@@ -70,20 +70,30 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def raise_descriptor_limit() -> int:
-    """Raise the soft limit of file descriptors to the hard one and return it; warns when that is not much."""
+def raise_descriptor_limit(wanted: int = USEFUL_DESCRIPTORS, hint: str = "") -> int:
+    """Raise the soft limit of file descriptors to the hard one and return it; warns when that is less than `wanted`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < USEFUL_DESCRIPTORS:
-        log.warning("server.few_descriptors", extra={"limit": hard, "hint": "raise it with `ulimit -n`"})
+    if hard == resource.RLIM_INFINITY:
+        return wanted
+    if hard < wanted:
+        hint = "; ".join(part for part in ("raise it (`ulimit -Hn`, LimitNOFILE=)", hint) if part)
+        log.warning("server.few_descriptors", extra={"limit": hard, "wanted": wanted, "hint": hint})
     return hard
 
 
 def listen(
-    host: str, port: int, *, send_buffer_bytes: int | None = None, dead_peer_seconds: float | None = None
+    host: str,
+    port: int,
+    *,
+    send_buffer_bytes: int | None = None,
+    dead_peer_seconds: float | None = None,
+    shared: bool = False,
 ) -> socket.socket:
     """Return a listening socket; what is set on it is inherited by every connection it accepts.
+
+    `shared`: other workers listen on the same port, and the kernel spreads connections over them.
 
     Raises:
         OSError: the address cannot be had.
@@ -92,6 +102,8 @@ def listen(
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if send_buffer_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         if dead_peer_seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -127,6 +139,7 @@ def serve_pod(
     websocket_max_bytes: int = 0,
     send_buffer_bytes: int | None = None,
     dead_peer_seconds: float | None = None,
+    shared_port: bool = False,
 ) -> None:
     """Serve a pod until a polite signal, drain it, return.
 
@@ -135,12 +148,12 @@ def serve_pod(
     Raises:
         OSError: the address cannot be listened on.
     """
-    raise_descriptor_limit()
     listener = listen(
         settings.listen_host,
         settings.listen_port,
         send_buffer_bytes=send_buffer_bytes,
         dead_peer_seconds=dead_peer_seconds,
+        shared=shared_port,
     )
     host, port = listener.getsockname()[:2]
 
