@@ -2,9 +2,10 @@
 
 import argparse
 import asyncio
+import contextlib
 
 from benchmarks.fanout.run import cost, latency, profile
-from infra.local.interrupt import raise_on_signals
+from infra.local.interrupt import Stopped, raise_on_signals
 
 
 def main() -> None:
@@ -25,8 +26,13 @@ def main() -> None:
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--latency", action="store_true", help="the last socket's wait, and a quiet tenant's")
     kind.add_argument("--profile", action="store_true", help="where the gateway's time goes")
-    words = parser.parse_args()
     raise_on_signals()
+    with contextlib.suppress(Stopped):
+        run(parser.parse_args())
+
+
+def run(words: argparse.Namespace) -> None:
+    """The one that was asked for. Who is stopped in the midst of it has cleaned up and says no more."""
     if words.latency:
         asyncio.run(
             latency(words.sockets or 10_000, words.rate or 10.0, words.seconds, words.rounds, words.only)

@@ -27,6 +27,7 @@ class Phase:
 
     server: str
     sockets: int
+    rate: float
     broadcasts: int
     complete: int
     us_per_delivery: float
@@ -37,6 +38,14 @@ class Phase:
     connects_per_second: float
     redis_us_per_event: float | None
     disturbance: Disturbance
+
+    @property
+    def overrun(self) -> bool:
+        """Whether most events were still on their way when the next one came.
+
+        Who then sends several in one write is cheaper by it, so such a turn does not tell what one event costs.
+        """
+        return self.last_p50_ms > 1000 / self.rate
 
 
 async def measure(server: Server, program: Path, sockets: int, broadcasts: int, rate: float) -> Phase:
@@ -66,7 +75,7 @@ async def measure(server: Server, program: Path, sockets: int, broadcasts: int, 
             await crowd.stop()
         await server.stop()
     return Phase(
-        server.name, sockets, broadcasts, report["complete"], used * 1e6 / max(1, report["events"]),
+        server.name, sockets, rate, broadcasts, report["complete"], used * 1e6 / max(1, report["events"]),
         report["last_p50_ms"], report["last_p99_ms"], idle, kernel, sockets / max(0.001, opened["seconds"]),
         redis_used * 1e6 / broadcasts if server.redis_pid else None, disturbance,
     )  # fmt: skip
@@ -100,7 +109,9 @@ async def compare(
             phase = await measure(server, program, sockets, broadcasts, rate)
             contestants.note_version(server)
             phases.append(phase)
-            note = ", disturbed" if phase.disturbance.disturbed else ""
+            note = (", disturbed" if phase.disturbance.disturbed else "") + (
+                ", overrun" if phase.overrun else ""
+            )
             say(f"turn {number + 1}: {phase.server}: {phase.us_per_delivery:.2f} µs a delivery{note}")
     return phases
 

@@ -40,11 +40,12 @@ def fanout_table(phases: Sequence[Phase]) -> str:
             f"{_median([p.connects_per_second for p in own]):.0f}",
             f"{_median(redis):.0f}" if redis else "–",
             str(sum(p.broadcasts - p.complete for p in own)),
+            f"{sum(p.overrun for p in own)} of {len(own)}",
             _disturbed([p.disturbance for p in own]),
         ])  # fmt: skip
     return markdown(
         ["", "CPU µs a delivery", "spread", "× the C loop", "ours : this", "last socket p50 / p99 ms",
-         "kB a socket, own", "kB, kernel, both ends", "connects/s", "Redis µs an event", "incomplete", "disturbed"],
+         "kB a socket, own", "kB, kernel, both ends", "connects/s", "Redis µs an event", "incomplete", "overrun", "disturbed"],
         rows,
     )  # fmt: skip
 
