@@ -123,6 +123,15 @@ class EventStreamProtocol(HttpToolsProtocol):
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)["extensions"] = {EXTENSION: self}
 
+    def handle_websocket_upgrade(self) -> None:
+        """Give the connection to the WebSocket's protocol, and end.
+
+        A parser knows us and we know it: cut, or ten thousand of such rings wait for a collection.
+        """
+        super().handle_websocket_upgrade()
+        self.parser = cast("Any", None)
+        self.scope = cast("Any", None)
+
     def shutdown(self) -> None:
         """uvicorn stops: whoever is still here is told to come back."""
         if self._listener is None:

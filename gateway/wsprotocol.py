@@ -2,7 +2,8 @@
 
 Parsing is Sans-I/O by the `websockets` library. An application that only speaks ASGI sees an ordinary WebSocket. One
 that takes the handle from `scope["extensions"]["bellwire.socket"]` attaches a listener and returns: from then on the
-connection has no task, no queue and no timer, and finished frames go straight to its transport.
+connection has no task, no queue, no timer, and no parser until its peer sends more than plain frames
+(`gateway.core.plain`); finished frames go straight to its transport.
 
 Nothing is written after a Close frame, and the listener hears `on_closing` at the moment closing starts, whoever starts
 it, before anything else can be written anywhere.
@@ -10,7 +11,6 @@ it, before anything else can be written anywhere.
 
 import asyncio
 import logging
-from collections import deque
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote
@@ -18,12 +18,14 @@ from urllib.parse import unquote
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 from websockets.datastructures import Headers
+from websockets.extensions import Extension
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from gateway.connection import ABNORMAL, CLOSE_SECONDS, Listener
+from gateway.core import plain
 
 log = logging.getLogger("bellwire.socket")
 
@@ -41,9 +43,9 @@ def plain_descriptor(transport: asyncio.BaseTransport) -> int | None:
 class WebSocketProtocol(asyncio.Protocol):
     """One connection, from uvicorn's hand-over of the upgrade request to its end."""
 
-    __slots__ = ("_app", "_app_state", "_config", "_denial", "_handshaken", "_inbox", "_listener", "_loop", "_parts",
-                 "_parts_are_text", "_response", "_scope", "_server_state", "_waiter", "_writable", "_ws", "closing",
-                 "descriptor", "paused", "transport")  # fmt: skip
+    __slots__ = ("_app", "_app_state", "_config", "_denial", "_granted", "_handshaken", "_heard_request_only", "_inbox",
+                 "_listener", "_loop", "_parts", "_parts_are_text", "_response", "_scope", "_server_state", "_waiter",
+                 "_writable", "_ws", "closing", "descriptor", "paused", "transport")  # fmt: skip
 
     def __init__(
         self,
@@ -57,7 +59,10 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
-        self._ws = ServerProtocol(max_size=config.ws_max_size)
+        # None while there is nothing to parse: from the handshake to the first frame that is not plain.
+        self._ws: ServerProtocol | None = ServerProtocol(max_size=config.ws_max_size)
+        self._granted: list[Extension] = []
+        self._heard_request_only = False
         self._scope: dict[str, Any] = {}
         self._response: Response | None = None
         self._denial: tuple[int, Headers, bytes] | None = None
@@ -66,7 +71,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._parts_are_text = True
         # Until a listener is attached, ASGI messages wait here.
-        self._inbox: deque[dict[str, Any]] = deque()
+        self._inbox: list[dict[str, Any]] = []
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
@@ -83,14 +88,21 @@ class WebSocketProtocol(asyncio.Protocol):
         """
         self._listener = listener
         while self._inbox:
-            message = self._inbox.popleft()
+            message = self._inbox.pop(0)
             if message["type"] == "websocket.receive":
                 text = message.get("text")
                 listener.on_message(message["bytes"] if text is None else text.encode(), text is not None)
             elif message["type"] == "websocket.disconnect":
                 listener.on_closing(message["code"])
-        if self.paused and not self.closing:
-            listener.on_paused()
+        if not self.closing:
+            # What waited for the application had stopped the peer.
+            self.transport.resume_reading()
+            if self.paused:
+                listener.on_paused()
+        if self._heard_request_only and self._ws is not None and not self.closing:
+            # With it go the request and its headers, which a parser's generator keeps as long as it lives.
+            self._granted = self._ws.extensions
+            self._ws = None
 
     def write(self, frames: bytes | memoryview) -> None:
         """Send finished frames. After closing started this does nothing."""
@@ -102,7 +114,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self.closing:
             return
         self._start_closing(code)
-        self._ws.send_close(code, reason)
+        self._parser().send_close(code, reason)
         self._flush()
         self._loop.call_later(CLOSE_SECONDS, self._cut)
 
@@ -144,17 +156,23 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, answer pings and closes, hand the rest on."""
-        self._ws.receive_data(data)
-        for event in self._ws.events_received():
+        if self._ws is None:
+            data = data[self._take_plain(data) :]
+            if not data:
+                return
+        ws = self._parser()
+        ws.receive_data(data)
+        events = ws.events_received()
+        # To the byte: then the parser stands between two frames, and another one may go on in its place.
+        self._heard_request_only = (
+            len(events) == 1 and isinstance(events[0], Request) and data.find(b"\r\n\r\n") == len(data) - 4
+        )
+        for event in events:
             if isinstance(event, Request):
                 self._on_request(event)
             else:
                 self._on_frame(cast("Frame", event))
-        if (
-            self._ws.parser_exc is not None
-            or self._ws.close_rcvd is not None
-            or self._ws.close_sent is not None
-        ):
+        if ws.parser_exc is not None or ws.close_rcvd is not None or ws.close_sent is not None:
             self._end()
         else:
             self._flush()
@@ -170,7 +188,28 @@ class WebSocketProtocol(asyncio.Protocol):
         elif not self.closing:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
 
+    def _parser(self) -> ServerProtocol:
+        """Return the parser; a connection that went without gets one that begins where the next frame does."""
+        if self._ws is None:
+            self._ws = ServerProtocol(state=OPEN, max_size=self._config.ws_max_size)
+            self._ws.extensions = self._granted
+        return self._ws
+
     # -- frames --------------------------------------------------------------------------------------------------
+
+    def _take_plain(self, data: bytes) -> int:
+        """Deal with the plain frames that `data` begins with; returns where the first other one begins."""
+        start = 0
+        while not self.closing and (frame := plain.take(data, start)) is not None:
+            start = frame.end
+            if frame.kind == plain.TEXT:
+                self._parts_are_text = True
+                self._on_message(frame.payload)
+            elif frame.kind == plain.PING:
+                self.write(plain.pong(frame.payload))
+            elif self._listener is not None:
+                self._listener.on_pong()
+        return start
 
     def _on_frame(self, frame: Frame) -> None:
         if self.closing:
@@ -206,12 +245,13 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _end(self) -> None:
         """The closing handshake is under way or the peer broke the protocol: say our part and close."""
-        closed = self._ws.close_rcvd or self._ws.close_sent
+        ws = self._parser()
+        closed = ws.close_rcvd or ws.close_sent
         self._start_closing(closed.code if closed is not None else ABNORMAL)
         self._flush()
-        if self._ws.close_rcvd is not None:
+        if ws.close_rcvd is not None:
             self.transport.close()
-        elif self._ws.parser_exc is not None:
+        elif ws.parser_exc is not None:
             # Closing with input unread would reset the connection and take our Close frame with it: the peer closes,
             # having read it, or is cut.
             self._loop.call_later(CLOSE_SECONDS, self._cut)
@@ -229,7 +269,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self.transport.abort()
 
     def _flush(self) -> None:
-        for data in self._ws.data_to_send():
+        for data in self._parser().data_to_send():
             if data:
                 self.transport.write(data)
             elif self.transport.can_write_eof():
@@ -238,10 +278,10 @@ class WebSocketProtocol(asyncio.Protocol):
     # -- ASGI ----------------------------------------------------------------------------------------------------
 
     def _on_request(self, request: Request) -> None:
-        self._response = self._ws.accept(request)
+        self._response = self._parser().accept(request)
         if self._response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self.closing = True
-            self._ws.send_response(self._response)
+            self._parser().send_response(self._response)
             self._flush()
             self.transport.close()
             return
@@ -304,7 +344,8 @@ class WebSocketProtocol(asyncio.Protocol):
         while not self._inbox:
             self._waiter = self._loop.create_future()
             await self._waiter
-        message = self._inbox.popleft()
+        self._waiter = None
+        message = self._inbox.pop(0)
         if not self._inbox and not self.closing:
             self.transport.resume_reading()
         return message
@@ -335,12 +376,12 @@ class WebSocketProtocol(asyncio.Protocol):
             case "websocket.close":
                 self.close(message.get("code", 1000), message.get("reason") or "")
             case "websocket.send" if self._handshaken:
-                if self._ws.state is not OPEN or self.closing:
+                if self._parser().state is not OPEN or self.closing:
                     raise ConnectionError("the socket is closed")
                 if message.get("bytes") is not None:
-                    self._ws.send_binary(message["bytes"])
+                    self._parser().send_binary(message["bytes"])
                 else:
-                    self._ws.send_text(message["text"].encode())
+                    self._parser().send_text(message["text"].encode())
                 self._flush()
             case other:
                 raise RuntimeError(f"an ASGI message out of turn: {other}")
@@ -352,7 +393,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._response.headers[name.decode("latin-1")] = value.decode("latin-1")
         if message.get("subprotocol"):
             self._response.headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
-        self._ws.send_response(self._response)
+        self._parser().send_response(self._response)
         self._handshaken = True
         self._flush()
 
@@ -365,7 +406,7 @@ class WebSocketProtocol(asyncio.Protocol):
         headers["Connection"] = "close"
         response = Response(status, HTTPStatus(status).phrase, headers, body)
         self.closing = True
-        self._ws.send_response(response)
+        self._parser().send_response(response)
         self._flush()
         self.transport.close()
         self._hand_to_app({"type": "websocket.disconnect", "code": ABNORMAL})
