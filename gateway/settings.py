@@ -28,6 +28,10 @@ class GatewaySettings(PodSettings):
         (), description='JSON list of origins of browsers; ["*"] allows all'
     )
     database_connections: int = Field(8, ge=1, le=200, description="connections to PostgreSQL")
+    compression: bool = Field(
+        False,
+        description="grant permessage-deflate to sockets that offer it; an event is compressed once for all",
+    )
     send_buffer_bytes: int = Field(32 * 1024, ge=4096, description="kernel send buffer of a socket")
 
     @field_validator("allowed_origins")

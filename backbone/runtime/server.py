@@ -119,6 +119,7 @@ def serve_pod(
     http: type[asyncio.Protocol] | None = None,
     websocket: type[asyncio.Protocol] | None = None,
     websocket_max_bytes: int = 0,
+    websocket_deflate: bool = False,
     send_buffer_bytes: int | None = None,
     dead_peer_seconds: float | None = None,
 ) -> None:
@@ -145,6 +146,7 @@ def serve_pod(
                 http=http or "httptools",
                 ws=websocket or "none",
                 ws_max_size=websocket_max_bytes,
+                ws_per_message_deflate=websocket_deflate,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
