@@ -11,10 +11,10 @@ WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$
 EXPORT := $(BIN)/uv export --quiet --locked --all-extras --no-hashes --no-header --no-emit-project
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate check load chaos bench fmt lock clean
+.PHONY: help demo test simulate check load chaos conformance bench fmt lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.demo ## run the whole cluster on http://127.0.0.1:8080; Ctrl-C stops all of it
 	@$(WITH_MAKE) $(BIN)/python -m infra.local.demo $(ARGS)
@@ -39,6 +39,9 @@ load: .venv/.all ## put load on the running demo with locust
 chaos: .venv/.all ## break a cluster of its own in every way under load, and count what was lost
 	@mkdir -p .bellwire
 	@$(WITH_MAKE) $(BIN)/python -m chaos $(ARGS)
+
+conformance: .venv/.all ## put the WebSocket protocol before the Autobahn testsuite; ARGS=--quick without its long cases
+	@$(WITH_MAKE) nice $(BIN)/python -m conformance $(ARGS)
 
 bench: .venv/.all ## run the benchmarks and print ratios
 	@$(WITH_MAKE) $(BIN)/python -m benchmarks $(ARGS)

@@ -103,7 +103,8 @@ async def _client(program: Path, file: Path, seats: Sequence[str]) -> Crowd:
     return Crowd(
         await asyncio.create_subprocess_exec(
             program, file, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-        )
+        ),
+        file,
     )
 
 

@@ -145,6 +145,7 @@ def _serve(settings: GatewaySettings, health: Health) -> None:
         settings,
         websocket=WebSocketProtocol,
         websocket_max_bytes=MAX_INBOUND_BYTES,
+        websocket_deflate=settings.compression,
         send_buffer_bytes=settings.send_buffer_bytes,
         # Two heartbeats that nobody acknowledged; a reader that is only slow has its own time to be so.
         dead_peer_seconds=2 * settings.heartbeat_seconds + settings.slow_seconds,

@@ -38,6 +38,9 @@ class Listener(Protocol):
     def on_pong(self) -> None:
         """The peer answered a ping."""
 
+    def on_other_frame(self) -> None:
+        """A ping, answered already, or a piece of a message: nothing to do, but whoever counts counts it."""
+
     def on_paused(self) -> None:
         """The transport's buffer is full; what is written now only makes it longer."""
 

@@ -13,7 +13,7 @@ from backbone.contract.offset import parse_after
 from backbone.runtime.problems import problem_response, response_of
 from gateway import metrics
 from gateway.admission import Admission, Ask
-from gateway.core.door import WEBSOCKET
+from gateway.core.door import DEFLATED_WEBSOCKET, WEBSOCKET
 from gateway.wsprotocol import EXTENSION, WebSocketProtocol
 
 
@@ -61,4 +61,5 @@ class Endpoint:
         await websocket.accept(subprotocol=frames.SUBPROTOCOL if frames.SUBPROTOCOL in offered else None)
         socket: WebSocketProtocol = websocket.scope["extensions"][EXTENSION]
         if not socket.closing:
-            socket.attach(self._admission.seat(guest, socket, WEBSOCKET))
+            door = DEFLATED_WEBSOCKET if socket.takes_deflated else WEBSOCKET
+            socket.attach(self._admission.seat(guest, socket, door))

@@ -117,20 +117,15 @@ class EventStreamProtocol(HttpToolsProtocol):
         if self._waits and not self.transport.is_closing():
             self._waits = False
             super().handle_websocket_upgrade()
+            # The connection is the WebSocket's protocol's now. A parser knows us and we know it: cut, or ten thousand
+            # of such rings wait for a collection.
+            self.parser = cast("Any", None)
+            self.scope = cast("Any", None)
 
     def on_message_begin(self) -> None:
         """A request begins; its scope carries the handle."""
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)["extensions"] = {EXTENSION: self}
-
-    def handle_websocket_upgrade(self) -> None:
-        """Give the connection to the WebSocket's protocol, and end.
-
-        A parser knows us and we know it: cut, or ten thousand of such rings wait for a collection.
-        """
-        super().handle_websocket_upgrade()
-        self.parser = cast("Any", None)
-        self.scope = cast("Any", None)
 
     def shutdown(self) -> None:
         """uvicorn stops: whoever is still here is told to come back."""

@@ -38,6 +38,10 @@ class GatewaySettings(PodSettings):
     database_connections: int = Field(
         8, ge=1, le=200, description="connections to PostgreSQL, of each worker"
     )
+    compression: bool = Field(
+        False,
+        description="grant permessage-deflate to sockets that offer it; an event is compressed once for all",
+    )
     send_buffer_bytes: int = Field(32 * 1024, ge=4096, description="kernel send buffer of a socket")
     fanout: Literal["auto", "python"] = Field(
         "auto", description="`auto` takes the compiled loop where it was built"

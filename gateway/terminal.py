@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BAD_MESSAGES = 5
 MESSAGES_A_TURN = 4000
-"""Messages between two heartbeats; an ack for every event of a busy shop stays far below."""
+"""Frames of whatever kind between two heartbeats; an ack for every event of a busy shop stays far below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,7 @@ class Terminal:
 
     def on_message(self, data: bytes, is_text: bool) -> None:
         """An ack or a ping; anything else is answered with `error`, and five of those end the connection."""
-        self.messages += 1
-        if self.messages > MESSAGES_A_TURN:
-            self.socket.close(CloseCode.TOO_MANY_MESSAGES, "too many messages")
+        if not self._may_go_on():
             return
         try:
             message = frames.parse_message(data)
@@ -96,6 +94,11 @@ class Terminal:
     def on_pong(self) -> None:
         """Alive."""
         self.unanswered_pings = 0
+        self._may_go_on()
+
+    def on_other_frame(self) -> None:
+        """Work for us, like a message."""
+        self._may_go_on()
 
     def on_paused(self) -> None:
         """Slow: the cursor stays where it is until the socket takes more."""
@@ -109,6 +112,12 @@ class Terminal:
         """Gone, or going."""
         metrics.CLOSED.labels(str(code)).inc()
         self.room.leave(self)
+
+    def _may_go_on(self) -> bool:
+        self.messages += 1
+        if self.messages > MESSAGES_A_TURN:
+            self.socket.close(CloseCode.TOO_MANY_MESSAGES, "too many messages")
+        return self.messages <= MESSAGES_A_TURN
 
     def _complain(self, violation: Violation) -> None:
         self.bad_messages += 1

@@ -1,6 +1,6 @@
 """The gateway's WebSocket protocol for uvicorn: a handshake as ASGI knows it, then a raw handle.
 
-Parsing is Sans-I/O by the `websockets` library. An application that only speaks ASGI sees an ordinary WebSocket. One
+Parsing is Sans-I/O, see `gateway.wsparser`. An application that only speaks ASGI sees an ordinary WebSocket. One
 that takes the handle from `scope["extensions"]["bellwire.socket"]` attaches a listener and returns: from then on the
 connection has no task, no queue, no timer, and no parser until its peer sends more than plain frames
 (`gateway.core.plain`); finished frames go straight to its transport.
@@ -22,10 +22,10 @@ from websockets.extensions import Extension
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
 
 from gateway.connection import ABNORMAL, CLOSE_SECONDS, Listener
 from gateway.core import plain
+from gateway.wsparser import Parser
 
 log = logging.getLogger("bellwire.socket")
 
@@ -43,9 +43,9 @@ def plain_descriptor(transport: asyncio.BaseTransport) -> int | None:
 class WebSocketProtocol(asyncio.Protocol):
     """One connection, from uvicorn's hand-over of the upgrade request to its end."""
 
-    __slots__ = ("_app", "_app_state", "_config", "_denial", "_granted", "_handshaken", "_heard_request_only", "_inbox",
-                 "_listener", "_loop", "_parts", "_parts_are_text", "_response", "_scope", "_server_state", "_waiter",
-                 "_writable", "_ws", "closing", "descriptor", "paused", "transport")  # fmt: skip
+    __slots__ = ("_app", "_app_state", "_config", "_deaf", "_denial", "_granted", "_handshaken", "_heard_request_only",
+                 "_inbox", "_listener", "_loop", "_message", "_message_is_text", "_response", "_scope", "_server_state",
+                 "_waiter", "_writable", "_ws", "closing", "descriptor", "paused", "transport")  # fmt: skip
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
         # None while there is nothing to parse: from the handshake to the first frame that is not plain.
-        self._ws: ServerProtocol | None = ServerProtocol(max_size=config.ws_max_size)
+        self._ws: Parser | None = Parser(config.ws_max_size, deflate=config.ws_per_message_deflate)
         self._granted: list[Extension] = []
         self._heard_request_only = False
         self._scope: dict[str, Any] = {}
@@ -68,8 +68,9 @@ class WebSocketProtocol(asyncio.Protocol):
         self._denial: tuple[int, Headers, bytes] | None = None
         self._handshaken = False
         self._listener: Listener | None = None
-        self._parts: list[bytes] = []
-        self._parts_are_text = True
+        self._deaf = False
+        self._message = bytearray()
+        self._message_is_text = True
         # Until a listener is attached, ASGI messages wait here.
         self._inbox: list[dict[str, Any]] = []
         self._waiter: asyncio.Future[None] | None = None
@@ -80,6 +81,11 @@ class WebSocketProtocol(asyncio.Protocol):
         self.closing = False
 
     # -- the handle that an attached application uses ------------------------------------------------------------
+
+    @property
+    def takes_deflated(self) -> bool:
+        """Whether shared compressed frames may be written to this peer. Ask before you attach."""
+        return self._parser().takes_deflated
 
     def attach(self, listener: Listener) -> None:
         """Give the open connection to `listener`; the ASGI application may return now.
@@ -94,11 +100,10 @@ class WebSocketProtocol(asyncio.Protocol):
                 listener.on_message(message["bytes"] if text is None else text.encode(), text is not None)
             elif message["type"] == "websocket.disconnect":
                 listener.on_closing(message["code"])
-        if not self.closing:
-            # What waited for the application had stopped the peer.
-            self.transport.resume_reading()
-            if self.paused:
-                listener.on_paused()
+        # What waited for the application had stopped the peer.
+        self._regulate_reading()
+        if self.paused and not self.closing:
+            listener.on_paused()
         if self._heard_request_only and self._ws is not None and not self.closing:
             # With it go the request and its headers, which a parser's generator keeps as long as it lives.
             self._granted = self._ws.extensions
@@ -144,18 +149,22 @@ class WebSocketProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The transport holds something back."""
         self.paused = True
+        self._regulate_reading()
         if self._listener is not None and not self.closing:
             self._listener.on_paused()
 
     def resume_writing(self) -> None:
         """The transport's buffer is empty again."""
         self.paused = False
+        self._regulate_reading()
         self._wake_writer()
         if self._listener is not None and not self.closing:
             self._listener.on_writable()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, answer pings and closes, hand the rest on."""
+        """Parse, answer pings and closes, hand the rest on. What follows a Close frame or a fault is passed over."""
+        if self._deaf:
+            return
         if self._ws is None:
             data = data[self._take_plain(data) :]
             if not data:
@@ -180,6 +189,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def eof_received(self) -> None:
         """The peer will send nothing more; without a Close frame that is an abnormal end."""
         self._start_closing(ABNORMAL)
+        # asyncio closes the transport now, which waits for a peer that may never take the rest.
+        self._loop.call_later(CLOSE_SECONDS, self._cut)
 
     def shutdown(self) -> None:
         """uvicorn stops: whoever is still here is told to come back."""
@@ -188,11 +199,10 @@ class WebSocketProtocol(asyncio.Protocol):
         elif not self.closing:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
 
-    def _parser(self) -> ServerProtocol:
+    def _parser(self) -> Parser:
         """Return the parser; a connection that went without gets one that begins where the next frame does."""
         if self._ws is None:
-            self._ws = ServerProtocol(state=OPEN, max_size=self._config.ws_max_size)
-            self._ws.extensions = self._granted
+            self._ws = Parser.of_open(self._config.ws_max_size, self._granted)
         return self._ws
 
     # -- frames --------------------------------------------------------------------------------------------------
@@ -203,9 +213,11 @@ class WebSocketProtocol(asyncio.Protocol):
         while not self.closing and (frame := plain.take(data, start)) is not None:
             start = frame.end
             if frame.kind == plain.TEXT:
-                self._parts_are_text = True
+                self._message_is_text = True
                 self._on_message(frame.payload)
             elif frame.kind == plain.PING:
+                if self._listener is not None:
+                    self._listener.on_other_frame()
                 self.write(plain.pong(frame.payload))
             elif self._listener is not None:
                 self._listener.on_pong()
@@ -215,29 +227,38 @@ class WebSocketProtocol(asyncio.Protocol):
         if self.closing:
             return
         match frame.opcode:
-            case Opcode.TEXT | Opcode.BINARY:
-                self._parts_are_text = frame.opcode is Opcode.TEXT
-                self._parts = [bytes(frame.data)]
-            case Opcode.CONT:
-                self._parts.append(bytes(frame.data))
+            case Opcode.TEXT | Opcode.BINARY | Opcode.CONT:
+                self._on_part(frame)
             case Opcode.PONG if self._listener is not None:
                 self._listener.on_pong()
-            case _:
-                return
-        if frame.fin and self._parts:
-            self._on_message(b"".join(self._parts))
-            self._parts = []
+            case Opcode.PING if self._listener is not None:
+                self._listener.on_other_frame()
+
+    def _on_part(self, frame: Frame) -> None:
+        if frame.opcode is not Opcode.CONT:
+            self._message_is_text = frame.opcode is Opcode.TEXT
+        if len(self._message) + len(frame.data) > self._config.ws_max_size:
+            self._message = bytearray()
+            self.close(1009, "the message is too big")
+            return
+        # One run of bytes, not a list of pieces: an empty piece then costs nothing, however many there are.
+        self._message += frame.data
+        if frame.fin:
+            message, self._message = bytes(self._message), bytearray()
+            self._on_message(message)
+        elif self._listener is not None:
+            self._listener.on_other_frame()
 
     def _on_message(self, data: bytes) -> None:
         text = None
-        if self._parts_are_text:
+        if self._message_is_text:
             try:
                 text = data.decode()
             except UnicodeDecodeError:
                 self.close(1007, "invalid UTF-8")
                 return
         if self._listener is not None:
-            self._listener.on_message(data, self._parts_are_text)
+            self._listener.on_message(data, self._message_is_text)
         else:
             self._hand_to_app(
                 {"type": "websocket.receive"} | ({"bytes": data} if text is None else {"text": text})
@@ -249,12 +270,14 @@ class WebSocketProtocol(asyncio.Protocol):
         closed = ws.close_rcvd or ws.close_sent
         self._start_closing(closed.code if closed is not None else ABNORMAL)
         self._flush()
+        if ws.close_rcvd is None and ws.parser_exc is None:
+            return  # Our Close frame is under way, and theirs is awaited.
+        self._deaf = True
         if ws.close_rcvd is not None:
             self.transport.close()
-        elif ws.parser_exc is not None:
-            # Closing with input unread would reset the connection and take our Close frame with it: the peer closes,
-            # having read it, or is cut.
-            self._loop.call_later(CLOSE_SECONDS, self._cut)
+        # After a fault the peer closes, having read why: closing with input unread would reset the connection and take
+        # our Close frame with it. Who does neither, or does not take what is still written to him, is cut.
+        self._loop.call_later(CLOSE_SECONDS, self._cut)
 
     def _start_closing(self, code: int) -> None:
         if self.closing:
@@ -336,9 +359,20 @@ class WebSocketProtocol(asyncio.Protocol):
         self._inbox.append(message)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-        if len(self._inbox) > 1 and not self.closing:
-            # A queue of one: an application that does not read stops the peer, not our memory.
+        self._regulate_reading()
+
+    def _regulate_reading(self) -> None:
+        """Let a peer speak while we can answer and the application listens: its flood then fills its own memory.
+
+        Of messages one may wait. A peer that takes nothing is heard no further than what it has said already.
+        """
+        if self.transport.is_closing():
+            return
+        # When we are closing, the peer's Close frame is still to come.
+        if self.paused or (len(self._inbox) > 1 and not self.closing):
             self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
 
     async def _receive(self) -> dict[str, Any]:
         while not self._inbox:
@@ -346,8 +380,7 @@ class WebSocketProtocol(asyncio.Protocol):
             await self._waiter
         self._waiter = None
         message = self._inbox.pop(0)
-        if not self._inbox and not self.closing:
-            self.transport.resume_reading()
+        self._regulate_reading()
         return message
 
     def _wake_writer(self) -> None:

@@ -45,7 +45,8 @@ def fanout_table(phases: Sequence[Phase]) -> str:
         ])  # fmt: skip
     return markdown(
         ["", "CPU µs a delivery", "spread", "× the C loop", "ours : this", "last socket p50 / p99 ms",
-         "kB a socket, own", "kB, kernel, both ends", "connects/s", "Redis µs an event", "incomplete", "overrun", "disturbed"],
+         "kB a socket, own", "kB, kernel, both ends", "connects/s",
+         "Redis µs an event", "incomplete", "overrun", "disturbed"],
         rows,
     )  # fmt: skip
 

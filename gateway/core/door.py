@@ -1,4 +1,4 @@
-"""How each door writes what a terminal is told: one cursor, one log, two spellings. Pure."""
+"""How each door writes what a terminal is told: one cursor, one log, three spellings. Pure."""
 
 from typing import Protocol
 
@@ -43,6 +43,14 @@ class WebSocketDoor:
         return text_frame(frames.heartbeat(head)) + PING_FRAME
 
 
+class DeflatedWebSocketDoor(WebSocketDoor):
+    """Events compressed, once each for all such sockets; the short control messages as they are."""
+
+    def event(self, entry: Entry) -> bytes:
+        """The compressed frame of an event, or the plain one where that is shorter."""
+        return entry.deflated()
+
+
 class EventStreamDoor:
     """Server-sent events in chunks. A dead peer shows by what TCP does not get acknowledged."""
 
@@ -63,5 +71,6 @@ class EventStreamDoor:
 
 
 WEBSOCKET: Door = WebSocketDoor()
+DEFLATED_WEBSOCKET: Door = DeflatedWebSocketDoor()
 EVENT_STREAM: Door = EventStreamDoor()
-DOORS = (WEBSOCKET, EVENT_STREAM)
+DOORS = (WEBSOCKET, DEFLATED_WEBSOCKET, EVENT_STREAM)

@@ -11,7 +11,7 @@ from enum import Enum
 from itertools import islice
 
 from backbone.contract.event import Event
-from backbone.contract.frames import payload_of, text_frame
+from backbone.contract.frames import deflated_frame, payload_of, text_frame
 from backbone.contract.lineage import shared_seq
 from backbone.contract.offset import Offset
 from backbone.contract.sse import event_chunk
@@ -21,7 +21,8 @@ from backbone.contract.sse import event_chunk
 class Entry:
     """An event ready to be sent: `frame` is the finished WebSocket frame, built once for all sockets.
 
-    Nothing of it changes; `chunk` builds the same for server-sent events when the first such terminal needs it.
+    Nothing of it changes; `chunk` and `deflated` build the same for server-sent events and for compressed sockets when
+    the first such terminal needs it.
     """
 
     seq: int
@@ -30,12 +31,19 @@ class Entry:
     frame: bytes
     epoch: int
     _chunk: bytes | None = None
+    _deflated: bytes | None = None
 
     def chunk(self) -> bytes:
         """Return the finished chunk of a stream of server-sent events, built once for all of them."""
         if self._chunk is None:
             self._chunk = event_chunk(Offset(self.epoch, self.seq), self.type, payload_of(self.frame))
         return self._chunk
+
+    def deflated(self) -> bytes:
+        """Return the finished compressed WebSocket frame, built once for all sockets that negotiated it."""
+        if self._deflated is None:
+            self._deflated = deflated_frame(payload_of(self.frame))
+        return self._deflated
 
 
 def entry_of(event: Event) -> Entry:

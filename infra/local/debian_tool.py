@@ -223,9 +223,11 @@ def apt(
     return run(["apt-get", "-q", *settings, *arguments], seconds=APT_SECONDS, cwd=cwd)
 
 
-def run(command: list[str], *, seconds: float, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run to the end; a missing program or a timeout is a failure like any other."""
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+def run(
+    command: list[str], *, seconds: float, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run to the end, with `env` over our own; a missing program or a timeout is a failure like any other."""
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", **(env or {})}
     try:
         return subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False, timeout=seconds,

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("api", "backbone", "bellwire", "gateway", "infra", "loadtests", "benchmarks", "chaos")
+PACKAGES = (
+    "api",
+    "backbone",
+    "bellwire",
+    "gateway",
+    "infra",
+    "loadtests",
+    "benchmarks",
+    "chaos",
+    "conformance",
+)
 
 # Which parts of the house a part may import, besides itself.
 MAY_IMPORT = {
@@ -26,6 +36,8 @@ MAY_IMPORT = {
     # Black box: it knows the public contract, and nothing of the server.
     "bellwire/verify": (),
     "chaos": ("chaos", "infra"),
+    # The protocol class alone, without anything of a gateway around it.
+    "conformance": ("infra", "gateway/wsprotocol"),
 }
 
 # Where a third party may be imported.
@@ -107,7 +119,7 @@ def test_imports_point_down(path: Path) -> None:
 @pytest.mark.parametrize("path", cases())
 def test_each_third_party_has_one_home(path: Path) -> None:
     relative = path.relative_to(ROOT).as_posix()
-    if relative.startswith(("benchmarks/", "loadtests/", "infra/", "chaos/")):
+    if relative.startswith(("benchmarks/", "loadtests/", "infra/", "chaos/", "conformance/")):
         return
     for module in imports(path):
         homes = HOMES.get(module.split(".")[0])

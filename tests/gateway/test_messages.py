@@ -1,8 +1,6 @@
 """What a terminal says, what it hears in between, and how a connection ends."""
 
 import asyncio
-import socket
-import struct
 import time
 
 import asyncpg
@@ -12,6 +10,7 @@ import pytest
 from infra.local.pods import Pod
 from infra.local.valkey import Valkey
 from tests.conftest import OpenShop, StartGateway
+from tests.gateway.raw import close_code, raw_socket
 from tests.gateway.till import open_till, refusal
 from tests.shop import Shop, bearer
 
@@ -130,42 +129,6 @@ async def test_a_revoked_terminal_is_cut_within_two_seconds_redis_or_no_redis(
         assert (await refusal(pod, shop.slug, additional_headers=bearer(shop.terminal_key)))[0] == 401
     finally:
         valkey.stop()
-
-
-def raw_socket(pod: Pod, tenant: str, key: str, *, receive_buffer: int | None = None) -> socket.socket:
-    """A connected WebSocket without any library in the way."""
-    connection = socket.socket()
-    if receive_buffer is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    connection.settimeout(10)
-    connection.connect(("127.0.0.1", pod.port))
-    lines = [
-        f"GET /ws/pos/{tenant}?after=0 HTTP/1.1", "Host: till", "Connection: Upgrade", "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", f"Authorization: Bearer {key}",
-    ]  # fmt: skip
-    connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += connection.recv(1)
-    assert answer.startswith(b"HTTP/1.1 101")
-    return connection
-
-
-def close_code(connection: socket.socket) -> int | None:
-    """Read frames up to the Close frame and return its code; None when the connection just ends."""
-    with connection, connection.makefile("rb") as stream:
-        try:
-            while header := stream.read(2):
-                length = header[1]
-                if length == 126:
-                    length = struct.unpack("!H", stream.read(2))[0]
-                payload = stream.read(length)
-                if header[0] == 0x88:
-                    code: int = struct.unpack("!H", payload[:2])[0]
-                    return code
-        except ConnectionError:
-            pass
-    return None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The gateway's WebSocket protocol class before the Autobahn testsuite: `make conformance`."""

@@ -1,0 +1,55 @@
+"""The Sans-I/O parser of one connection: the `websockets` library's, by the book where the library is not.
+
+What the book (RFC 6455) says and the library does otherwise: a Close frame may come amid the fragments of a message; a
+control frame amid them does not count toward the message's size; nothing is answered once we have said Close; a frame
+ahead of the handshake's answer is none. permessage-deflate (RFC 7692) is granted without context takeover on either
+side, so that a connection keeps no compressor and, between messages, no decompressor.
+"""
+
+from typing import Self
+
+from websockets.exceptions import ProtocolError
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+from websockets.protocol import CONNECTING, OPEN
+from websockets.server import ServerProtocol
+
+from backbone.contract.frames import DEFLATE_WINDOW_BITS
+
+DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
+
+
+class Parser(ServerProtocol):
+    """One connection's. A fragment over `max_bytes` is refused by its header; their sum is for the caller to watch."""
+
+    def __init__(self, max_bytes: int, *, deflate: bool) -> None:
+        super().__init__(max_size=(None, max_bytes), extensions=[DEFLATE] if deflate else None)
+
+    @classmethod
+    def of_open(cls, max_bytes: int, granted: list[Extension]) -> Self:
+        """The parser of a connection that has been open for a while, with what was granted to it then."""
+        parser = cls(max_bytes, deflate=False)
+        parser.state = OPEN
+        parser.extensions = granted
+        return parser
+
+    @property
+    def takes_deflated(self) -> bool:
+        """Whether the peer can read the frames of `backbone.contract.frames.deflated_frame`."""
+        return any(
+            isinstance(extension, PerMessageDeflate)
+            and extension.local_max_window_bits >= DEFLATE_WINDOW_BITS
+            for extension in self.extensions
+        )
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Take a whole frame."""
+        if self.state is CONNECTING:
+            raise ProtocolError("a frame ahead of the handshake's answer")
+        if frame.opcode is Opcode.CLOSE:
+            # What was being said in fragments is not said to its end; that is no fault (RFC 6455, 5.4 and 5.5).
+            self.current_size = None
+        elif frame.opcode is Opcode.PING and self.state is not OPEN:
+            return
+        super().recv_frame(frame)
