@@ -12,7 +12,7 @@ from websockets.exceptions import ProtocolError
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
-from websockets.protocol import CONNECTING, OPEN
+from websockets.protocol import CONNECTING, OPEN, State
 from websockets.server import ServerProtocol
 
 from backbone.contract.frames import DEFLATE_WINDOW_BITS
@@ -23,14 +23,13 @@ DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client
 class Parser(ServerProtocol):
     """One connection's. A fragment over `max_bytes` is refused by its header; their sum is for the caller to watch."""
 
-    def __init__(self, max_bytes: int, *, deflate: bool) -> None:
-        super().__init__(max_size=(None, max_bytes), extensions=[DEFLATE] if deflate else None)
+    def __init__(self, max_bytes: int, *, deflate: bool, state: State = CONNECTING) -> None:
+        super().__init__(state=state, max_size=(None, max_bytes), extensions=[DEFLATE] if deflate else None)
 
     @classmethod
     def of_open(cls, max_bytes: int, granted: list[Extension]) -> Self:
         """The parser of a connection that has been open for a while, with what was granted to it then."""
-        parser = cls(max_bytes, deflate=False)
-        parser.state = OPEN
+        parser = cls(max_bytes, deflate=False, state=OPEN)
         parser.extensions = granted
         return parser
 
