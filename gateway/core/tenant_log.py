@@ -52,6 +52,10 @@ def entry_of(event: Event) -> Entry:
     return Entry(event.offset.seq, event.type, event.committed_ms, frame, event.offset.epoch)
 
 
+FEW = 8
+"""Entries at the ring's end that are fetched from there; a walk would begin at its start."""
+
+
 class Outcome(Enum):
     """What `receive` made of an event."""
 
@@ -146,6 +150,9 @@ class TenantLog:
         """The entries later than position `seq`, or None when the ring does not reach back so far."""
         if seq < self.ring_start:
             return None
+        missing = self.head_seq - seq
+        if missing <= FEW:
+            return iter([self._ring[-back] for back in range(missing, 0, -1)])
         return islice(self._ring, seq - self.ring_start, None)
 
     def raise_floor(self, floor: Offset) -> None:

@@ -127,7 +127,9 @@ def meant(frames: list[Frame]) -> Notes:
     return notes
 
 
-async def conversation(pieces: list[bytes], *, deaf_seconds: float = 0) -> tuple[Notes, bytes]:
+async def conversation(
+    pieces: list[bytes], *, deaf_seconds: float = 0, late: bytes = b""
+) -> tuple[Notes, bytes]:
     """Send the pieces, one by one, to a real socket; returns what its listener heard, and all that was answered."""
     notes = Notes()
 
@@ -152,7 +154,8 @@ async def conversation(pieces: list[bytes], *, deaf_seconds: float = 0) -> tuple
         writer.write(piece)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-    writer.write(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+    await asyncio.sleep(2 * deaf_seconds)
+    writer.write(late + Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
     async with asyncio.timeout(20):
         answered = await reader.read()
     writer.close()
@@ -185,9 +188,10 @@ def test_wherever_a_stream_is_cut_its_listener_hears_every_message_once_and_its_
     assert notes.code == 1000
 
 
-def test_a_peer_that_said_much_before_anybody_listened_is_heard_on() -> None:
+def test_a_peer_that_said_much_before_anybody_listened_is_heard_on_from_the_very_byte() -> None:
     words = [Frame(Opcode.TEXT, b"%d" % number).serialize(mask=True) for number in range(4)]
+    early, late = [b"".join(words[:3]) + words[3][:4]], words[3][4:]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        notes, _ = runner.run(conversation(words, deaf_seconds=0.3))
+        notes, _ = runner.run(conversation(early, deaf_seconds=0.3, late=late))
     assert notes.messages == [(b"%d" % number, True) for number in range(4)]
     assert notes.code == 1000
