@@ -54,7 +54,9 @@ def measure(events: int) -> list[Announced]:
 
 
 async def _announce(url: str, batch: int, events: int) -> Announced:
-    settings = load_settings(PodSettings, database_url="postgresql://unused/unused", redis_url=url)
+    settings = load_settings(
+        PodSettings, database_url="postgresql://unused/unused", redis_url=url, redis_timeout_seconds=5
+    )
     stream = Stream(settings)
     batches = [
         [_event(number) for number in range(start, min(start + batch, events))]

@@ -148,6 +148,8 @@ def _gateway(database_url: str, redis_url: str) -> Pod:
         "BELLWIRE_DATABASE_URL": database_url,
         "BELLWIRE_REDIS_URL": redis_url,
         "BELLWIRE_LOG_FORMAT": "text",
+        # A busy machine must not look like a Redis that is away: a subscription begun anew has a gap before it.
+        "BELLWIRE_REDIS_TIMEOUT_SECONDS": "5",
     }
     return Pod("gateway", "gateway", [sys.executable, "-m", "bellwire", "gateway"], free_port(), env=env)
 

@@ -84,8 +84,13 @@ def _announcement(tenant: int, seq: int) -> bytes:
 
 
 async def _hear(url: str, tenants: int, burst: int, events: int) -> Heard:
+    # A busy machine must not look like a Redis that is away: a subscription begun anew has a gap before it.
     settings = load_settings(
-        PodSettings, database_url="postgresql://unused/unused", redis_url=url, pod_name="wire"
+        PodSettings,
+        database_url="postgresql://unused/unused",
+        redis_url=url,
+        pod_name="wire",
+        redis_timeout_seconds=5,
     )
     rooms = {f"tenant-{number}": [0] for number in range(tenants)}
     heard = wrong = 0

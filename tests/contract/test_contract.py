@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backbone.contract import frames
@@ -60,6 +60,25 @@ def test_a_live_message_carries_its_event_untouched(
 ) -> None:
     event = Event(offset, type_.value, committed_ms, payload)
     assert decode_live(encode_live(event)) == event
+
+
+@given(st.from_regex(r"[0-9+_ -]{0,12}-[0-9+_ ]{0,21}", fullmatch=True))
+@example("01-1")
+@example("1-01")
+@example("1_0-1")
+@example("+1-1")
+@example("999999999-999999999999999999")
+@example("1000000000-1")
+@example("1-1000000000000000000")
+def test_a_live_message_is_taken_exactly_when_its_offset_is_one(text: str) -> None:
+    message = f"{text} new_order 1700000000000 {{}}".encode()
+    try:
+        offset = Offset.parse(text)
+    except Violation:
+        with pytest.raises(Violation):
+            decode_live(message)
+    else:
+        assert decode_live(message) == Event(offset, "new_order", 1_700_000_000_000, b"{}")
 
 
 @pytest.mark.parametrize("message", [b"", b"1-1", b"1-1 a b c", b"x new_order 1 {}", b"\xff \xff \xff \xff"])
