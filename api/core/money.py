@@ -1,6 +1,7 @@
 """Money: integer cents inside, a JSON number with two decimals outside, and never arithmetic on a float."""
 
 from decimal import Decimal
+from math import isnan
 
 import orjson
 
@@ -18,6 +19,8 @@ def parse_cents(value: object) -> int:
         ValueError: not a number, negative, over 1,000,000, or with more than two decimals.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number")
+    if isinstance(value, float) and isnan(value):
         raise ValueError("must be a number")
     text = repr(value)
     whole, _, decimals = text.partition(".")

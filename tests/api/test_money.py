@@ -47,7 +47,8 @@ def test_an_amount_is_what_its_shortest_text_says_to_the_cent_or_it_is_none(valu
 
 
 @pytest.mark.parametrize(
-    "wrong", [True, False, "10", None, [], {}, -1, -0.01, 1_000_000.01, 10**15, 1e300, float("inf")]
+    "wrong",
+    [True, False, "10", None, [], {}, -1, -0.01, 1_000_000.01, 10**15, 1e300, float("inf"), float("nan")],
 )
 def test_what_is_no_amount_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="must be"):
