@@ -267,6 +267,7 @@ def order(
     type=click.Path(dir_okay=False, path_type=Path),
     help="File that keeps the shops and their keys for further runs; made when it is not there.",
 )
+@click.option("--until-signal", is_flag=True, help="The load ends at SIGUSR1, not after --seconds.")
 @click.option("--terminal-url", help="Where terminals connect, when that is not --url.")
 @click.option(
     "--json",
@@ -292,6 +293,7 @@ def verify(
     settle: float,
     run_name: str | None,
     estate: Path | None,
+    until_signal: bool,
     terminal_url: str | None,
     json_file: Path | None,
     samples: bool,
@@ -321,6 +323,7 @@ def verify(
         settle,
         seed,
         estate,
+        until_signal,
     )
     if not check(load, json_file, samples=samples):
         raise click.exceptions.Exit(1)
