@@ -270,6 +270,7 @@ def order(
     type=click.Path(dir_okay=False, path_type=Path),
     help="File that keeps the shops and their keys for further runs; made when it is not there.",
 )
+@click.option("--until-signal", is_flag=True, help="The load ends at SIGUSR1, not after --seconds.")
 @click.option("--terminal-url", help="Where terminals connect, when that is not --url.")
 @click.option(
     "--json",
@@ -295,6 +296,7 @@ def verify(
     settle: float,
     run_name: str | None,
     estate: Path | None,
+    until_signal: bool,
     terminal_url: str | None,
     json_file: Path | None,
     samples: bool,
@@ -324,6 +326,7 @@ def verify(
         settle,
         seed,
         estate,
+        until_signal,
     )
     if not check(load, json_file, samples=samples):
         raise click.exceptions.Exit(1)

@@ -49,13 +49,14 @@ def nothing(_: Town, seconds: float) -> None:
 
 
 def kill_pods(pods: Callable[[Town], list[Pod]]) -> Act:
-    """`kill -9` them by turns, one in four seconds."""
+    """`kill -9` them by turns, each when the one before is back and has work; one in four seconds at most."""
 
     def act(town: Town, seconds: float) -> None:
         for turn in range(max(1, round(seconds / 4))):
             victims = pods(town)
-            victims[turn % len(victims)].kill()
-            pause(4)
+            town.renew(victims[turn % len(victims)], signal.SIGKILL)
+            town.await_balanced()
+            pause(1)
 
     return act
 
@@ -189,7 +190,7 @@ ROWS = {
     for row in (
         Row("nothing", nothing, 6),
         Row("api-kill", kill_pods(apis), 8),
-        Row("api-kill-after-commit", kill_after_commit, 12),
+        Row("api-kill-after-commit", kill_after_commit, 10),
         Row("gateway-kill", kill_pods(gateways), 8),
         Row("gateway-freeze", freeze_gateway),
         Row("valkey-kill", kill_valkey, 6),
@@ -219,7 +220,7 @@ ROWS = {
         Row("rolling-restart", roll(lambda town: town.cluster.pods), 40),
         Row("rolling-apis", roll(apis), 16),
         Row("handler-crash", nothing, 6, load=("--crash", "0.05")),
-        *(Row(f"point-{point}", sweep(point, pods), 16) for point, pods in POINTS.items()),
+        *(Row(f"point-{point}", sweep(point, pods), 8) for point, pods in POINTS.items()),
     )
 }
 # What the tests run: one of each family, together well within a minute and a half. Name and seconds.

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -78,7 +79,7 @@ def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, estate: Path,
         begun = threading.Event()
         command = [
             sys.executable, "-m", "bellwire", "verify", "--url", town.cluster.url, "--run", name,
-            "--seconds", str(BEFORE_SECONDS + row.seconds + AFTER_SECONDS), "--seed", str(seed),
+            "--seconds", str(BEFORE_SECONDS + row.seconds), "--until-signal", "--seed", str(seed),
             "--tenants", str(scale.tenants), "--terminals", str(scale.terminals), "--rate", str(scale.rate),
             "--polling", str(scale.polling), "--streaming", str(scale.streaming),
             "--reconnect", str(scale.reconnect), "--estate", str(estate),
@@ -102,6 +103,8 @@ def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, estate: Path,
                 row.act(town, row.seconds)
                 ended = time.time()
             town.await_well()
+            pause(AFTER_SECONDS)
+            child.send(signal.SIGUSR1)
             if child.wait(END_SECONDS) is None or not file.exists():
                 raise NoVerdict(f"the checker came to no end.\n{child.tail}")
         finally:

@@ -15,7 +15,7 @@ from infra.local.valkey import Valkey, answers
 from infra.local.waiting import wait_until
 
 WELL_SECONDS = 60.0
-BALANCED_SECONDS = 4.0
+BALANCED_SECONDS = 5.0
 
 
 class FaultMissed(Exception):

@@ -1,5 +1,7 @@
 """Run the checker from the command line: progress to stderr, the table or JSON to stdout."""
 
+import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -22,7 +24,10 @@ def verify(load: Load, json_file: Path | None, *, samples: bool) -> bool:
         print(f"verify: {text}", file=sys.stderr, flush=True)
 
     async def run() -> dict[str, object]:
-        return document(await Run(load, say).run(), samples=samples)
+        check = Run(load, say)
+        if load.until_signal:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, check.enough)
+        return document(await check.run(), samples=samples)
 
     report = uvloop.run(run())
     text = orjson.dumps(report, option=orjson.OPT_INDENT_2)

@@ -4,6 +4,7 @@ The shops are those of the estate. What they had before the run began is none of
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -66,6 +67,11 @@ class Run:
         self._joiners: list[Till] = []
         self._auditors: dict[str, str] = {}
         self._slots = asyncio.Semaphore(LOOKING_AT_ONCE)
+        self._over = asyncio.Event()
+
+    def enough(self) -> None:
+        """End the load now; what follows it goes on."""
+        self._over.set()
 
     async def run(self) -> Outcome:
         """Register, load, settle, judge.
@@ -158,14 +164,14 @@ class Run:
 
     async def _put_load(self) -> list[asyncio.Task[None]]:
         load, loop = self._load, asyncio.get_running_loop()
-        ends = loop.time() + load.seconds
-        until = ends + load.settle_seconds
+        most = load.most_seconds if load.until_signal else load.seconds
+        loop.call_later(most, self.enough)
+        until = loop.time() + most + load.settle_seconds
         writes: list[asyncio.Task[None]] = []
 
         async def place(rate: float, kind: str | None, shops: list[Storefront]) -> None:
             due = loop.time()
-            while rate and (due := due + self._chance.expovariate(rate)) < ends:
-                await asyncio.sleep(due - loop.time())
+            while rate and not await self._over_by(due := due + self._chance.expovariate(rate)):
                 shop = self._chance.choice(shops)
                 writes.append(asyncio.create_task(shop.write(until, kind)))
 
@@ -190,9 +196,16 @@ class Run:
         _, _, joined = await asyncio.gather(
             place(load.rate, None, self._shops), place(load.hot_rate, "order", self._shops[:1]), join()
         )
-        await asyncio.sleep(max(0.0, ends - loop.time()))
+        await self._over.wait()
         await asyncio.gather(*writes)
         return joined
+
+    async def _over_by(self, moment: float) -> bool:
+        """Wait until then (the loop's time), or until the load is over; whether it is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(moment):
+                await self._over.wait()
+        return self._over.is_set()
 
     # -- after ---------------------------------------------------------------------------------------------------
 

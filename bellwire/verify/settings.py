@@ -11,7 +11,8 @@ class Load:
     `polling` and `streaming` (server-sent events) are shares of the terminals. `estate` is a file that keeps the shops
     and their keys for further runs; its name is then part of the slugs instead of `run`. `joins` terminals come one by
     one during the run, at the first tenant, for a moment each; it has `hot_rate` orders a second on top; `crash` is the
-    chance that a handler dies of an event before it applied it.
+    chance that a handler dies of an event before it applied it. `until_signal`: the load ends at SIGUSR1, whenever that
+    is within `most_seconds`, and `seconds` is only what the joins are spread over.
     """
 
     url: str
@@ -31,6 +32,8 @@ class Load:
     settle_seconds: float = 60.0
     seed: int = 1
     estate: Path | None = None
+    until_signal: bool = False
+    most_seconds: float = 600.0
 
     @property
     def name(self) -> str:
