@@ -45,8 +45,8 @@ def fanout_table(phases: Sequence[Phase]) -> str:
         ])  # fmt: skip
     return markdown(
         ["", "CPU µs a delivery", "spread", "× the C loop", "ours : this", "last socket p50 / p99 ms",
-         "kB a socket, own", "kB, kernel, both ends", "connects/s",
-         "Redis µs an event", "incomplete", "overrun", "disturbed"],
+         "kB a socket, own", "kB, kernel, both ends", "connects/s", "Redis µs an event",
+         "incomplete", "overrun", "disturbed"],
         rows,
     )  # fmt: skip
 
@@ -67,11 +67,12 @@ def latency_table(waits: Sequence[Wait]) -> str:
             f"{_median(beside):.2f}" if beside else "–",
             f"{_median(beside) / _median(alone):.1f}" if alone and beside else "–",
             str(sum(w.broadcasts - w.complete for w in own)),
+            str(sum(w.quiet_missing for w in own)),
             _disturbed([w.disturbance for w in own]),
         ])  # fmt: skip
     return markdown(
         ["", "last socket p50 ms", "p99 ms", "spread of p99", "quiet tenant p99 ms, alone", "beside the crowd", "×",
-         "incomplete", "disturbed"],
+         "incomplete", "of the quiet ones", "disturbed"],
         rows,
     )  # fmt: skip
 

@@ -53,6 +53,7 @@ async def test_who_is_missing_is_named_with_the_reason(contestants: Contestants)
         assert takes_part or any(name in reason for reason in contestants.left_out), name
 
 
+@pytest.mark.timeout(400)
 async def test_every_server_delivers_every_event_to_every_socket(
     contestants: Contestants, program: Path
 ) -> None:
@@ -63,6 +64,7 @@ async def test_every_server_delivers_every_event_to_every_socket(
         assert 0 < phase.last_p50_ms <= phase.last_p99_ms
 
 
+@pytest.mark.timeout(400)
 async def test_a_quiet_tenant_hears_its_own_events_and_no_others(
     contestants: Contestants, program: Path
 ) -> None:
@@ -110,6 +112,8 @@ async def test_an_arrival_is_never_later_than_its_reading(contestants: Contestan
         delays = await crowd.ask("delays")
         assert {at for at, _, _ in delays} == set(published)
         assert all(0 < arrived <= seen for _, seen, arrived in delays)
+        # Were the stamps not the kernel's, both would be the same.
+        assert any(arrived < seen for _, seen, arrived in delays)
     finally:
         if crowd is not None:
             await crowd.stop()
