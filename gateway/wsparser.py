@@ -4,11 +4,13 @@ What the book (RFC 6455) says and the library does otherwise: a Close frame may 
 control frame amid them does not count toward the message's size; nothing is answered once we have said Close; a frame
 ahead of the handshake's answer is none. permessage-deflate (RFC 7692) is granted without context takeover on either
 side, so that a connection keeps no compressor and, between messages, no decompressor.
+
+Messages are put together and looked at as UTF-8 in here, frame by frame, so that of several faults the first counts.
 """
 
 from typing import Self
 
-from websockets.exceptions import ProtocolError
+from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
@@ -21,10 +23,17 @@ DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client
 
 
 class Parser(ServerProtocol):
-    """One connection's. A fragment over `max_bytes` is refused by its header; their sum is for the caller to watch."""
+    """One connection's. Of its events a text or binary frame with FIN is a whole message, and text is valid UTF-8.
+
+    A frame over `max_bytes` is refused by its header, a message in pieces by the piece that is too much.
+    """
 
     def __init__(self, max_bytes: int, *, deflate: bool, state: State = CONNECTING) -> None:
         super().__init__(state=state, max_size=(None, max_bytes), extensions=[DEFLATE] if deflate else None)
+        self._max_bytes = max_bytes
+        self._opcode = Opcode.TEXT
+        # One run of bytes, not a list of pieces: an empty piece then costs nothing, however many there are.
+        self._pieces = bytearray()
 
     @classmethod
     def of_open(cls, max_bytes: int, granted: list[Extension]) -> Self:
@@ -43,12 +52,32 @@ class Parser(ServerProtocol):
         )
 
     def recv_frame(self, frame: Frame) -> None:
-        """Take a whole frame."""
+        """Take a frame."""
         if self.state is CONNECTING:
             raise ProtocolError("a frame ahead of the handshake's answer")
-        if frame.opcode is Opcode.CLOSE:
-            # What was being said in fragments is not said to its end; that is no fault (RFC 6455, 5.4 and 5.5).
-            self.current_size = None
-        elif frame.opcode is Opcode.PING and self.state is not OPEN:
+        if frame.opcode is Opcode.PING and self.state is not OPEN:
             return
+        if frame.opcode is Opcode.CLOSE:
+            # What was being said in pieces is not said to its end; that is no fault (RFC 6455, 5.4 and 5.5).
+            self.current_size = None
         super().recv_frame(frame)
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._on_piece(frame)
+
+    def _on_piece(self, frame: Frame) -> None:
+        # What turns out to be a fault is no event.
+        self.events.pop()
+        data = bytes(frame.data)
+        if frame.opcode is not Opcode.CONT:
+            self._opcode = frame.opcode
+        if self._pieces or not frame.fin:
+            if len(self._pieces) + len(data) > self._max_bytes:
+                raise PayloadTooBig(len(self._pieces) + len(data), self._max_bytes)
+            self._pieces += data
+        if frame.fin:
+            if self._pieces:
+                data, self._pieces = bytes(self._pieces), bytearray()
+            if self._opcode is Opcode.TEXT:
+                data.decode()
+            frame = Frame(self._opcode, data)
+        self.events.append(frame)

@@ -43,8 +43,8 @@ def plain_descriptor(transport: asyncio.BaseTransport) -> int | None:
 class WebSocketProtocol(asyncio.Protocol):
     """One connection, from uvicorn's hand-over of the upgrade request to its end."""
 
-    __slots__ = ("_app", "_app_state", "_config", "_deaf", "_denial", "_granted", "_handshaken", "_heard_request_only",
-                 "_inbox", "_listener", "_loop", "_message", "_message_is_text", "_response", "_scope", "_server_state",
+    __slots__ = ("_app", "_app_state", "_config", "_cutting", "_deaf", "_denial", "_granted", "_handshaken",
+                 "_heard_request_only", "_inbox", "_listener", "_loop", "_response", "_scope", "_server_state",
                  "_waiter", "_writable", "_ws", "closing", "descriptor", "paused", "transport")  # fmt: skip
 
     def __init__(
@@ -69,8 +69,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._handshaken = False
         self._listener: Listener | None = None
         self._deaf = False
-        self._message = bytearray()
-        self._message_is_text = True
+        self._cutting: asyncio.TimerHandle | None = None
         # Until a listener is attached, ASGI messages wait here.
         self._inbox: list[dict[str, Any]] = []
         self._waiter: asyncio.Future[None] | None = None
@@ -119,9 +118,11 @@ class WebSocketProtocol(asyncio.Protocol):
         if self.closing:
             return
         self._start_closing(code)
-        self._parser().send_close(code, reason)
+        # It may have been closing for a fault in what came later, and was parsed already.
+        if self._parser().state is OPEN:
+            self._parser().send_close(code, reason)
         self._flush()
-        self._loop.call_later(CLOSE_SECONDS, self._cut)
+        self._cut_soon()
 
     def abort(self) -> None:
         """Cut the connection at once; for a peer that does not answer any more."""
@@ -145,6 +146,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server_state.connections.discard(cast("Any", self))
         self._start_closing(ABNORMAL)
         self._wake_writer()
+        if self._cutting is not None:
+            self._cutting.cancel()
 
     def pause_writing(self) -> None:
         """The transport holds something back."""
@@ -190,7 +193,7 @@ class WebSocketProtocol(asyncio.Protocol):
         """The peer will send nothing more; without a Close frame that is an abnormal end."""
         self._start_closing(ABNORMAL)
         # asyncio closes the transport now, which waits for a peer that may never take the rest.
-        self._loop.call_later(CLOSE_SECONDS, self._cut)
+        self._cut_soon()
 
     def shutdown(self) -> None:
         """uvicorn stops: whoever is still here is told to come back."""
@@ -213,8 +216,7 @@ class WebSocketProtocol(asyncio.Protocol):
         while not self.closing and (frame := plain.take(data, start)) is not None:
             start = frame.end
             if frame.kind == plain.TEXT:
-                self._message_is_text = True
-                self._on_message(frame.payload)
+                self._on_message(frame.payload, is_text=True)
             elif frame.kind == plain.PING:
                 if self._listener is not None:
                     self._listener.on_other_frame()
@@ -226,42 +228,20 @@ class WebSocketProtocol(asyncio.Protocol):
     def _on_frame(self, frame: Frame) -> None:
         if self.closing:
             return
-        match frame.opcode:
-            case Opcode.TEXT | Opcode.BINARY | Opcode.CONT:
-                self._on_part(frame)
-            case Opcode.PONG if self._listener is not None:
+        if frame.opcode is Opcode.PONG:
+            if self._listener is not None:
                 self._listener.on_pong()
-            case Opcode.PING if self._listener is not None:
-                self._listener.on_other_frame()
-
-    def _on_part(self, frame: Frame) -> None:
-        if frame.opcode is not Opcode.CONT:
-            self._message_is_text = frame.opcode is Opcode.TEXT
-        if len(self._message) + len(frame.data) > self._config.ws_max_size:
-            self._message = bytearray()
-            self.close(1009, "the message is too big")
-            return
-        # One run of bytes, not a list of pieces: an empty piece then costs nothing, however many there are.
-        self._message += frame.data
-        if frame.fin:
-            message, self._message = bytes(self._message), bytearray()
-            self._on_message(message)
+        elif frame.fin and frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self._on_message(bytes(frame.data), frame.opcode is Opcode.TEXT)
         elif self._listener is not None:
             self._listener.on_other_frame()
 
-    def _on_message(self, data: bytes) -> None:
-        text = None
-        if self._message_is_text:
-            try:
-                text = data.decode()
-            except UnicodeDecodeError:
-                self.close(1007, "invalid UTF-8")
-                return
+    def _on_message(self, data: bytes, is_text: bool) -> None:
         if self._listener is not None:
-            self._listener.on_message(data, self._message_is_text)
+            self._listener.on_message(data, is_text)
         else:
             self._hand_to_app(
-                {"type": "websocket.receive"} | ({"bytes": data} if text is None else {"text": text})
+                {"type": "websocket.receive"} | ({"text": data.decode()} if is_text else {"bytes": data})
             )
 
     def _end(self) -> None:
@@ -277,7 +257,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self.transport.close()
         # After a fault the peer closes, having read why: closing with input unread would reset the connection and take
         # our Close frame with it. Who does neither, or does not take what is still written to him, is cut.
-        self._loop.call_later(CLOSE_SECONDS, self._cut)
+        self._cut_soon()
 
     def _start_closing(self, code: int) -> None:
         if self.closing:
@@ -287,6 +267,10 @@ class WebSocketProtocol(asyncio.Protocol):
             self._listener.on_closing(code)
         else:
             self._hand_to_app({"type": "websocket.disconnect", "code": code})
+
+    def _cut_soon(self) -> None:
+        if self._cutting is None:
+            self._cutting = self._loop.call_later(CLOSE_SECONDS, self._cut)
 
     def _cut(self) -> None:
         self.transport.abort()

@@ -1,4 +1,4 @@
-"""The frames that terminals really send, read without a parser: whole, small, masked, not compressed. Pure.
+"""The frames that terminals really send, read without a parser: whole, small, masked, valid, not compressed. Pure.
 
 Whatever is anything else (a fragment, a piece of a frame, a Close frame, bytes that break the protocol) is not looked
 at here at all: `take` says so, and the library's parser takes over from that very byte on.
@@ -29,7 +29,18 @@ def take(data: bytes, start: int) -> Plain | None:
     end = begin + length
     if not 0 <= length <= _LONGEST or len(data) < end:
         return None
-    return Plain(data[start], unmask(data[begin:end], data[start + 2 : begin]), end)
+    payload = unmask(data[begin:end], data[start + 2 : begin])
+    if data[start] == TEXT and not _is_utf8(payload):
+        return None
+    return Plain(data[start], payload, end)
+
+
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def unmask(payload: bytes, mask: bytes) -> bytes:
