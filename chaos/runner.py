@@ -23,7 +23,7 @@ from infra.local.cluster import ROOT
 from infra.local.waiting import wait_until
 
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 3.0
-BEGIN_SECONDS, END_SECONDS = 120.0, 300.0
+BEGIN_SECONDS, END_SECONDS = 240.0, 300.0
 
 
 class NoVerdict(Exception):

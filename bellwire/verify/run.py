@@ -22,7 +22,7 @@ from bellwire.verify.streaming import StreamingTill
 from bellwire.verify.till import Telemetry, Till, digest
 from bellwire.verify.websocket import WebSocketTill
 
-REGISTERING_SECONDS = 60.0
+REGISTERING_SECONDS = 120.0
 LOOKING_AT_ONCE = 16
 READY_SECONDS = 30.0
 PAGE_EVENTS = 500
@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.1
 SILENCE_SECONDS = 0.5
 FILTERED = 0.1
 # Whoever joins in mid-load stays for a moment only: the client's own machine has to follow all of them.
-JOINED_SECONDS = 2.0
+JOINED_SECONDS = 1.0
 FROM_THE_BEGINNING = 0.3
 
 Say = Callable[[str], None]
