@@ -101,12 +101,19 @@ class Site:
 
     async def order(self, count: int) -> list[str]:
         """Place orders, each until it is answered with 201, as a storefront does; returns their ids."""
+        return [await self._order_one() for _ in range(count)]
+
+    async def order_until(self, over: asyncio.Event) -> list[str]:
+        """Place orders one after the other until `over` is set, and then one more; returns their ids."""
         placed = []
-        for _ in range(count):
-            key = uuid.uuid4().hex
-            async with asyncio.timeout(WAIT_SECONDS):
-                while (response := await self.shop.try_order(idempotency_key=key)).status_code != 201:
-                    assert response.status_code in (409, 503), response.text
-                    await asyncio.sleep(0.05)
-            placed.append(response.json()["orderId"])
-        return placed
+        while not over.is_set():
+            placed.append(await self._order_one())
+        return [*placed, await self._order_one()]
+
+    async def _order_one(self) -> str:
+        key = uuid.uuid4().hex
+        async with asyncio.timeout(WAIT_SECONDS):
+            while (response := await self.shop.try_order(idempotency_key=key)).status_code != 201:
+                assert response.status_code in (409, 503), response.text
+                await asyncio.sleep(0.05)
+        return str(response.json()["orderId"])
