@@ -13,7 +13,7 @@ from prometheus_client import Counter
 
 from gateway.core.tenant_log import Entry
 
-KEEP_SECONDS = 5
+KEEP_SECONDS = 10
 KEEP_BYTES = 32 << 20
 
 R = TypeVar("R", bound=Hashable)
