@@ -85,3 +85,12 @@ def test_a_pod_that_dies_again_and_again_is_given_up(pod: Pod) -> None:
     assert wait_until(lambda: pod.given_up, 3.0)
     assert pod.restarts < SHORT_LIVES
     assert not pod.alive
+
+
+def test_a_pod_that_is_told_to_die_is_never_given_up(pod: Pod) -> None:
+    pod.configure(BELLWIRE_FAULT="after_commit:kill:0.1")
+    for deaths in range(SHORT_LIVES + 2):
+        assert wait_until(lambda: pod.alive, 3.0)
+        pod.kill()
+        assert wait_until(lambda before=deaths: pod.restarts > before, 3.0)  # type: ignore[misc]
+    assert not pod.given_up
