@@ -98,7 +98,7 @@ def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, estate: Path,
             if not wait_until(lambda: begun.is_set() or not child.alive, BEGIN_SECONDS) or not child.alive:
                 raise NoVerdict(f"the load did not begin.\n{child.tail}")
             pause(BEFORE_SECONDS)
-            with Watch(lambda: [pod.pid for pod in town.cluster.gateways]) as memory:
+            with Watch(lambda: filter(None, [pod.pid_if_alive for pod in town.cluster.gateways])) as memory:
                 began = time.time()
                 row.act(town, row.seconds)
                 ended = time.time()

@@ -74,6 +74,12 @@ class Pod:
         return self._child.pid
 
     @property
+    def pid_if_alive(self) -> int | None:
+        """None in the moments between two lives."""
+        child = self._child
+        return child.pid if child is not None and child.alive else None
+
+    @property
     def alive(self) -> bool:
         return self._child is not None and self._child.alive
 

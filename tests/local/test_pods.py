@@ -91,6 +91,7 @@ def test_a_pod_that_is_told_to_die_is_never_given_up(pod: Pod) -> None:
     pod.configure(BELLWIRE_FAULT="after_commit:kill:0.1")
     for deaths in range(SHORT_LIVES + 2):
         assert wait_until(lambda: pod.alive, 3.0)
+        assert pod.pid_if_alive == pod.pid
         pod.kill()
         assert wait_until(lambda before=deaths: pod.restarts > before, 3.0)  # type: ignore[misc]
     assert not pod.given_up
