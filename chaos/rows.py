@@ -216,6 +216,7 @@ ROWS = {
         Row("slow-readers", slow_readers, 16, load=("--hot-rate", "40")),
         Row("half-open", half_open, 16, network=True, load=("--reconnect", "0")),
         Row("network-drops", network_drops, 20, network=True, load=("--reconnect", "0")),
+        Row("network-drops-5min", network_drops, 300, network=True, load=("--reconnect", "0")),
         Row("joins", nothing, 80, load=("--hot-rate", "50", "--joins", "2000")),
         Row("rolling-restart", roll(lambda town: town.cluster.pods), 40),
         Row("rolling-apis", roll(apis), 16),

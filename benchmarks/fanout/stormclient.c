@@ -12,41 +12,24 @@
  * `lost` counts events that were passed over, `repeated` those that came again: both are to be 0. Knows the contract's
  * frames and nothing of a server.
  */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "crowd.h"
 
 enum { CLOSED, CONNECTING, HANDSHAKING, OPEN };
-enum { BUFFER = 131072 };
 
 struct terminal {
     int fd, state, port, known;
-    uint32_t rest_len;
     int64_t epoch, seq;
     double due, caught;
     char *path, *header;
-    uint8_t *rest;
+    struct rest rest;
 };
 
 static struct terminal *terminals;
-static int count, opened, caught, epoll_fd;
+static int count, opened, caught;
 static int64_t target = INT64_MAX;
-static double began;
+static double storm_began;
 static uint64_t events, lost, repeated, resets, refused, failed, errors;
 
-static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
 static double chance(void) { return rand() / (RAND_MAX + 1.0); }
 
 static void drop(struct terminal *t, double pause) {
@@ -54,18 +37,11 @@ static void drop(struct terminal *t, double pause) {
     close(t->fd);
     if (t->state == OPEN) opened--;
     t->state = CLOSED;
-    free(t->rest); t->rest = NULL; t->rest_len = 0;
+    forget(&t->rest);
     t->due = now() + pause;
 }
 
 static void fail(struct terminal *t) { failed++; drop(t, 0.2 + 0.8 * chance()); }
-
-static void send_pong(struct terminal *t, const uint8_t *data, size_t length) {
-    uint8_t frame[136] = { 0x8a, 0x80 | (uint8_t)length };
-    if (length > 125) return;
-    memcpy(frame + 6, data, length);
-    if (send(t->fd, frame, length + 6, MSG_NOSIGNAL) < 0 && errno != EAGAIN) fail(t);
-}
 
 static int read_offset(const uint8_t *payload, size_t length, const char *name, int64_t *epoch, int64_t *seq) {
     const uint8_t *found = memmem(payload, length, name, strlen(name));
@@ -78,7 +54,7 @@ static int read_offset(const uint8_t *payload, size_t length, const char *name, 
 }
 
 static void note_progress(struct terminal *t) {
-    if (t->caught < 0 && t->seq >= target) { t->caught = now() - began; caught++; }
+    if (t->caught < 0 && t->seq >= target) { t->caught = now() - storm_began; caught++; }
 }
 
 static int is(const uint8_t *payload, size_t length, const char *type) {
@@ -88,7 +64,7 @@ static int is(const uint8_t *payload, size_t length, const char *type) {
 
 static void on_frame(struct terminal *t, int opcode, const uint8_t *payload, size_t length) {
     int64_t epoch, seq;
-    if (opcode == 9) { send_pong(t, payload, length); return; }
+    if (opcode == 9) { if (!send_masked(t->fd, 10, payload, length)) fail(t); return; }
     if (opcode == 8) { fail(t); return; }
     if (opcode != 1 || is(payload, length, "heartbeat") || is(payload, length, "caught_up")) return;
     if (is(payload, length, "hello")) {
@@ -106,28 +82,20 @@ static void on_frame(struct terminal *t, int opcode, const uint8_t *payload, siz
 
 /* Returns how much of the buffer was whole frames. */
 static size_t parse(struct terminal *t, const uint8_t *data, size_t length) {
-    size_t done = 0;
-    while (t->state == OPEN && length - done >= 2) {
-        const uint8_t *p = data + done;
-        size_t header = 2, size = p[1] & 127;
-        if (size == 126) { if (length - done < 4) break; size = (p[2] << 8) | p[3]; header = 4; }
-        else if (size == 127) { if (length - done < 10) break; size = 0; for (int i = 2; i < 10; i++) size = size << 8 | p[i]; header = 10; }
-        if (length - done < header + size) break;
-        on_frame(t, p[0] & 15, p + header, size);
-        done += header + size;
+    size_t done = 0, size;
+    struct frame frame;
+    while (t->state == OPEN && (size = read_frame(data + done, length - done, &frame))) {
+        on_frame(t, frame.opcode, frame.payload, frame.length);
+        done += size;
     }
     return done;
 }
 
 static void handshake(struct terminal *t) {
-    char request[2048], after[64] = "";
+    char after[64] = "";
     if (t->known) snprintf(after, sizeof after, "?after=%ld-%ld", t->epoch, t->seq);
-    int length = snprintf(request, sizeof request,
-        "GET %s%s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s%s\r\n",
-        t->path, after, t->header, *t->header ? "\r\n" : "");
-    if (send(t->fd, request, length, MSG_NOSIGNAL) != length) { fail(t); return; }
-    t->state = HANDSHAKING;
+    if (send_request(t->fd, t->path, after, t->header)) t->state = HANDSHAKING;
+    else fail(t);
 }
 
 static void on_answer(struct terminal *t, const uint8_t *head, size_t length) {
@@ -142,12 +110,11 @@ static void on_answer(struct terminal *t, const uint8_t *head, size_t length) {
 static void on_data(struct terminal *t) {
     static uint8_t buffer[BUFFER * 2 + 16];
     for (;;) {
-        size_t kept = t->rest_len;
-        if (kept) { memcpy(buffer, t->rest, kept); free(t->rest); t->rest = NULL; t->rest_len = 0; }
+        size_t kept = take(&t->rest, buffer);
         ssize_t got = recv(t->fd, buffer + kept, BUFFER, 0);
         if (got <= 0) {
             if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-                if (kept) { t->rest = malloc(kept); memcpy(t->rest, buffer, kept); t->rest_len = kept; }
+                keep(&t->rest, buffer, kept);
                 return;
             }
             fail(t); return;
@@ -160,42 +127,26 @@ static void on_data(struct terminal *t) {
         }
         if (t->state == OPEN) done += parse(t, buffer + done, length - done);
         if (t->state == CLOSED) return;
-        if (length - done) { t->rest_len = length - done; t->rest = malloc(t->rest_len); memcpy(t->rest, buffer + done, t->rest_len); }
+        keep(&t->rest, buffer + done, length - done);
         if (got < BUFFER) return;
     }
 }
 
 static void start(int index) {
     struct terminal *t = &terminals[index];
-    t->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (t->fd < 0) { perror("socket"); exit(1); }
-    int one = 1; setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    /* More source addresses than one have more ports than one. */
-    struct sockaddr_in source = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + index / 5000) };
-    setsockopt(t->fd, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof one);
-    if (bind(t->fd, (struct sockaddr *)&source, sizeof source) < 0) { perror("bind"); exit(1); }
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(t->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    t->state = CONNECTING;
-    struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = index };
-    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, t->fd, &e);
-    if (connect(t->fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS) fail(t);
+    t->fd = dial(index, t->port, 0);
+    if (t->fd < 0) { failed++; t->due = now() + 0.2 + 0.8 * chance(); }
+    else t->state = CONNECTING;
 }
 
-static void turn(int timeout_ms) {
-    static struct epoll_event ready[1024];
-    int n = epoll_wait(epoll_fd, ready, 1024, timeout_ms);
-    for (int i = 0; i < n; i++) {
-        if (ready[i].data.u32 == UINT32_MAX) continue;
-        struct terminal *t = &terminals[ready[i].data.u32];
-        if (t->state == CLOSED) continue;
-        if (t->state == CONNECTING) {
-            int error = 0; socklen_t size = sizeof error;
-            getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-            if (error) { fail(t); continue; }
-            if (ready[i].events & EPOLLOUT) handshake(t);
-        }
-        if (t->state != CLOSED && ready[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_data(t);
+static void serve(int index, uint32_t events_of) {
+    struct terminal *t = &terminals[index];
+    if (t->state == CLOSED) return;
+    if (t->state == CONNECTING) {
+        if (connect_error(t->fd)) { fail(t); return; }
+        if (events_of & EPOLLOUT) handshake(t);
     }
+    if (t->state != CLOSED && events_of & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_data(t);
 }
 
 static void bring_in(void) {
@@ -207,14 +158,14 @@ static int ascending(const void *a, const void *b) { double x = *(double *)a, y 
 
 static void storm(int64_t seq, double seconds) {
     double *delays = malloc(count * sizeof *delays), last_look = 0;
-    began = now(); target = seq; caught = 0;
+    storm_began = now(); target = seq; caught = 0;
     uint64_t refused_before = refused, failed_before = failed;
     for (int i = 0; i < count; i++) { terminals[i].caught = -1; terminals[i].due = 0; note_progress(&terminals[i]); }
-    while ((target == INT64_MAX ? opened : caught) < count && now() - began < seconds) {
+    while ((target == INT64_MAX ? opened : caught) < count && now() - storm_began < seconds) {
         if (now() - last_look > 0.005) { bring_in(); last_look = now(); }
-        turn(5);
+        turn(5, serve);
     }
-    double took = now() - began;
+    double took = now() - storm_began;
     int n = 0;
     for (int i = 0; i < count; i++) if (terminals[i].caught >= 0) delays[n++] = terminals[i].caught;
     qsort(delays, n, sizeof *delays, ascending);
@@ -235,43 +186,17 @@ static void obey(char *command) {
     else printf("{\"error\":\"no such command\"}\n");
 }
 
-static void read_terminals(const char *name) {
-    FILE *file = fopen(name, "r");
-    if (!file) { perror(name); exit(2); }
-    char *line = NULL; size_t room = 0; ssize_t length; int space = 0;
-    while ((length = getline(&line, &room, file)) > 0) {
-        if (line[length - 1] == '\n') line[length - 1] = 0;
-        if (count == space) { space = space ? space * 2 : 1024; terminals = realloc(terminals, space * sizeof *terminals); }
-        char *own = strdup(line), *path = strchr(own, '\t'), *header = path ? strchr(path + 1, '\t') : NULL;
-        if (!header) { fprintf(stderr, "a line without two tabs\n"); exit(2); }
-        *path++ = 0; *header++ = 0;
-        terminals[count++] = (struct terminal){ .fd = -1, .port = atoi(own), .path = path, .header = header, .seq = -1 };
-    }
-    fclose(file);
+static void add(char *port) {
+    static int space;
+    if (count == space) { space = space ? space * 2 : 1024; terminals = realloc(terminals, space * sizeof *terminals); }
+    char *path = after_tab(port), *header = path ? after_tab(path) : NULL;
+    if (!header) { fprintf(stderr, "a line without two tabs\n"); exit(2); }
+    terminals[count++] = (struct terminal){ .fd = -1, .port = atoi(port), .path = path, .header = header, .seq = -1 };
 }
 
 int main(int argc, char **argv) {
     if (argc != 2) { fprintf(stderr, "usage: stormclient FILE\n"); return 2; }
-    struct rlimit limit; getrlimit(RLIMIT_NOFILE, &limit); limit.rlim_cur = limit.rlim_max; setrlimit(RLIMIT_NOFILE, &limit);
-    read_terminals(argv[1]);
-    epoll_fd = epoll_create1(0);
-    struct epoll_event e = { .events = EPOLLIN, .data.u32 = UINT32_MAX };
-    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, 0, &e);
-    fcntl(0, F_SETFL, O_NONBLOCK);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    char command[128]; size_t have = 0;
-    for (;;) {
-        turn(100);
-        ssize_t got = read(0, command + have, sizeof command - 1 - have);
-        if (got == 0) return 0;
-        if (got > 0) have += got;
-        command[have] = 0;
-        char *end;
-        while ((end = strchr(command, '\n'))) {
-            *end = 0;
-            obey(command);
-            have -= end + 1 - command;
-            memmove(command, end + 1, have + 1);
-        }
-    }
+    read_lines(argv[1], add);
+    begin();
+    run(serve, obey);
 }
