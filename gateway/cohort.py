@@ -19,8 +19,8 @@ from gateway.fanout import SendAll
 if TYPE_CHECKING:
     from gateway.terminal import Terminal
 
-SIZE = 512
-"""Sockets that are written without a look at anything else; two or three milliseconds of them."""
+SIZE = 128
+"""Sockets that are written without a look at anything else; about a millisecond of them."""
 TURN_BYTES = 48 * 1024
 """Written to one socket before the next one has its turn."""
 
