@@ -151,6 +151,8 @@ class Cluster:
             # Every request comes through HAProxy, which sets the header.
             "BELLWIRE_TRUST_FORWARDED_FOR": "true",
             "BELLWIRE_DRAIN_SECONDS": os.environ.get("BELLWIRE_DRAIN_SECONDS", "1"),
+            # As many as one machine has descriptors for, and no warning in a newcomer's first minute.
+            "BELLWIRE_MAX_SOCKETS": os.environ.get("BELLWIRE_MAX_SOCKETS", "5000"),
             "BELLWIRE_CARD_SECRET": os.environ.get("BELLWIRE_CARD_SECRET") or secrets.token_urlsafe(32),
         }
 
