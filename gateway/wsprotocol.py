@@ -1,9 +1,9 @@
 """The gateway's WebSocket protocol for uvicorn: a handshake as ASGI knows it, then a raw handle.
 
-Parsing is Sans-I/O, see `gateway.wsparser`. An application that only speaks ASGI sees an ordinary WebSocket. One
-that takes the handle from `scope["extensions"]["bellwire.socket"]` attaches a listener and returns: from then on the
-connection has no task, no queue, no timer, and no parser until its peer sends more than plain frames
-(`gateway.core.plain`); finished frames go straight to its transport.
+Parsing is Sans-I/O, see `gateway.wsparser`. An application that only speaks ASGI sees an ordinary WebSocket, see
+`gateway.conversation`. One that takes the handle from `scope["extensions"]["bellwire.socket"]` attaches a listener and
+returns: from then on the connection has no task, no queue, no timer, and no parser until its peer sends more than plain
+frames (`gateway.core.plain`); finished frames go straight to its transport.
 
 Nothing is written after a Close frame, and the listener hears `on_closing` at the moment closing starts, whoever starts
 it, before anything else can be written anywhere.
@@ -13,17 +13,16 @@ import asyncio
 import logging
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import unquote
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
-from websockets.datastructures import Headers
 from websockets.extensions import Extension
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
+from websockets.protocol import CONNECTING, OPEN
 
 from gateway.connection import ABNORMAL, CLOSE_SECONDS, Listener
+from gateway.conversation import Conversation, scope_of
 from gateway.core import plain
 from gateway.wsparser import Parser
 
@@ -43,9 +42,9 @@ def plain_descriptor(transport: asyncio.BaseTransport) -> int | None:
 class WebSocketProtocol(asyncio.Protocol):
     """One connection, from uvicorn's hand-over of the upgrade request to its end."""
 
-    __slots__ = ("_app", "_app_state", "_config", "_cutting", "_deaf", "_denial", "_granted", "_handshaken",
-                 "_heard_request_only", "_inbox", "_listener", "_loop", "_response", "_scope", "_server_state",
-                 "_waiter", "_writable", "_ws", "closing", "descriptor", "paused", "transport")  # fmt: skip
+    __slots__ = ("_app_state", "_config", "_conversation", "_cutting", "_deaf", "_granted", "_heard_request_only",
+                 "_listener", "_loop", "_server_state", "_ws", "closing", "descriptor", "paused",
+                 "transport")  # fmt: skip
 
     def __init__(
         self,
@@ -55,7 +54,6 @@ class WebSocketProtocol(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._config = config
-        self._app = config.loaded_app
         self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
@@ -63,17 +61,11 @@ class WebSocketProtocol(asyncio.Protocol):
         self._ws: Parser | None = Parser(config.ws_max_size, deflate=config.ws_per_message_deflate)
         self._granted: list[Extension] = []
         self._heard_request_only = False
-        self._scope: dict[str, Any] = {}
-        self._response: Response | None = None
-        self._denial: tuple[int, Headers, bytes] | None = None
-        self._handshaken = False
+        # As long as the application's call lasts.
+        self._conversation: Conversation | None = None
         self._listener: Listener | None = None
         self._deaf = False
         self._cutting: asyncio.TimerHandle | None = None
-        # Until a listener is attached, ASGI messages wait here.
-        self._inbox: list[dict[str, Any]] = []
-        self._waiter: asyncio.Future[None] | None = None
-        self._writable: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.descriptor: int | None = None
         self.paused = False
@@ -92,15 +84,14 @@ class WebSocketProtocol(asyncio.Protocol):
         What arrived in the meantime is handed over at once, an end of the connection included.
         """
         self._listener = listener
-        while self._inbox:
-            message = self._inbox.pop(0)
+        for message in () if self._conversation is None else self._conversation.drain():
             if message["type"] == "websocket.receive":
                 text = message.get("text")
                 listener.on_message(message["bytes"] if text is None else text.encode(), text is not None)
             elif message["type"] == "websocket.disconnect":
                 listener.on_closing(message["code"])
         # What waited for the application had stopped the peer.
-        self._regulate_reading()
+        self.regulate_reading()
         if self.paused and not self.closing:
             listener.on_paused()
         if self._heard_request_only and self._ws is not None and not self.closing:
@@ -145,22 +136,22 @@ class WebSocketProtocol(asyncio.Protocol):
         """The transport is gone."""
         self._server_state.connections.discard(cast("Any", self))
         self._start_closing(ABNORMAL)
-        self._wake_writer()
+        self._tell_writable()
         if self._cutting is not None:
             self._cutting.cancel()
 
     def pause_writing(self) -> None:
         """The transport holds something back."""
         self.paused = True
-        self._regulate_reading()
+        self.regulate_reading()
         if self._listener is not None and not self.closing:
             self._listener.on_paused()
 
     def resume_writing(self) -> None:
         """The transport's buffer is empty again."""
         self.paused = False
-        self._regulate_reading()
-        self._wake_writer()
+        self.regulate_reading()
+        self._tell_writable()
         if self._listener is not None and not self.closing:
             self._listener.on_writable()
 
@@ -197,10 +188,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn stops: whoever is still here is told to come back."""
-        if self._handshaken:
-            self.close(1012, "retry_ms=500")
-        elif not self.closing:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        self._end_call(1012, "retry_ms=500", HTTPStatus.SERVICE_UNAVAILABLE)
 
     def _parser(self) -> Parser:
         """Return the parser; a connection that went without gets one that begins where the next frame does."""
@@ -239,10 +227,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def _on_message(self, data: bytes, is_text: bool) -> None:
         if self._listener is not None:
             self._listener.on_message(data, is_text)
-        else:
-            self._hand_to_app(
-                {"type": "websocket.receive"} | ({"text": data.decode()} if is_text else {"bytes": data})
-            )
+        elif self._conversation is not None:
+            self._conversation.hear(data, is_text)
 
     def _end(self) -> None:
         """The closing handshake is under way or the peer broke the protocol: say our part and close."""
@@ -265,8 +251,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self.closing = True
         if self._listener is not None:
             self._listener.on_closing(code)
-        else:
-            self._hand_to_app({"type": "websocket.disconnect", "code": code})
+        elif self._conversation is not None:
+            self._conversation.hear_end(code)
 
     def _cut_soon(self) -> None:
         if self._cutting is None:
@@ -282,148 +268,92 @@ class WebSocketProtocol(asyncio.Protocol):
             elif self.transport.can_write_eof():
                 self.transport.write_eof()
 
-    # -- ASGI ----------------------------------------------------------------------------------------------------
+    # -- the application's call (`gateway.conversation.Peer`) ------------------------------------------------------
 
-    def _on_request(self, request: Request) -> None:
-        self._response = self._parser().accept(request)
-        if self._response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            self.closing = True
-            self._parser().send_response(self._response)
-            self._flush()
-            self.transport.close()
+    def answer(self, response: Response) -> None:
+        """Answer the handshake: open the WebSocket, or refuse it and end."""
+        if self.closing:
             return
-        path, _, query = request.path.partition("?")
-        headers = [
-            (name.lower().encode("ascii"), value.encode("latin-1"))
-            for name, value in request.headers.raw_items()
-        ]
-        offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
-        self._scope = {
-            "type": "websocket",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "scheme": "wss" if self.transport.get_extra_info("sslcontext") else "ws",
-            "server": self.transport.get_extra_info("sockname"),
-            "client": self.transport.get_extra_info("peername"),
-            "root_path": "",
-            "path": unquote(path),
-            "raw_path": path.encode("ascii", "replace"),
-            "query_string": query.encode("ascii", "replace"),
-            "headers": headers,
-            "subprotocols": [token.strip() for token in offered.split(",") if token.strip()],
-            "state": self._app_state.copy(),
-            "extensions": {"websocket.http.response": {}, EXTENSION: self},
-        }
-        self._inbox.append({"type": "websocket.connect"})
-        task = self._loop.create_task(self._run_app())
-        self._server_state.tasks.add(task)
-        task.add_done_callback(self._server_state.tasks.discard)
+        refused = response.status_code != HTTPStatus.SWITCHING_PROTOCOLS
+        if refused:
+            self._start_closing(ABNORMAL)
+        self._parser().send_response(response)
+        self._flush()
+        if refused:
+            self.transport.close()
 
-    async def _run_app(self) -> None:
-        try:
-            await self._app(cast("Any", self._scope), cast("Any", self._receive), cast("Any", self._send))
-        except ConnectionError:
-            pass
-        except Exception:
-            log.exception("socket.bug")
-            if self._handshaken:
-                self.close(1011, "a fault of ours")
-            elif not self.closing:
-                self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
-        # An attached connection outlives the application's call; any other one ends with it.
-        if self._listener is None:
-            if self._handshaken:
-                self.close(1000)
-            elif not self.closing:
-                self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
-        self._scope = {}
-        self._response = None
+    def say(self, data: str | bytes) -> None:
+        """Send a message.
 
-    def _hand_to_app(self, message: dict[str, Any]) -> None:
-        self._inbox.append(message)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-        self._regulate_reading()
+        Raises:
+            ConnectionError: the WebSocket is not open any more.
+        """
+        if self.closing or self._parser().state is not OPEN:
+            raise ConnectionError("the socket is closed")
+        if isinstance(data, str):
+            self._parser().send_text(data.encode())
+        else:
+            self._parser().send_binary(data)
+        self._flush()
 
-    def _regulate_reading(self) -> None:
+    def regulate_reading(self) -> None:
         """Let a peer speak while we can answer and the application listens: its flood then fills its own memory.
 
         Of messages one may wait. A peer that takes nothing is heard no further than what it has said already.
         """
         if self.transport.is_closing():
             return
+        crowded = self._conversation is not None and self._conversation.crowded
         # When we are closing, the peer's Close frame is still to come.
-        if self.paused or (len(self._inbox) > 1 and not self.closing):
+        if self.paused or (crowded and not self.closing):
             self.transport.pause_reading()
         else:
             self.transport.resume_reading()
 
-    async def _receive(self) -> dict[str, Any]:
-        while not self._inbox:
-            self._waiter = self._loop.create_future()
-            await self._waiter
-        self._waiter = None
-        message = self._inbox.pop(0)
-        self._regulate_reading()
-        return message
+    def _on_request(self, request: Request) -> None:
+        response = self._parser().accept(request)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.answer(response)
+            return
+        self._conversation = Conversation(self, response)
+        scope = scope_of(
+            request,
+            secure=self.transport.get_extra_info("sslcontext") is not None,
+            server=self.transport.get_extra_info("sockname"),
+            client=self.transport.get_extra_info("peername"),
+            state=self._app_state.copy(),
+            extensions={"websocket.http.response": {}, EXTENSION: self},
+        )
+        task = self._loop.create_task(self._call(self._conversation, scope))
+        self._server_state.tasks.add(task)
+        task.add_done_callback(self._server_state.tasks.discard)
 
-    def _wake_writer(self) -> None:
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+    async def _call(self, conversation: Conversation, scope: dict[str, Any]) -> None:
+        app = cast("Any", self._config.loaded_app)
+        try:
+            await app(scope, conversation.receive, conversation.send)
+        except ConnectionError:
+            pass
+        except Exception:
+            log.exception("socket.bug")
+            self._end_call(1011, "a fault of ours", HTTPStatus.INTERNAL_SERVER_ERROR)
+        # An attached connection outlives the application's call; any other one ends with it.
+        if self._listener is None:
+            self._end_call(1000, "", HTTPStatus.INTERNAL_SERVER_ERROR)
+        self._conversation = None
 
-    async def _send(self, message: dict[str, Any]) -> None:
-        if self.paused and not self.closing:
-            self._writable = self._loop.create_future()
-            await self._writable
-        match message["type"]:
-            case "websocket.accept":
-                self._accept(message)
-            case "websocket.http.response.start":
-                headers = Headers(
-                    [(n.decode("latin-1"), v.decode("latin-1")) for n, v in message.get("headers", [])]
-                )
-                self._denial = (message["status"], headers, b"")
-            case "websocket.http.response.body" if self._denial is not None:
-                status, headers, body = self._denial
-                self._denial = (status, headers, body + message.get("body", b""))
-                if not message.get("more_body", False):
-                    self._deny(*self._denial)
-            case "websocket.close" if not self._handshaken:
-                self._refuse(HTTPStatus.FORBIDDEN)
-            case "websocket.close":
-                self.close(message.get("code", 1000), message.get("reason") or "")
-            case "websocket.send" if self._handshaken:
-                if self._parser().state is not OPEN or self.closing:
-                    raise ConnectionError("the socket is closed")
-                if message.get("bytes") is not None:
-                    self._parser().send_binary(message["bytes"])
-                else:
-                    self._parser().send_text(message["text"].encode())
-                self._flush()
-            case other:
-                raise RuntimeError(f"an ASGI message out of turn: {other}")
+    def _end_call(self, code: int, reason: str, status: HTTPStatus) -> None:
+        """Close an open WebSocket; refuse one that is not open yet."""
+        if self.closing:
+            return
+        # Without a parser it is at rest, and has long been open.
+        if self._ws is None or self._ws.state is not CONNECTING:
+            self.close(code, reason)
+        elif self._conversation is not None:
+            self._conversation.refuse(status)
+        else:
+            self.abort()
 
-    def _accept(self, message: dict[str, Any]) -> None:
-        if self.closing or self._response is None:
-            raise ConnectionError("the peer is gone")
-        for name, value in message.get("headers", []):
-            self._response.headers[name.decode("latin-1")] = value.decode("latin-1")
-        if message.get("subprotocol"):
-            self._response.headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
-        self._parser().send_response(self._response)
-        self._handshaken = True
-        self._flush()
-
-    def _refuse(self, status: HTTPStatus) -> None:
-        self._deny(status, Headers(), status.phrase.encode())
-
-    def _deny(self, status: int, headers: Headers, body: bytes) -> None:
-        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
-        headers.setdefault("Content-Length", str(len(body)))
-        headers["Connection"] = "close"
-        response = Response(status, HTTPStatus(status).phrase, headers, body)
-        self.closing = True
-        self._parser().send_response(response)
-        self._flush()
-        self.transport.close()
-        self._hand_to_app({"type": "websocket.disconnect", "code": ABNORMAL})
+    def _tell_writable(self) -> None:
+        if self._conversation is not None:
+            self._conversation.on_writable()
