@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.fanout.backends import Backends
+from benchmarks.fanout.centrifugo import Centrifugo, find_centrifugo
 from benchmarks.fanout.crowd import build
 from benchmarks.fanout.gateway import Gateway
 from benchmarks.fanout.nchan import Nchan, find_nchan
@@ -21,8 +22,6 @@ from infra.local.debian_tool import ToolMissing
 
 LIMIT = "C send() loop"
 RIVALS = HERE / "rivals"
-# In Go, whose module proxy does not hand it out here; built by hand it could not be pinned as the others are.
-NO_CENTRIFUGO = "Centrifugo: its Go module is not to be had from the module proxy (`go install` answers 403)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,10 @@ class Contestants:
             self.versions[server.name] = server.version
 
 
-async def gather(folder: Path, backends: Backends, placement: Placement) -> Contestants:
-    """Build, fetch and install what is needed; programs go to `folder`.
+async def gather(
+    folder: Path, backends: Backends, placement: Placement, *, patient: bool = True
+) -> Contestants:
+    """Build, fetch and install what is needed; programs go to `folder`. `patient` waits for what takes minutes.
 
     Raises:
         NoCompiler: the limit is written in C, and there is nobody to compile it.
@@ -65,9 +66,9 @@ async def gather(folder: Path, backends: Backends, placement: Placement) -> Cont
     piped(LIMIT, limit)
     found.makers[Gateway.name] = lambda: Gateway(backends, placement=placement)
     await _add_nchan(found, placement)
+    await _add_centrifugo(found, backends, placement, patient=patient)
     await _add_node(found, piped, backends, placement)
     _add_python(found, piped)
-    found.left_out.append(NO_CENTRIFUGO)
     return found
 
 
@@ -78,6 +79,17 @@ async def _add_nchan(found: Contestants, placement: Placement) -> None:
         found.left_out.append(f"nchan: {exc}")
         return
     found.makers[Nchan.name] = lambda: Nchan(placement)
+
+
+async def _add_centrifugo(
+    found: Contestants, backends: Backends, placement: Placement, *, patient: bool
+) -> None:
+    try:
+        program = await asyncio.to_thread(find_centrifugo, build=patient)
+    except ToolMissing as exc:
+        found.left_out.append(f"Centrifugo: {exc}")
+        return
+    found.makers[Centrifugo.name] = lambda: Centrifugo(program, backends, placement)
 
 
 async def _add_node(

@@ -2,7 +2,8 @@
  *
  *   loadclient PORT FILE [arrivals]
  *
- * FILE has a line a socket: PATH TAB HEADER-LINE TAB FIRST-MESSAGE TAB WELCOME, all but the first may be empty.
+ * FILE has a line a socket: PATH TAB HEADER-LINE TAB FIRST-MESSAGE TAB WELCOME, all but the first may be empty; a unit
+ * separator (0x1f) in FIRST-MESSAGE is a line's end in the message.
  * A socket counts as open when it has a frame with WELCOME in it, or after the handshake where there is none.
  * Commands on stdin, one a line; each is answered with one line of JSON on stdout:
  *   open        open every socket that is not open; answers when all are, with the seconds it took
@@ -13,7 +14,7 @@
  * An event is a text frame whose payload has `"at":"<nanoseconds of CLOCK_REALTIME>"`; an event's delay is counted when
  * the last socket of the crowd has it: `seen` when this program has read it, `arrived` when the kernel had it ready for
  * reading. A kernel stamps only when asked to (`arrivals`), since that costs a little; else `arrived` is `seen`. Pings are
- * answered, Engine.IO's too. Knows nothing of any server.
+ * answered, Engine.IO's and Centrifugo's too. Knows nothing else of any server.
  */
 #include "crowd.h"
 
@@ -64,6 +65,7 @@ static void on_frame(struct client *c, int opcode, const uint8_t *payload, size_
     if (opcode == 9) { say(c, 10, payload, length); return; }
     if (opcode == 8) { drop(c); return; }
     if (length == 1 && payload[0] == '2') { say(c, 1, "3", 1); return; } /* Engine.IO's ping */
+    if (length == 2 && !memcmp(payload, "{}", 2)) { say(c, 1, "{}", 2); return; } /* Centrifugo's */
     if (c->state == WAITING) { if (memmem(payload, length, c->welcome, strlen(c->welcome))) welcomed(c); return; }
     const uint8_t *found = memmem(payload, length, "\"at\":\"", 6);
     if (found == NULL) found = memmem(payload, length, "\"at\\\":\\\"", 8);
@@ -198,6 +200,7 @@ static void add(char *path) {
     if (count == space) { space = space ? space * 2 : 1024; clients = realloc(clients, space * sizeof *clients); }
     char *header = after_tab(path), *first = header ? after_tab(header) : NULL, *welcome = first ? after_tab(first) : NULL;
     if (!first) { fprintf(stderr, "a line without two tabs\n"); exit(2); }
+    for (char *end = first; (end = strchr(end, '\x1f')); ) *end = '\n';
     clients[count++] = (struct client){ .fd = -1, .path = path, .header = header, .first = first, .welcome = welcome ? welcome : "" };
 }
 

@@ -38,7 +38,7 @@ async def program(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 async def contestants(folder: Path, backends: Backends) -> Contestants:
-    return await gather(folder, backends, NOWHERE)
+    return await gather(folder, backends, NOWHERE, patient=False)
 
 
 async def test_who_needs_nothing_but_python_and_a_compiler_always_takes_part(
