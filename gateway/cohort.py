@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backbone.runtime.faults import FAULTS
 from gateway import metrics
-from gateway.core.cursor import pack
+from gateway.core.cursor import Write
 from gateway.core.door import Door
-from gateway.core.tenant_log import TenantLog
 from gateway.fanout import SendAll
 
 if TYPE_CHECKING:
@@ -73,23 +72,13 @@ class Cohort:
         terminal.cohort = None
         terminal.position = self.position
 
-    def advance(self, log: TenantLog) -> bool:
-        """Send what follows our position, as much as a socket may get in one turn, in one write for each.
-
-        Returns:
-            False when the log's ring does not reach back to us; nothing was sent.
-        """
-        entries = log.entries_after(self.position)
-        if entries is None:
-            return False
-        door, types, _ = self.kind
-        step = pack(entries, self.position, log.head_seq, types, TURN_BYTES, door.event)
+    def advance(self, step: Write) -> None:
+        """Send what follows our position, in one write for each socket."""
         # Moved first: whoever turns slow in mid-send leaves with a position behind what its transport was handed.
         self.position = step.position
         if step.data and self.terminals:
-            metrics.DELIVERED[door.name].inc(step.count * len(self.terminals))
+            metrics.DELIVERED[self.kind.door.name].inc(step.count * len(self.terminals))
             self._send(step.data)
-        return True
 
     def _send(self, data: bytes) -> None:
         if FAULTS:

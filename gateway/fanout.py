@@ -47,9 +47,14 @@ def load_compiled(library: Path = LIBRARY) -> SendAll | None:
         ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p,
     ]  # fmt: skip
 
+    # Written by each call and read before the next one: only the event loop's thread sends.
+    places, sent = (ctypes.c_int * 0)(), (ctypes.c_size_t * 0)()
+
     def send_all(descriptors: "array[int]", data: bytes) -> Shorts:
+        nonlocal places, sent
         address, count = descriptors.buffer_info()
-        places, sent = (ctypes.c_int * count)(), (ctypes.c_size_t * count)()
+        if count > len(places):
+            places, sent = (ctypes.c_int * count)(), (ctypes.c_size_t * count)()
         shorts = function(address, count, data, len(data), places, sent)
         return [(places[short], sent[short]) for short in range(shorts)]
 

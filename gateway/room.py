@@ -16,7 +16,8 @@ from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.runtime.faults import FAULTS
 from gateway import metrics
-from gateway.cohort import Cohort, kind_of
+from gateway.cohort import TURN_BYTES, Cohort, kind_of
+from gateway.core.cursor import Portions
 from gateway.core.tenant_log import Outcome, TenantLog
 from gateway.crowd import Crowd
 from gateway.fanout import SendAll
@@ -53,6 +54,7 @@ class Room:
         self.empty_since: float | None = None
         self._by_terminal: dict[object, Terminal] = {}
         self._crowd = Crowd(send_all)
+        self._portions = Portions(log, TURN_BYTES)
         self._sent = log.head_seq
         self._first_acked = log.head_seq
         self._ledger = ledger
@@ -189,12 +191,15 @@ class Room:
             if cohort.position < self.log.head_seq:
                 self._crowd.again(cohort)
         if not self._crowd.waiting:
+            self._portions.forget()
             self._observe_sent()
         return count
 
     def _advance(self, cohort: Cohort) -> None:
         try:
-            if cohort.advance(self.log):
+            step = self._portions.after(cohort.position, cohort.kind.types, cohort.kind.door.event)
+            if step is not None:
+                cohort.advance(step)
                 return
         except Exception:
             # The cohort has moved on, and nobody knows whom it took along: all come back and say where they stand.

@@ -84,3 +84,35 @@ def pack(
             size += len(frames[-1])
         position = entry.seq
     return Write(b"".join(frames), len(frames), position)
+
+
+class Portions:
+    """What live cursors get next. Those that stand at one position and read one spelling share the finished bytes.
+
+    They come one after the other, so that the last portion is the one that is asked for again.
+    """
+
+    __slots__ = ("_key", "_log", "_max_bytes", "_write")
+
+    def __init__(self, log: TenantLog, max_bytes: int) -> None:
+        self._log = log
+        self._max_bytes = max_bytes
+        self._key: object = None
+        self._write: Write | None = None
+
+    def after(self, position: int, types: frozenset[str] | None, spelling: Spelling) -> Write | None:
+        """Return about `max_bytes` of what follows `position`; None when the log's ring does not reach back to it."""
+        log = self._log
+        # With the epoch: one history's seqs are another one's too, and stand for other events there.
+        key = (position, log.epoch, log.head_seq, types, spelling)
+        if key != self._key:
+            entries = log.entries_after(position)
+            if entries is None:
+                return None
+            self._write = pack(entries, position, log.head_seq, types, self._max_bytes, spelling)
+            self._key = key
+        return self._write
+
+    def forget(self) -> None:
+        """Let the bytes go: nobody waits for them any more."""
+        self._key = self._write = None
