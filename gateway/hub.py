@@ -173,7 +173,8 @@ class Hub:
         while True:
             try:
                 since = since or await records.clock(self._database)
-                check = await records.check(self._database, list(self._rooms), since, pod)
+                heads = {tenant: room.log.head for tenant, room in self._rooms.items()}
+                check = await records.check(self._database, heads, since, pod)
                 if check.epoch is None:
                     # Level-triggered: whichever pod sees it first enters the new epoch, and the heads are asked anew.
                     await enter_epoch(self._database)

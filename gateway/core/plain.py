@@ -29,7 +29,8 @@ def take(data: bytes, start: int) -> Plain | None:
     end = begin + length
     if not 0 <= length <= _LONGEST or len(data) < end:
         return None
-    payload = unmask(data[begin:end], data[start + 2 : begin])
+    # A pong to our own ping has none, and comes from everybody with every heartbeat.
+    payload = unmask(data[begin:end], data[start + 2 : begin]) if length else b""
     if data[start] == TEXT and not _is_utf8(payload):
         return None
     return Plain(data[start], payload, end)

@@ -16,7 +16,7 @@ import pytest
 from api.db.migrate import migrate
 from api.db.writes import Attempt, run_write, write_call
 from backbone.contract.errors import Unavailable
-from backbone.contract.offset import Offset
+from backbone.contract.offset import BEGINNING, Offset
 from backbone.eventlog import acks, history
 from backbone.eventlog.epochs import enter_epoch, keep_settled
 from backbone.eventlog.postgres import Database, EpochOver, open_database
@@ -94,7 +94,7 @@ async def test_while_a_history_is_over_nothing_is_appended_and_no_extent_is_told
         await write_once(log)
     with pytest.raises(Unavailable):
         await history.extent(log, "t")
-    check = await history.check(log, ["t"], await history.clock(log), "g")
+    check = await history.check(log, {"t": BEGINNING}, await history.clock(log), "g")
     assert check.epoch is None
     balance = await log.fetch_row("SELECT points FROM loyalty_accounts")
     assert balance is not None
@@ -113,9 +113,53 @@ async def test_twenty_pods_at_once_enter_one_epoch_whose_forks_are_the_heads(log
     assert (await extent_of(log, "u")).forks == {1: 0, epoch: 0}
     assert await write(log) == Offset(epoch, 4)
     assert await write(log, "u") == Offset(epoch, 1)
-    check = await history.check(log, ["t", "u"], await history.clock(log), "g")
+    check = await history.check(log, {"t": BEGINNING, "u": BEGINNING}, await history.clock(log), "g")
     assert check.epoch == epoch
     assert check.heads == {"t": Offset(epoch, 4), "u": Offset(epoch, 1)}
+
+
+async def test_a_head_check_tells_the_heads_that_differ_and_no_others(log: Database) -> None:
+    await open_tenant(log, "u")
+    await open_tenant(log, "v")
+    head = await write(log)
+    later = Offset(head.epoch, 7)
+    known = {"t": head, "u": later, "v": Offset(head.epoch + 1, 0), "not-there": BEGINNING}
+    check = await history.check(log, known, await history.clock(log), "g")
+    # What lost commits, or is of another epoch, differs as much as what went on.
+    assert check.heads == {"u": Offset(head.epoch, 0), "v": Offset(head.epoch, 0)}
+    await write(log)
+    check = await history.check(log, {"t": head}, check.moment, "g")
+    assert check.heads == {"t": Offset(head.epoch, head.seq + 1)}
+    assert (await history.check(log, {}, check.moment, "g")).heads == {}
+
+
+async def test_a_head_check_does_not_go_through_terminals_that_did_not_change(log: Database) -> None:
+    await log.fetch(
+        "INSERT INTO terminals (terminal_id, tenant, name, changed_at)"
+        " SELECT gen_random_uuid(), 't', 'till', now() - interval '1 hour' FROM generate_series(1, 3000)"
+    )
+    await log.fetch("ANALYZE terminals")
+    since = await history.clock(log)
+    before = await read_of_terminals(log)
+    # More than five: then PostgreSQL takes one plan for all, which knows nothing of the moment.
+    checks = 12
+    for _ in range(checks):
+        await history.check(log, {"t": BEGINNING}, since, "g")
+    after = await read_of_terminals(log)
+    assert after["scans"] - before["scans"] >= checks, "the statistics were not told"
+    # A join may fetch its first row before it sees that nothing is to be joined.
+    assert after["rows"] - before["rows"] <= checks
+
+
+async def read_of_terminals(log: Database) -> asyncpg.Record:
+    """How often `terminals` was looked into, and how many rows that brought; a connection tells when it is asked to."""
+    await log.fetch("SELECT pg_stat_force_next_flush()")
+    row = await log.fetch_row(
+        "SELECT seq_scan + idx_scan AS scans, seq_tup_read + idx_tup_fetch AS rows"
+        " FROM pg_stat_user_tables WHERE relname = 'terminals'"
+    )
+    assert row is not None
+    return row
 
 
 async def test_under_writes_each_epoch_ends_at_its_fork_and_no_write_fails(log: Database) -> None:

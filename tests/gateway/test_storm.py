@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 
 from backbone.contract.keys import KeyKind, hash_key, make_key
+from backbone.contract.offset import BEGINNING
 from backbone.eventlog import access, history
 from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import Database, open_database
@@ -114,7 +115,7 @@ async def test_a_head_check_tells_who_came_elsewhere_or_was_revoked_and_not_who_
             "UPDATE terminals SET revoked_at = now(), changed_at = clock_timestamp() WHERE terminal_id = $1",
             revoked,
         )
-        check = await history.check(pool, [shop.slug], since, "here")
+        check = await history.check(pool, {shop.slug: BEGINNING}, since, "here")
         told = {change.terminal: change.revoked for change in check.changes}
         assert told.get(elsewhere) is False
         assert told.get(revoked) is True
