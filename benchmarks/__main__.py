@@ -1,11 +1,14 @@
-"""`make bench`: walk, orders, wire, announce, carry, fanout, one after the other, or those that are named."""
+"""`make bench`: what an order, an event and a fan-out cost, one after the other; or those parts that are named.
+
+Some are run only when they are named: they take long, or need a machine that allows twenty thousand descriptors.
+"""
 
 import argparse
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import announce, carry, orders, wire
+from benchmarks import announce, carry, crowd, deflate, orders, storm, wire
 from benchmarks.fanout import run as fanout
 from benchmarks.report import write_json
 from benchmarks.walk import measure, table
@@ -18,15 +21,20 @@ from infra.local.shops import open_shops
 def main() -> None:
     """Measure against servers of our own, so that nothing else is in the way."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="part", help=", ".join(PARTS))
+    parser.add_argument(
+        "parts", nargs="*", choices=[[], *PARTS], metavar="part",
+        help=f"{', '.join(COMMON)} (all of these, unless parts are named); {', '.join(NAMED)}",
+    )  # fmt: skip
     parser.add_argument("--orders", type=int, default=200, help="`walk`: orders a run (200)")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each part but `orders` and `carry` (5)")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="runs of each part but `orders`, `carry`, `crowd` (5)"
+    )
     parser.add_argument("--seconds", type=float, default=8.0, help="of `carry` and each part of `orders` (8)")
     parser.add_argument("--events", type=int, default=5000, help="`wire`, `announce`: events a run (5000)")
     parser.add_argument("--rate", type=int, default=5000, help="`carry`: events a second (5000)")
     words = parser.parse_args()
     raise_on_signals()
-    for part in words.parts or PARTS:
+    for part in words.parts or COMMON:
         PARTS[part](words)
 
 
@@ -67,6 +75,29 @@ def spread(words: argparse.Namespace) -> None:
     asyncio.run(fanout.cost(1000, None, None, words.runs, []))
 
 
+def compress(words: argparse.Namespace) -> None:
+    """What permessage-deflate saves and costs."""
+    phases = asyncio.run(deflate.measure(1000, 120, words.runs))
+    _show("deflate", deflate.table(phases), phases)
+
+
+def weather(words: argparse.Namespace) -> None:
+    """Ten thousand terminals cut at once."""
+    storms = storm.weather(10_000, 100, 50, words.runs)
+    _show("storm", storm.table(storms), storms)
+
+
+def rest(_: argparse.Namespace) -> None:
+    """Fifty thousand idle terminals."""
+    held = crowd.hold(50_000, 500, 4, 40.0)
+    _show("crowd", crowd.table(held), [held])
+
+
+def wait(words: argparse.Namespace) -> None:
+    """The last of ten thousand sockets, and a quiet tenant beside them."""
+    asyncio.run(fanout.latency(10_000, 10.0, 20.0, words.runs, []))
+
+
 def _show(name: str, text: str, found: list[Any]) -> None:
     print(text)
     print(f"written to {write_json(name, found)}")
@@ -78,9 +109,15 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "wire": hear,
     "announce": tell,
     "carry": flow,
-    # Last, since it moves this process off one of the cores.
+    "deflate": compress,
+    "storm": weather,
+    "crowd": rest,
+    # Last, since they move this process off one of the cores.
     "fanout": spread,
+    "latency": wait,
 }
+NAMED = ("deflate", "storm", "crowd", "latency")
+COMMON = tuple(part for part in PARTS if part not in NAMED)
 
 if __name__ == "__main__":
     main()

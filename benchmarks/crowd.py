@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.fanout.cpu import cpu_seconds, rss_bytes
 from benchmarks.fanout.crowd import Crowd, build
+from benchmarks.fanout.disturbance import Watch
 from benchmarks.report import write_json
 from benchmarks.storm import Site
 
@@ -42,6 +43,7 @@ class Held:
     watched_seconds: float
     cores: float
     still_open: int
+    disturbed: bool
 
 
 def workers_of(parent: int) -> list[int]:
@@ -93,14 +95,15 @@ async def _watch(site: Site, program: Path, folder: Path, crowds: list[Crowd], s
     await asyncio.sleep(SETTLE_SECONDS)
     shares = [sockets_of(pid) for pid in pids]
     memory, kernel = sum(map(rss_bytes, pids)) - memory, tcp_bytes() - kernel
-    used, began = sum(map(cpu_seconds, pids)), time.monotonic()
+    used, began, watch = sum(map(cpu_seconds, pids)), time.monotonic(), Watch()
     await asyncio.sleep(seconds)
+    disturbed = watch.read().disturbed
     used, watched = sum(map(cpu_seconds, pids)) - used, time.monotonic() - began
     left = await asyncio.gather(*(crowd.ask("report") for crowd in crowds))
     count = sum(answer["open"] for answer in opened)
     return Held(
         site.terminals, len(site.tenants), len(pids), count, took, min(shares), max(shares), memory / count,
-        kernel / count, watched, used / watched, sum(answer["open"] for answer in left),
+        kernel / count, watched, used / watched, sum(answer["open"] for answer in left), disturbed,
     )  # fmt: skip
 
 
@@ -112,6 +115,13 @@ async def _client(program: Path, file: Path, seats: Sequence[str]) -> Crowd:
         ),
         file,
     )
+
+
+def hold(terminals: int, tenants: int, workers: int, seconds: float) -> Held:
+    """Measure with room for everybody."""
+    # The kernel does not spread them quite evenly, and a worker takes no more than its share.
+    os.environ.setdefault("BELLWIRE_MAX_SOCKETS", str(terminals * 6 // 5))
+    return asyncio.run(measure(terminals, tenants, workers, seconds))
 
 
 def table(held: Held) -> str:
@@ -129,9 +139,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=40.0, help="watched, of heartbeats alone (40)")
     arguments = parser.parse_args()
-    # The kernel does not spread them quite evenly, and a worker takes no more than its share.
-    os.environ.setdefault("BELLWIRE_MAX_SOCKETS", str(arguments.terminals * 6 // 5))
-    held = asyncio.run(measure(arguments.terminals, arguments.tenants, arguments.workers, arguments.seconds))
+    held = hold(arguments.terminals, arguments.tenants, arguments.workers, arguments.seconds)
     print(table(held))
     print(f"written to {write_json('crowd', [held])}")
 

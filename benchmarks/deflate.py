@@ -19,6 +19,7 @@ from statistics import median
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from benchmarks.fanout.cpu import cpu_seconds
+from benchmarks.fanout.disturbance import Watch
 from benchmarks.fanout.gateway import APPEND, Gateway
 from benchmarks.fanout.servers import CROWDED
 from benchmarks.report import write_json
@@ -46,6 +47,7 @@ class Phase:
     deflate: bool
     bytes_a_delivery: float
     cpu_us_a_delivery: float
+    disturbed: bool
 
 
 class Orders(Gateway):
@@ -126,17 +128,20 @@ async def phase(server: Orders, seats: list[str], items: int, broadcasts: int, *
             return found
 
         bytes_before, cpu_before, size = await asyncio.to_thread(counted), cpu_seconds(server.pid), 0
+        watch = Watch()
         for _ in range(broadcasts):
             size += await server.commit(items)
             await asyncio.sleep(1 / RATE)
         await asyncio.sleep(1)
-        cpu = cpu_seconds(server.pid) - cpu_before
+        cpu, disturbed = cpu_seconds(server.pid) - cpu_before, watch.read().disturbed
         received = await asyncio.to_thread(counted) - bytes_before
     finally:
         reader.kill()
         reader.join()
     deliveries = broadcasts * len(seats)
-    return Phase(items, round(size / broadcasts), deflate, received / deliveries, cpu / deliveries * 1e6)
+    return Phase(
+        items, round(size / broadcasts), deflate, received / deliveries, cpu / deliveries * 1e6, disturbed
+    )
 
 
 async def measure(sockets: int, broadcasts: int, rounds: int) -> list[Phase]:
@@ -164,6 +169,7 @@ def table(phases: list[Phase]) -> str:
             cpu = sorted(each.cpu_us_a_delivery for each in found)
             spread = f"{median(cpu):.2f} ({cpu[0]:.2f} to {cpu[-1]:.2f})"
             lines.append(f"{size:11}  {'yes' if deflate else 'no':>10}  {sent:16.0f}  {spread:>28}")
+    lines.append(f"disturbed turns: {sum(each.disturbed for each in phases)} of {len(phases)}")
     return "\n".join(lines)
 
 

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import os
 import re
+import statistics
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from backbone.eventlog.stream import Stream
 from backbone.runtime.settings import PodSettings
 from benchmarks.fanout.cpu import cpu_seconds
 from benchmarks.fanout.crowd import Crowd, build
+from benchmarks.fanout.disturbance import Disturbance, Watch
 from benchmarks.fanout.shops import commit_each, register
 from benchmarks.report import write_json
 from infra.local.pods import Pod
@@ -33,6 +35,7 @@ from infra.local.ports import free_port
 from infra.local.postgres import Postgres
 from infra.local.valkey import Valkey
 
+KINDS = ("network", "gateways")
 STORM_SECONDS = 120
 QUIET = "quiet"
 QUIET_TERMINALS = 5
@@ -68,6 +71,7 @@ class Storm:
     calm_p99_ms: float
     storm_p99_ms: float
     gateways_cpu_seconds: float
+    disturbance: Disturbance
 
 
 class Site:
@@ -232,9 +236,9 @@ async def _storm(site: Site, stormers: Path, watcher: Path, kind: str, missed: i
                 calm = await quiet.ask("report")
                 await quiet.ask("reset")
                 began = await site.transactions()
-                before, cpu = await asyncio.to_thread(site.counted), site.cpu()
+                before, cpu, watch = await asyncio.to_thread(site.counted), site.cpu(), Watch()
                 back = await crowd.ask(f"storm {site.seq} {STORM_SECONDS}")
-                loud = await quiet.ask("report")
+                loud, disturbance = await quiet.ask("report"), watch.read()
                 after, used = await asyncio.to_thread(site.counted), site.cpu() - cpu
                 transactions = await site.transactions() - began
         finally:
@@ -243,23 +247,37 @@ async def _storm(site: Site, stormers: Path, watcher: Path, kind: str, missed: i
         kind, site.terminals, len(site.tenants), missed, back["caught_up"], back["seconds"], back["p50_s"],
         back["p99_s"], back["lost"], back["repeated"], back["resets"], back["refused"], back["failed"],
         transactions, {name: after[name] - before[name] for name in COUNTED}, calm["last_p99_ms"],
-        loud["last_p99_ms"], used,
+        loud["last_p99_ms"], used, disturbance,
     )  # fmt: skip
 
 
+def weather(
+    terminals: int, tenants: int, missed: int, rounds: int, kinds: Sequence[str] = KINDS
+) -> list[Storm]:
+    """Storms of each kind in turns, so that what disturbs disturbs all."""
+    return [asyncio.run(measure(kind, terminals, tenants, missed)) for _ in range(rounds) for kind in kinds]
+
+
 def table(storms: list[Storm]) -> str:
-    """One column a storm."""
-    columns = []
-    for storm in storms:
-        column = asdict(storm)
-        columns.append(column | column.pop("counted"))
-    lines = ["", "a storm of reconnects", ""]
-    for name in columns[0]:
-        if name != "counted":
-            values = [column[name] for column in columns]
-            cells = [v if isinstance(v, str) else format(v, ",.6g") for v in values]
-            lines.append(f"{name:<22}" + "".join(f"{cell:>14}" for cell in cells))
+    """A column a kind: the median of its storms, and the least and the most where there are several."""
+    kinds = dict.fromkeys(storm.kind for storm in storms)
+    columns = [[_figures(storm) for storm in storms if storm.kind == kind] for kind in kinds]
+    lines = ["", "storms of reconnects, medians (least to most)", ""]
+    lines += [f"{'':<22}" + "".join(f"{kind:>36}" for kind in kinds)]
+    for name in columns[0][0]:
+        cells = [_cell([figures[name] for figures in column]) for column in columns]
+        lines.append(f"{name:<22}" + "".join(f"{cell:>36}" for cell in cells))
     return "\n".join(lines) + "\n"
+
+
+def _figures(storm: Storm) -> dict[str, float]:
+    figures = asdict(storm) | storm.counted | {"disturbed": storm.disturbance.disturbed}
+    return {name: value for name, value in figures.items() if isinstance(value, int | float)}
+
+
+def _cell(values: list[float]) -> str:
+    middle = f"{statistics.median(values):,.6g}"
+    return middle if min(values) == max(values) else f"{middle} ({min(values):,.6g} to {max(values):,.6g})"
 
 
 def main() -> None:
@@ -268,12 +286,12 @@ def main() -> None:
     parser.add_argument("--terminals", type=int, default=10_000)
     parser.add_argument("--tenants", type=int, default=100)
     parser.add_argument("--missed", type=int, default=50, help="events missed by each terminal (50)")
-    parser.add_argument("--kind", choices=("network", "gateways"), action="append")
+    parser.add_argument("--kind", choices=KINDS, action="append")
+    parser.add_argument("--rounds", type=int, default=1, help="storms of each kind, in turns (1)")
     arguments = parser.parse_args()
-    storms = [
-        asyncio.run(measure(kind, arguments.terminals, arguments.tenants, arguments.missed))
-        for kind in arguments.kind or ("network", "gateways")
-    ]
+    storms = weather(
+        arguments.terminals, arguments.tenants, arguments.missed, arguments.rounds, arguments.kind or KINDS
+    )
     print(table(storms))
     print(f"written to {write_json('storm', storms)}")
 
