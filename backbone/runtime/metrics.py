@@ -1,7 +1,8 @@
 """The metrics that every kind of pod exports, and the page they are read from.
 
 No label ever holds a tenant, a terminal, a phone or a card. Counters say what was, gauges what is; base units. In a pod
-of several workers any of them answers for all: counters added up, those of the dead included, gauges as each one says.
+of several workers any of them answers for all: counters added up, those of the dead included, gauges as each one says,
+and `process_…` as the sum of its processes.
 """
 
 import os
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backbone.runtime.described import ANYBODY, About, DescribedRoute
+from backbone.runtime.processes import PodProcesses
 
 REDIS_UP = Gauge("bellwire_redis_up", "1 while Redis answers this pod, else 0.", multiprocess_mode="livemin")
 POSTGRES_UP = Gauge(
@@ -38,6 +40,7 @@ async def metrics_page(_: Request) -> Response:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        registry.register(PodProcesses(os.getppid()))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 

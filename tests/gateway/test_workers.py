@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone.runtime.pace import FIRST_SECONDS, LONG_LIFE_SECONDS, LONGEST_SECONDS, Pace
+from backbone.runtime.processes import PodProcesses
 from infra.local.pods import Pod
 from infra.local.ports import free_port
 from tests.conftest import ROOT, StartGateway
@@ -43,6 +45,14 @@ def sockets_of(pid: int) -> set[int]:
                 inodes.add(found[1])
     lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
     return {int(line.split()[2].split(":")[1], 16) for line in lines if line.split()[9] in inodes}
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def worker_of(pod: Pod, till: Till) -> int:
@@ -129,6 +139,31 @@ async def test_a_killed_worker_comes_back_its_terminals_resume_and_no_counter_fa
         assert after[DELIVERIES] > before[DELIVERIES]
         # What the killed one held is no longer counted.
         assert after[CONNECTIONS] < before[CONNECTIONS]
+
+
+async def test_process_metrics_are_those_of_all_processes_of_the_pod(pod: Pod) -> None:
+    pids = [pod.pid, *workers_of(pod)]
+    assert len(pids) == 3
+    page = await page_of(pod)
+    assert page["process_resident_memory_bytes"] == pytest.approx(sum(map(resident_bytes, pids)), rel=0.05)
+    assert page["process_open_fds"] >= sum(map(descriptors, pids)) - 5
+    # Two interpreters have started at least, and the second was not there before the first.
+    assert page["process_cpu_seconds_total"] > 0.1
+    assert time.time() - 300 < page["process_start_time_seconds"] <= time.time()
+
+
+def test_what_an_ended_process_had_used_still_counts() -> None:
+    def seconds() -> float:
+        (found,) = [
+            each for each in PodProcesses(os.getpid()).collect() if each.name == "process_cpu_seconds"
+        ]
+        return found.samples[0].value
+
+    before = seconds()
+    subprocess.run(
+        [sys.executable, "-c", "import time\nwhile time.process_time() < 0.5: pass"], check=True, timeout=60
+    )
+    assert seconds() - before >= 0.45
 
 
 async def test_a_newer_connection_on_the_other_worker_replaces_the_older(pod: Pod, shop: Shop) -> None:
