@@ -16,11 +16,9 @@ import socket
 from dataclasses import dataclass
 from statistics import median
 
-from backbone.contract.event import Event
-from backbone.contract.offset import Offset
 from benchmarks.fanout.cpu import cpu_seconds
 from benchmarks.fanout.disturbance import Watch
-from benchmarks.fanout.gateway import APPEND, Gateway
+from benchmarks.fanout.gateway import Gateway
 from benchmarks.fanout.servers import CROWDED
 from benchmarks.report import write_json
 
@@ -53,7 +51,7 @@ class Phase:
 class Orders(Gateway):
     """The gateway, fed with orders."""
 
-    async def commit(self, items: int) -> int:
+    async def order(self, items: int) -> int:
         """Commit and publish an order with so many items; returns the size of its event."""
         data = {
             "orderId": f"ord_{random.getrandbits(96):024x}",
@@ -66,16 +64,9 @@ class Orders(Gateway):
                 for _ in range(items)
             ],
         }  # fmt: skip
-        assert self._stream is not None
-        tenant = self._tenants[CROWDED]
-        body = json.dumps(data, separators=(",", ":"))
-        row = await self._connections[CROWDED].fetchrow(APPEND, tenant, body)
-        assert row is not None
-        offset = Offset(row["epoch"], row["seq"])
-        await self._stream.publish(
-            [(tenant, Event(offset, row["type"], row["committed_ms"], row["payload"]))]
-        )
-        return len(row["payload"])
+        event = await self.commit(CROWDED, json.dumps(data, separators=(",", ":")))
+        await self.publish(CROWDED, event)
+        return len(event.payload)
 
 
 def read(
@@ -119,7 +110,7 @@ async def phase(server: Orders, seats: list[str], items: int, broadcasts: int, *
     try:
         await asyncio.to_thread(ours.recv)
         for _ in range(5):
-            await server.commit(items)
+            await server.order(items)
         await asyncio.sleep(1)
 
         def counted() -> int:
@@ -130,7 +121,7 @@ async def phase(server: Orders, seats: list[str], items: int, broadcasts: int, *
         bytes_before, cpu_before, size = await asyncio.to_thread(counted), cpu_seconds(server.pid), 0
         watch = Watch()
         for _ in range(broadcasts):
-            size += await server.commit(items)
+            size += await server.order(items)
             await asyncio.sleep(1 / RATE)
         await asyncio.sleep(1)
         cpu, disturbed = cpu_seconds(server.pid) - cpu_before, watch.read().disturbed

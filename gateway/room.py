@@ -32,8 +32,9 @@ log = logging.getLogger("bellwire.room")
 class Room:
     """One tenant's terminals.
 
-    `on_lagging` and `on_gap` are told when the pump or the healer has something to do, `on_news` when the room needs
-    turns (`gateway.turns`) to send what is new.
+    `paused` is shared by all rooms: the terminals whose sockets take nothing. `on_lagging` and `on_gap` are told when
+    the pump or the healer has something to do, `on_news` when the room needs turns (`gateway.turns`) to send what is
+    new.
     """
 
     def __init__(
@@ -46,11 +47,12 @@ class Room:
         on_left: Callable[["Room", "Terminal"], None],
         on_news: Callable[["Room"], None],
         send_all: SendAll,
+        paused: "set[Terminal]",
     ) -> None:
         self.tenant = tenant
         self.log = log
         self.lagging: set[Terminal] = set()
-        self.paused: set[Terminal] = set()
+        self.paused = paused
         self.empty_since: float | None = None
         self._by_terminal: dict[object, Terminal] = {}
         self._crowd = Crowd(send_all)

@@ -12,6 +12,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sockets", type=int, help="sockets (1,000; with --latency 10,000)")
+    parser.add_argument(
+        "--rooms", type=int, default=1, help="over which the sockets are spread; an event is for one (1)"
+    )
     parser.add_argument("--broadcasts", type=int, help="broadcasts a turn (200, fewer beyond 1,000 sockets)")
     parser.add_argument(
         "--rate", type=float, help="broadcasts a second (50, fewer beyond 1,000; --latency 10)"
@@ -26,9 +29,12 @@ def main() -> None:
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--latency", action="store_true", help="the last socket's wait, and a quiet tenant's")
     kind.add_argument("--profile", action="store_true", help="where the gateway's time goes")
+    words = parser.parse_args()
+    if not 1 <= words.rooms <= (words.sockets or 1000):
+        parser.error("argument --rooms: at least 1, and no more than there are sockets")
     raise_on_signals()
     with contextlib.suppress(Stopped):
-        run(parser.parse_args())
+        run(words)
 
 
 def run(words: argparse.Namespace) -> None:
@@ -40,7 +46,9 @@ def run(words: argparse.Namespace) -> None:
     elif words.profile:
         asyncio.run(profile(words.sockets or 1000, words.rate, words.seconds))
     else:
-        asyncio.run(cost(words.sockets or 1000, words.broadcasts, words.rate, words.rounds, words.only))
+        asyncio.run(
+            cost(words.sockets or 1000, words.broadcasts, words.rate, words.rounds, words.only, words.rooms)
+        )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import json
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ import httpx
 from benchmarks.fanout.backends import Backends
 from benchmarks.fanout.events import envelope
 from benchmarks.fanout.placement import NOWHERE, Placement
-from benchmarks.fanout.servers import CROWDED, QUIET, Server
+from benchmarks.fanout.servers import CROWDED, ONE_ROOM, QUIET, Server, spread
 from infra.local.child import Child
 from infra.local.debian_tool import ToolMissing, last_line, locked, private_folder, run
 from infra.local.failure import CannotStart
@@ -50,7 +51,7 @@ class Centrifugo(Server):
         self._child: Child | None = None
         self._http: httpx.AsyncClient | None = None
 
-    async def start(self, sockets: int) -> list[str]:
+    async def start(self, sockets: int, rooms: Sequence[str] = ONE_ROOM) -> list[str]:
         await self._backends.start()
         self._workdir = Workdir("centrifugo")
         file = self._workdir.path / "config.json"
@@ -62,7 +63,7 @@ class Centrifugo(Server):
             base_url=f"http://127.0.0.1:{self.port}", headers={"X-API-Key": self._key}, timeout=30.0
         )
         await self._await_health(self._child)
-        return [SEAT.format(room=CROWDED)] * sockets
+        return spread(sockets, rooms, lambda room: SEAT.format(room=room))
 
     async def quiet_seats(self, sockets: int) -> list[str]:
         return [SEAT.format(room=QUIET)] * sockets

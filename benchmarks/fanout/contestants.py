@@ -43,6 +43,12 @@ class Contestants:
         }
         return Contestants(chosen, self.versions, self.left_out)
 
+    def with_rooms(self) -> "Contestants":
+        """Those that send an event to one room and spare the others."""
+        knowing = {name: make for name, make in self.makers.items() if make().rooms}
+        blind = [f"{name}: it knows no rooms" for name in self.makers if name not in knowing]
+        return Contestants(knowing, self.versions, [*self.left_out, *blind])
+
     def note_version(self, server: Server) -> None:
         """What a server said of itself."""
         if server.version is not None:

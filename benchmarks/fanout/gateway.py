@@ -5,19 +5,19 @@ import os
 import secrets
 import sys
 import time
-import uuid
+from collections.abc import Sequence
 
 import asyncpg
 
 from backbone.contract.event import Event
-from backbone.contract.keys import KeyKind, hash_key, make_key
 from backbone.contract.offset import Offset
 from backbone.eventlog.stream import Stream
 from backbone.runtime.settings import PodSettings
 from benchmarks.fanout.backends import Backends
 from benchmarks.fanout.events import event_data
 from benchmarks.fanout.placement import NOWHERE, Placement
-from benchmarks.fanout.servers import CROWDED, QUIET, Server
+from benchmarks.fanout.servers import CROWDED, ONE_ROOM, QUIET, Server, spread
+from benchmarks.fanout.shops import register
 from infra.local.pods import Pod
 from infra.local.ports import free_port
 
@@ -25,13 +25,6 @@ WELCOME = '"type":"hello"'
 APPEND = """
 WITH s AS (UPDATE tenant_streams SET seq = seq + 1 WHERE tenant = $1 RETURNING epoch, seq)
 SELECT e.* FROM s, append_event($1, s.epoch, s.seq, 'order_updated', $2) AS e
-"""
-TERMINALS = """
-INSERT INTO terminals (terminal_id, tenant, name) SELECT t, $1, 'till' FROM unnest($2::uuid[]) AS t
-"""
-KEYS = """
-INSERT INTO api_keys (key_hash, kind, tenant, terminal_id)
-SELECT h, 'term', $1, t FROM unnest($2::bytea[], $3::uuid[]) AS k (h, t)
 """
 
 
@@ -54,17 +47,17 @@ class Gateway(Server):
         self._placement = placement
         self._settings = settings
         # A turn must not meet the events of another one.
-        mark = secrets.token_hex(4)
-        self._tenants = {room: f"{room}-{mark}" for room in (CROWDED, QUIET)}
-        # A connection for each tenant, so that neither's commits wait for the other's.
-        self._connections: dict[str, asyncpg.Connection] = {}
+        self._mark = secrets.token_hex(4)
+        # A connection for the crowd's rooms and one for the quiet tenant's, so that neither's commits wait for the
+        # other's.
+        self._connections: dict[bool, asyncpg.Connection] = {}
         self._stream: Stream | None = None
         self._pod: Pod | None = None
 
-    async def start(self, sockets: int) -> list[str]:
+    async def start(self, sockets: int, rooms: Sequence[str] = ONE_ROOM) -> list[str]:
         await self._backends.start()
         database, redis = self._backends.postgres.url, self._backends.valkey.url
-        seats = await self._seats(CROWDED, sockets)
+        seats = await self._seats(sockets, rooms)
         env = {
             **os.environ,
             "BELLWIRE_DATABASE_URL": database,
@@ -81,27 +74,40 @@ class Gateway(Server):
         return seats
 
     async def quiet_seats(self, sockets: int) -> list[str]:
-        return await self._seats(QUIET, sockets)
+        return await self._seats(sockets, (QUIET,))
 
-    async def _seats(self, room: str, sockets: int) -> list[str]:
-        tenant = self._tenants[room]
-        keys = [make_key(KeyKind.TERMINAL, secrets.token_bytes(32)) for _ in range(sockets)]
-        terminals = [uuid.uuid4() for _ in keys]
-        connection = self._connections[room] = await asyncpg.connect(self._backends.postgres.url)
-        await connection.execute("INSERT INTO tenants (tenant, name) VALUES ($1, $1)", tenant)
-        await connection.execute("INSERT INTO tenant_streams (tenant) VALUES ($1)", tenant)
-        await connection.execute(TERMINALS, tenant, terminals)
-        await connection.execute(KEYS, tenant, [hash_key(key) for key in keys], terminals)
-        return [f"/ws/pos/{tenant}\tAuthorization: Bearer {key}\t\t{WELCOME}" for key in keys]
+    async def _seats(self, sockets: int, rooms: Sequence[str]) -> list[str]:
+        connection = self._connections[QUIET in rooms] = await asyncpg.connect(self._backends.postgres.url)
+        keys = {
+            room: iter(await register(connection, self._tenant(room), -(-sockets // len(rooms))))
+            for room in rooms
+        }
+        return spread(
+            sockets,
+            rooms,
+            lambda room: (
+                f"/ws/pos/{self._tenant(room)}\tAuthorization: Bearer {next(keys[room])}\t\t{WELCOME}"
+            ),
+        )
+
+    def _tenant(self, room: str) -> str:
+        return f"{room}-{self._mark}"
+
+    async def commit(self, room: str, data: str) -> Event:
+        """Commit an event of the room's tenant."""
+        row = await self._connections[room == QUIET].fetchrow(APPEND, self._tenant(room), data)
+        assert row is not None
+        return Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])
+
+    async def publish(self, room: str, event: Event) -> None:
+        """Announce it."""
+        assert self._stream is not None
+        await self._stream.publish([(self._tenant(room), event)])
 
     async def broadcast(self, at_ns: int, room: str = CROWDED) -> int:
-        assert self._stream is not None
-        tenant = self._tenants[room]
-        row = await self._connections[room].fetchrow(APPEND, tenant, event_data(at_ns))
-        assert row is not None
-        event = Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])
+        event = await self.commit(room, event_data(at_ns))
         published = time.time_ns()
-        await self._stream.publish([(tenant, event)])
+        await self.publish(room, event)
         return published
 
     async def stop(self) -> None:

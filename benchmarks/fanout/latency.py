@@ -125,7 +125,7 @@ async def _hear(server: Server, crowd: Crowd, seconds: float) -> list[float]:
     """A quiet tenant's events, for so long, each until the last of its few sockets has it; those that came."""
     await crowd.ask("reset")
     count = round(QUIET_RATE * seconds)
-    published = await broadcast_at(server, QUIET_RATE, count, QUIET)
+    published = await broadcast_at(server, QUIET_RATE, count, (QUIET,))
     await crowd.events(count * QUIET_SOCKETS, CATCH_UP_SECONDS)
     return await _delays(crowd, published)
 

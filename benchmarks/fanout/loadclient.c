@@ -7,12 +7,13 @@
  * A socket counts as open when it has a frame with WELCOME in it, or after the handshake where there is none.
  * Commands on stdin, one a line; each is answered with one line of JSON on stdout:
  *   open        open every socket that is not open; answers when all are, with the seconds it took
+ *   expect N    an event is for N sockets; as long as nobody says so, for all
  *   reset       forget what was counted
  *   report      what was counted since
- *   delays      a list with [at, seen, arrived] of every event that the whole crowd has; two times in milliseconds
+ *   delays      a list with [at, seen, arrived] of every event that all it is for have; two times in milliseconds
  *   cut         close every socket without a word
  * An event is a text frame whose payload has `"at":"<nanoseconds of CLOCK_REALTIME>"`; an event's delay is counted when
- * the last socket of the crowd has it: `seen` when this program has read it, `arrived` when the kernel had it ready for
+ * the last socket that it is for has it: `seen` when this program has read it, `arrived` when the kernel had it ready for
  * reading. A kernel stamps only when asked to (`arrivals`), since that costs a little; else `arrived` is `seen`. Pings are
  * answered, Engine.IO's and Centrifugo's too. Knows nothing else of any server.
  */
@@ -26,7 +27,7 @@ struct event { uint64_t at, arrived; uint32_t seen; };
 struct delay { uint64_t at; double seen_ms, arrived_ms; };
 
 static struct client *clients;
-static int count, opened, under_way, failed, port, stamping;
+static int count, expected, opened, under_way, failed, port, stamping;
 static uint64_t frames, events, bytes, closes;
 static struct delay delays[MAX_DELAYS];
 static int delay_count;
@@ -52,7 +53,7 @@ static void note_event(uint64_t at, uint64_t arrived) {
     struct event *slot = &tracked[(at / 1000) % TRACKED];
     if (slot->at != at) { slot->at = at; slot->arrived = 0; slot->seen = 0; }
     if (arrived > slot->arrived) slot->arrived = arrived;
-    if (++slot->seen == (uint32_t)opened && delay_count < MAX_DELAYS) {
+    if (++slot->seen == (uint32_t)(expected ? expected : opened) && delay_count < MAX_DELAYS) {
         double seen = (now_ns() - at) / 1e6;
         delays[delay_count++] = (struct delay){ at, seen, slot->arrived ? (slot->arrived - at) / 1e6 : seen };
     }
@@ -191,6 +192,7 @@ static void obey(char *command) {
     else if (!strcmp(command, "report")) report();
     else if (!strcmp(command, "delays")) list_delays();
     else if (!strcmp(command, "reset")) { frames = events = bytes = closes = 0; delay_count = 0; memset(tracked, 0, sizeof tracked); printf("{}\n"); }
+    else if (!strncmp(command, "expect ", 7)) { expected = atoi(command + 7); printf("{}\n"); }
     else if (!strcmp(command, "cut")) { for (int i = 0; i < count; i++) drop(&clients[i]); printf("{}\n"); }
     else printf("{\"error\":\"no such command\"}\n");
 }

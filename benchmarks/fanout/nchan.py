@@ -5,13 +5,14 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 
 from benchmarks.fanout.events import envelope
 from benchmarks.fanout.placement import NOWHERE, Placement
-from benchmarks.fanout.servers import CROWDED, QUIET, Server
+from benchmarks.fanout.servers import CROWDED, ONE_ROOM, QUIET, Server, spread
 from infra.local.child import Child
 from infra.local.debian_tool import ToolMissing, advice, fetch, locked, on_path, private_folder, unpacked
 from infra.local.failure import CannotStart
@@ -42,9 +43,9 @@ http {{
     nchan_shared_memory_size 128m;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
-        location ~ ^/sub/(?<room>[a-z]+)$ {{ nchan_subscriber websocket; nchan_channel_id $room;
+        location ~ ^/sub/(?<room>[a-z0-9]+)$ {{ nchan_subscriber websocket; nchan_channel_id $room;
                                              nchan_subscriber_first_message newest; }}
-        location ~ ^/pub/(?<room>[a-z]+)$ {{ nchan_publisher http; nchan_channel_id $room;
+        location ~ ^/pub/(?<room>[a-z0-9]+)$ {{ nchan_publisher http; nchan_channel_id $room;
                                              nchan_message_buffer_length 10; }}
         location = /status {{ nchan_stub_status; }}
     }}
@@ -66,7 +67,7 @@ class Nchan(Server):
         self._http: httpx.AsyncClient | None = None
         self._made_state = False
 
-    async def start(self, sockets: int) -> list[str]:
+    async def start(self, sockets: int, rooms: Sequence[str] = ONE_ROOM) -> list[str]:
         nginx, module = await asyncio.to_thread(find_nchan)
         self._made_state = make_state()
         self._workdir = Workdir("nginx")
@@ -82,7 +83,7 @@ class Nchan(Server):
         status = await self._await_status(self._child)
         found = re.search(r"nchan version: (\S+)", status)
         self.version = found[1] if found else None
-        return [f"/sub/{CROWDED}\t\t"] * sockets
+        return spread(sockets, rooms, lambda room: f"/sub/{room}\t\t")
 
     async def quiet_seats(self, sockets: int) -> list[str]:
         return [f"/sub/{QUIET}\t\t"] * sockets

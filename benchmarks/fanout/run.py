@@ -12,6 +12,7 @@ from benchmarks.fanout.latency import compare_waits
 from benchmarks.fanout.measure import compare
 from benchmarks.fanout.placement import Placement
 from benchmarks.fanout.profile import sample
+from benchmarks.fanout.servers import ONE_ROOM
 from benchmarks.fanout.tables import fanout_table, latency_table, notes
 from benchmarks.report import write_json, write_text
 from infra.local.workdir import Workdir
@@ -20,6 +21,9 @@ from infra.local.workdir import Workdir
 DELIVERIES_PER_SECOND = 50_000
 DELIVERIES = 400_000
 BROADCASTS = 200
+# To one shop after the other, as fast as an event by itself can be committed and announced without a queue.
+SHOP_BROADCASTS = 2000
+SHOP_RATE = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +54,21 @@ def pace(sockets: int) -> float:
 
 
 async def cost(
-    sockets: int, broadcasts: int | None, rate: float | None, rounds: int, only: Sequence[str]
+    sockets: int, broadcasts: int | None, rate: float | None, rounds: int, only: Sequence[str], rooms: int = 1
 ) -> None:
-    """CPU, memory and connects of everybody, in turns."""
-    broadcasts = broadcasts or min(BROADCASTS, max(1, DELIVERIES // sockets))
+    """CPU, memory and connects of everybody, in turns; with several rooms, of those who know some."""
+    each = sockets // rooms
+    broadcasts = broadcasts or min(BROADCASTS if rooms == 1 else SHOP_BROADCASTS, max(1, DELIVERIES // each))
+    rate = rate or (pace(sockets) if rooms == 1 else SHOP_RATE)
+    names = ONE_ROOM if rooms == 1 else [f"shop{number}" for number in range(rooms)]
     async with site() as here:
         contestants = await _contestants(here, only)
-        runs = await compare(contestants, here.program, sockets, broadcasts, rate or pace(sockets), rounds)
-    print_and_keep(
-        f"fanout-{sockets}", fanout_table(runs), notes(runs, contestants, here.placement.describe())
-    )
-    print(f"written to {write_json(f'fanout-{sockets}', runs)}")
+        if rooms > 1:
+            contestants = contestants.with_rooms()
+        runs = await compare(contestants, here.program, each * rooms, broadcasts, rate, rounds, names)
+    name = f"fanout-{sockets}" if rooms == 1 else f"fanout-{sockets}-in-{rooms}"
+    print_and_keep(name, fanout_table(runs), notes(runs, contestants, here.placement.describe()))
+    print(f"written to {write_json(name, runs)}")
 
 
 async def latency(sockets: int, rate: float, seconds: float, rounds: int, only: Sequence[str]) -> None:

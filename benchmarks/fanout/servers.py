@@ -6,6 +6,7 @@ The others have a file each: `gateway.py`, `nchan.py`, `socketio.py`.
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.fanout.cpu import family
@@ -16,6 +17,7 @@ from infra.local.ports import free_port
 HERE = Path(__file__).parent
 CROWDED = "crowded"
 QUIET = "quiet"
+ONE_ROOM = (CROWDED,)
 READY_SECONDS = 60
 
 
@@ -30,8 +32,8 @@ class Server(ABC):
     version: str | None = None
 
     @abstractmethod
-    async def start(self, sockets: int) -> list[str]:
-        """Start it and return a seat for each socket of the crowd."""
+    async def start(self, sockets: int, rooms: Sequence[str] = ONE_ROOM) -> list[str]:
+        """Start it and return a seat for each socket of the crowd, which is spread evenly over `rooms`."""
 
     async def quiet_seats(self, sockets: int) -> list[str]:
         """Seats in the room `QUIET`, once it runs; only where there are rooms."""
@@ -73,7 +75,7 @@ class Piped(Server):
         self._command = placement.server(*command)
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, sockets: int) -> list[str]:
+    async def start(self, sockets: int, rooms: Sequence[str] = ONE_ROOM) -> list[str]:
         self._process = await asyncio.create_subprocess_exec(
             *self._command, str(self.port), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
@@ -97,6 +99,11 @@ class Piped(Server):
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+
+def spread(sockets: int, rooms: Sequence[str], seat: Callable[[str], str]) -> list[str]:
+    """A seat for each socket, in each room as many."""
+    return [seat(rooms[number % len(rooms)]) for number in range(sockets)]
 
 
 async def await_ready(name: str, process: asyncio.subprocess.Process) -> None:

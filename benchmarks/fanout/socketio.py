@@ -6,11 +6,22 @@ It is fed as its users feed it: another process of theirs (`socketio_emitter.js`
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from benchmarks.fanout.backends import Backends
 from benchmarks.fanout.events import envelope
 from benchmarks.fanout.placement import NOWHERE, Placement
-from benchmarks.fanout.servers import CROWDED, HERE, QUIET, Server, await_ready, end, say_line
+from benchmarks.fanout.servers import (
+    CROWDED,
+    HERE,
+    ONE_ROOM,
+    QUIET,
+    Server,
+    await_ready,
+    end,
+    say_line,
+    spread,
+)
 from infra.local.ports import free_port
 
 # Engine.IO's fourth protocol, and the packet that enters the main namespace; the server answers it with its like.
@@ -30,7 +41,7 @@ class SocketIO(Server):
         self._server: asyncio.subprocess.Process | None = None
         self._emitter: asyncio.subprocess.Process | None = None
 
-    async def start(self, sockets: int) -> list[str]:
+    async def start(self, sockets: int, rooms: Sequence[str] = ONE_ROOM) -> list[str]:
         await self._backends.start()
         url = self._backends.valkey.url
         self._server = await asyncio.create_subprocess_exec(
@@ -43,7 +54,7 @@ class SocketIO(Server):
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         await await_ready(self.name, self._emitter)
-        return [SEAT.format(room=CROWDED)] * sockets
+        return spread(sockets, rooms, lambda room: SEAT.format(room=room))
 
     async def quiet_seats(self, sockets: int) -> list[str]:
         return [SEAT.format(room=QUIET)] * sockets

@@ -85,7 +85,7 @@ def notes(runs: Sequence[Phase] | Sequence[Wait], contestants: Contestants, plac
     versions = ", ".join(f"{name} {version}" for name, version in sorted(contestants.versions.items()))
     turns = len(runs) // len({run.server for run in runs})
     lines = [
-        f"{runs[0].sockets:,} sockets, medians of {turns} turns each; {placement}.",
+        f"{_sockets(runs[0])}, medians of {turns} turns each; {placement}.",
         f"Load average {before:.2f} before the first turn, {after:.2f} after the last.",
         f"Disturbed turns: {_disturbed(all_of_them)}.",
         f"Stolen by the hypervisor: at worst {worst_steal:.1%} of a core (disturbed from {STEAL_LIMIT:.0%}).",
@@ -94,6 +94,13 @@ def notes(runs: Sequence[Phase] | Sequence[Wait], contestants: Contestants, plac
         *(f"Left out: {reason}." for reason in contestants.left_out),
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _sockets(run: Phase | Wait) -> str:
+    rooms = run.rooms if isinstance(run, Phase) else 1
+    return f"{run.sockets:,} sockets" + (
+        f" in {rooms:,} rooms, an event for one of them" if rooms > 1 else ""
+    )
 
 
 def _by_server(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -13,7 +13,7 @@ from benchmarks.fanout.tables import fanout_table, latency_table, notes
 CALM = Disturbance(steal=0.0, foreign=0.01, load_before=0.1, load_after=1.0)
 BUSY = replace(CALM, foreign=1.5)
 PHASE = Phase(
-    server=LIMIT, sockets=1000, rate=50.0, broadcasts=200, complete=200, us_per_delivery=2.0,
+    server=LIMIT, sockets=1000, rooms=1, rate=50.0, broadcasts=200, complete=200, us_per_delivery=2.0,
     last_p50_ms=3.0, last_p99_ms=4.0,
     idle_bytes_per_socket=0.0, kernel_bytes_per_socket=5000.0, connects_per_second=9000.0, redis_us_per_event=None,
     disturbance=CALM,

@@ -126,7 +126,8 @@ class Stage:
         for tenant in ("a", "b"):
             tenant_log = TenantLog(Offset(1, 0), Offset(1, 0), max_events=RING, max_bytes=RING)
             self.rooms[tenant] = Room(
-                tenant, tenant_log, ledger, pump.start, lambda _: None, self._left, self.turns.add, self.send_all
+                tenant, tenant_log, ledger, pump.start, lambda _: None, self._left, self.turns.add, self.send_all,
+                set(),
             )  # fmt: skip
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)

@@ -48,6 +48,7 @@ def room_of(tenant: str, pump: Pump, notes: list[tuple[str, int]], terminals: in
         lambda _room, _terminal: None,
         lambda _: None,
         send_all_python,
+        set(),
     )
     for seq in range(1, EVENTS + 1):
         log.receive(Event(Offset(1, seq), "new_order", 0, b"x" * 300))
