@@ -77,7 +77,7 @@ class Cohort:
         # Moved first: whoever turns slow in mid-send leaves with a position behind what its transport was handed.
         self.position = step.position
         if step.data and self.terminals:
-            metrics.DELIVERED[self.kind.door.name].inc(step.count * len(self.terminals))
+            metrics.DELIVERED[self.kind.door.name].inc(step.events * len(self.terminals))
             self._send(step.data)
 
     def _send(self, data: bytes) -> None:
@@ -86,9 +86,8 @@ class Cohort:
         elif self.kind.direct:
             # Found by their places first: who turns slow leaves, and another one has its place then.
             slow = [(self.terminals[place], sent) for place, sent in self._send_all(self.descriptors, data)]
-            rest = memoryview(data)
             for terminal, sent in slow:
-                terminal.socket.write(rest[sent:])
+                terminal.socket.write(memoryview(data)[sent:])
         else:
             for terminal in tuple(self.terminals):
                 terminal.socket.write(data)

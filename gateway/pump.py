@@ -138,7 +138,7 @@ class Pump:
         room, spelling = round_.room, terminal.door.event
         step = next_step(terminal.position, room.log, terminal.types, TURN_BYTES, spelling)
         if isinstance(step, Write):
-            metrics.REPLAYED_RING.inc(step.count)
+            metrics.REPLAYED_RING.inc(step.events)
         elif isinstance(step, Fetch):
             page = round_.page or self._pages.get(room)
             entries = None if page is None else page.entries_after(room.log.epoch, terminal.position)
@@ -146,7 +146,7 @@ class Pump:
                 step = pack(
                     entries, terminal.position, room.log.head_seq, terminal.types, TURN_BYTES, spelling
                 )
-                page.replayed.inc(step.count)
+                page.replayed.inc(step.events)
         return step
 
     # -- pages ---------------------------------------------------------------------------------------------------
@@ -213,6 +213,6 @@ class Pump:
 def _send(terminal: Terminal, step: Write) -> None:
     """Move the cursor, then write: a socket that turns slow in mid-write stands where it will go on."""
     terminal.position = step.position
-    metrics.DELIVERED[terminal.door.name].inc(step.count)
+    metrics.DELIVERED[terminal.door.name].inc(step.events)
     if step.data:
         terminal.socket.write(step.data)

@@ -6,6 +6,7 @@ A connection is a cursor and nothing more: a position (a seq) in its tenant's lo
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import NamedTuple
 
 from gateway.core.tenant_log import Entry, TenantLog
 
@@ -19,12 +20,11 @@ class AtHead:
     """Nothing is missing; live delivery takes over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Send `data`, finished bytes of `count` events; the cursor stands at `position` then."""
+class Write(NamedTuple):
+    """Send `data`, finished bytes of so many `events`; the cursor stands at `position` then. Made for each event."""
 
     data: bytes
-    count: int
+    events: int
     position: int
 
 

@@ -105,7 +105,8 @@ class TenantLog:
     @property
     def behind(self) -> bool:
         """Whether events are known to exist that are not here."""
-        return self.known_head > self.head or bool(self._early)
+        # A pair is compared as an offset is, and made without a call; this is asked for each event.
+        return self.known_head > (self.epoch, self.head_seq) or bool(self._early)
 
     @property
     def ring_start(self) -> int:
@@ -127,7 +128,8 @@ class TenantLog:
             return Outcome.NEW_EPOCH, []
         if offset.seq <= self.head_seq:
             return Outcome.DUPLICATE, []
-        self.known_head = max(self.known_head, Offset(self.epoch, offset.seq))
+        if self.known_head < (self.epoch, offset.seq):
+            self.known_head = Offset(self.epoch, offset.seq)
         if offset.seq > self.head_seq + 1:
             if len(self._early) < self._max_events:
                 self._early[offset.seq] = event
