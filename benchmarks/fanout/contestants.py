@@ -34,12 +34,8 @@ class Contestants:
 
     def only(self, words: Sequence[str]) -> "Contestants":
         """Those whose name has one of the words in it, and the limit; all of them when there are no words."""
-        if not words:
-            return self
         chosen = {
-            name: make
-            for name, make in self.makers.items()
-            if name == LIMIT or any(word.lower() in name.lower() for word in words)
+            name: make for name, make in self.makers.items() if name == LIMIT or _is_chosen(name, words)
         }
         return Contestants(chosen, self.versions, self.left_out)
 
@@ -56,9 +52,16 @@ class Contestants:
 
 
 async def gather(
-    folder: Path, backends: Backends, placement: Placement, *, patient: bool = True
+    folder: Path,
+    backends: Backends,
+    placement: Placement,
+    only: Sequence[str] = (),
+    *,
+    patient: bool = True,
 ) -> Contestants:
-    """Build, fetch and install what is needed; programs go to `folder`. `patient` waits for what takes minutes.
+    """Build, fetch and install what those need that are chosen, see `Contestants.only`; programs go to `folder`.
+
+    `patient` waits for what takes minutes.
 
     Raises:
         NoCompiler: the limit is written in C, and there is nobody to compile it.
@@ -71,11 +74,18 @@ async def gather(
 
     piped(LIMIT, limit)
     found.makers[Gateway.name] = lambda: Gateway(backends, placement=placement)
-    await _add_nchan(found, placement)
-    await _add_centrifugo(found, backends, placement, patient=patient)
-    await _add_node(found, piped, backends, placement)
+    if _is_chosen(Nchan.name, only):
+        await _add_nchan(found, placement)
+    if _is_chosen(Centrifugo.name, only):
+        await _add_centrifugo(found, backends, placement, patient=patient)
+    if _is_chosen("Node ws", only) or _is_chosen(SocketIO.name, only):
+        await _add_node(found, piped, backends, placement)
     _add_python(found, piped)
-    return found
+    return found.only(only)
+
+
+def _is_chosen(name: str, words: Sequence[str]) -> bool:
+    return not words or any(word.lower() in name.lower() for word in words)
 
 
 async def _add_nchan(found: Contestants, placement: Placement) -> None:

@@ -91,7 +91,7 @@ async def profile(sockets: int, rate: float | None, seconds: float) -> None:
 
 
 async def _contestants(here: Site, only: Sequence[str]) -> Contestants:
-    return (await gather(here.program.parent, here.backends, here.placement)).only(only)
+    return await gather(here.program.parent, here.backends, here.placement, only)
 
 
 def print_and_keep(name: str, *parts: str) -> None:
