@@ -20,7 +20,7 @@ from benchmarks.fanout.events import envelope
 from benchmarks.fanout.placement import NOWHERE, Placement
 from benchmarks.fanout.servers import CROWDED, ONE_ROOM, QUIET, Server, spread
 from infra.local.child import Child
-from infra.local.debian_tool import ToolMissing, last_line, locked, private_folder, run
+from infra.local.debian_tool import Progress, ToolMissing, last_line, locked, private_folder, run
 from infra.local.failure import CannotStart
 from infra.local.ports import free_port
 from infra.local.workdir import Workdir
@@ -131,8 +131,8 @@ def configuration(port: int, redis: str, key: str) -> dict[str, object]:
     }
 
 
-def find_centrifugo(*, build: bool) -> Path:
-    """The program that was built before, or that is built now, which takes minutes.
+def find_centrifugo(*, build: bool, progress: Progress) -> Path:
+    """The program that was built before, or that is built now, which takes minutes and is told to `progress`.
 
     Raises:
         ToolMissing: it is not here and could not be built, or should not be; the message is one sentence.
@@ -146,6 +146,7 @@ def find_centrifugo(*, build: bool) -> Path:
             raise ToolMissing("it has yet to be built, which `python -m benchmarks.fanout` does")
         if (go := shutil.which("go")) is None:
             raise ToolMissing("Go is not on this machine")
+        progress(f"building Centrifugo {VERSION} from its source, which takes some minutes")
         settings = {"GOBIN": str(folder), "GOFLAGS": "-trimpath", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
         built = run([go, "install", SOURCE], seconds=BUILD_SECONDS, env=settings)
         if built.returncode != 0:

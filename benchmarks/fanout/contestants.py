@@ -101,7 +101,7 @@ async def _add_centrifugo(
     found: Contestants, backends: Backends, placement: Placement, *, patient: bool
 ) -> None:
     try:
-        program = await asyncio.to_thread(find_centrifugo, build=patient)
+        program = await asyncio.to_thread(find_centrifugo, build=patient, progress=print)
     except ToolMissing as exc:
         found.left_out.append(f"Centrifugo: {exc}")
         return
