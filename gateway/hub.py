@@ -179,7 +179,7 @@ class Hub:
         while True:
             try:
                 since = since or await records.clock(self._database)
-                heads = {tenant: room.log.head for tenant, room in self._rooms.items()}
+                heads = {tenant: room.log.head_to_compare for tenant, room in self._rooms.items()}
                 check = await records.check(self._database, heads, since, pod)
                 if check.epoch is None:
                     # Level-triggered: whichever pod sees it first enters the new epoch, and the heads are asked anew.

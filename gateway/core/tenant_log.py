@@ -13,7 +13,7 @@ from itertools import islice
 from backbone.contract.event import Event
 from backbone.contract.frames import deflated_frame, payload_of, text_frame
 from backbone.contract.lineage import shared_seq
-from backbone.contract.offset import Offset
+from backbone.contract.offset import BEGINNING, Offset
 from backbone.contract.sse import event_chunk
 
 
@@ -107,6 +107,15 @@ class TenantLog:
         """Whether events are known to exist that are not here."""
         # A pair is compared as an offset is, and made without a call; this is asked for each event.
         return self.known_head > (self.epoch, self.head_seq) or bool(self._early)
+
+    @property
+    def head_to_compare(self) -> Offset:
+        """The head that PostgreSQL is told, and answers when its own differs.
+
+        While events are missing here it is none at all, so that there is an answer, and whoever fills the hole is
+        started anew should he have ended early; even where what is missing is a rumour, and the heads are the same.
+        """
+        return BEGINNING if self.behind else self.head
 
     @property
     def ring_start(self) -> int:

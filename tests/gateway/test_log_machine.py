@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from backbone.contract.event import Event
-from backbone.contract.offset import BEGINNING
+from backbone.contract.offset import BEGINNING, Offset
 from gateway.core.tenant_log import TenantLog
 from tests.gateway.faulty import NewestForkOnly, NoEpochCheck, NoGapCheck, RingIgnoresItsStart
 from tests.gateway.world import Database, Gateway, Stream, Till, judge
@@ -200,6 +200,15 @@ def test_a_planted_fault_in_the_log_is_found(faulty: type[TenantLog]) -> None:
     machine = type("FaultyMachine", (LogMachine,), {"make_log": staticmethod(make_log)})
     with pytest.raises(AssertionError):
         run(machine, 2000, shrink=False)
+
+
+def test_a_log_that_is_behind_asks_for_its_head_in_any_case_a_rumour_too() -> None:
+    log = TenantLog(Offset(1, 3), Offset(1, 0))
+    assert log.head_to_compare == Offset(1, 3)
+    log.learn(Offset(1, 5))
+    assert log.head_to_compare == BEGINNING
+    log.confirm(Offset(1, 3))
+    assert log.head_to_compare == Offset(1, 3)
 
 
 def test_without_the_head_check_a_lost_last_message_is_found_missing() -> None:
