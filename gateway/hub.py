@@ -65,8 +65,8 @@ class Hub:
         self.ledger = Ledger(database, settings.pod_name)
         self.pump = Pump(self._history)
         self.healer = Healer(self._history)
-        self.feed = LiveFeed(settings, self._on_event, self._on_confirmed)
         self.turns = Turns()
+        self.feed = LiveFeed(settings, self._on_event, self._on_confirmed, together=self.turns)
         way, self._send_all = choose_send_all(settings.fanout)
         log.info("fanout.chosen", extra={"way": way})
         self.sockets = 0
@@ -267,10 +267,11 @@ class Hub:
                 terminal.socket.abort()
             elif not terminal.socket.paused:
                 terminal.unanswered_pings += terminal.door.answers_pings
-                room, door = terminal.room, terminal.door
-                if (room, door) not in beats:
-                    beats[room, door] = door.heartbeat(room.log.head)
-                terminal.socket.write(beats[room, door])
+                at = room, door = terminal.room, terminal.door
+                beat = beats.get(at)
+                if beat is None:
+                    beat = beats[at] = door.heartbeat(room.log.head)
+                terminal.socket.write(beat)
 
     def _end_slow(self, now: float) -> None:
         for terminal in tuple(self._paused):

@@ -143,10 +143,13 @@ class Check:
 # Who came to the gateway that asks is no news to it: in a storm that would be every one of its terminals, each second.
 # Neither is a head that it has. So a check costs what it finds, not what there is. For that, what is recent is taken
 # first, by its index (MATERIALIZED), and asked for as a range, which the planner takes for few rows whatever the moment
-# is: by its own choice it went through all terminals of all tenants.
+# is: by its own choice it went through all terminals of all tenants. What is known comes as three strings: joined in C,
+# where the driver would make an array of it a value at a time.
 _CHECK = """
     WITH known AS (
-        SELECT * FROM unnest($1::text[], $4::bigint[], $5::bigint[]) AS k (tenant, epoch, seq)
+        SELECT * FROM unnest(
+            string_to_array($1, ','), string_to_array($4, ',')::bigint[], string_to_array($5, ',')::bigint[]
+        ) AS k (tenant, epoch, seq)
     ), changed AS MATERIALIZED (
         SELECT tenant, terminal_id, connection_id, gateway, revoked_at IS NOT NULL AS revoked FROM terminals
         WHERE changed_at BETWEEN $2::timestamptz - interval '15 seconds' AND 'infinity'
@@ -177,8 +180,10 @@ async def check(database: Database, known: Mapping[str, Offset], since: datetime
     Raises:
         Unavailable: PostgreSQL.
     """
-    epochs, seqs = [head.epoch for head in known.values()], [head.seq for head in known.values()]
-    rows = await database.fetch(_CHECK, list(known), since, gateway, epochs, seqs)
+    epochs, seqs = zip(*known.values(), strict=True) if known else ((), ())
+    rows = await database.fetch(
+        _CHECK, ",".join(known), since, gateway, ",".join(map(str, epochs)), ",".join(map(str, seqs))
+    )
     found: dict[str, Offset] = {}
     changes = []
     moment, epoch = since, None

@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from backbone.contract.errors import Violation
 from backbone.contract.event import Event, decode_live
 from backbone.eventlog.keys import canary_channel, live_channel, tenant_of_channel
+from backbone.eventlog.picture import Picture
 from backbone.eventlog.subscription import Subscription
 from backbone.eventlog.topology import LOOK_SECONDS, Topology
 from backbone.runtime.redis_url import Address
@@ -20,23 +22,27 @@ from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.live")
 
+NOTHING_AROUND: AbstractContextManager[object] = contextlib.nullcontext()
+
 CANARY_NAMES = 100_000
 """Names that are tried for a canary that lives on a certain server; for one slot it takes 16,384 on average."""
 
 
 class LiveFeed:
     """One `Subscription` for each server that has a tenant of ours. `run` is the only task's body; the callbacks are
-    called from it and must not wait."""
+    called from it and must not wait. `together` is entered around the events that arrived together."""
 
     def __init__(
         self,
         settings: PodSettings,
         on_event: Callable[[str, Event], None],
         on_confirmed: Callable[[str], None],
+        together: AbstractContextManager[object] = NOTHING_AROUND,
     ) -> None:
         self._settings = settings
         self._on_event = on_event
         self._on_confirmed = on_confirmed
+        self._together = together
         self._topology = Topology(settings, self._on_topology)
         self._wanted: set[str] = set()
         self._tenants: dict[bytes, str] = {}
@@ -58,7 +64,10 @@ class LiveFeed:
             for subscription in self._subscriptions.values()
             for channel in subscription.unheard()
         }
-        return unheard.union(self._wanted - self._homes.keys())
+        if len(self._homes) < len(self._wanted):
+            # Only wanted ones have a home: that is all that a look costs while everybody has one.
+            unheard.update(self._wanted - self._homes.keys())
+        return unheard
 
     def want(self, tenant: str) -> None:
         """Hear this tenant from now on."""
@@ -87,9 +96,13 @@ class LiveFeed:
     async def _keep(self, group: asyncio.TaskGroup) -> None:
         """Place everything and keep one task a subscription, whenever something changed."""
         running: dict[Subscription, asyncio.Task[None]] = {}
+        placed_by: Picture | None = None
         while True:
             self._changed.clear()
-            self._place(self._wanted)
+            # Who is heard stays where he is as long as the picture stays what it is.
+            if self._topology.picture is not placed_by or self.unheard():
+                placed_by = self._topology.picture
+                self._place(self._wanted)
             self._end_unneeded()
             for subscription in self._subscriptions.values():
                 if subscription not in running:
@@ -129,8 +142,9 @@ class LiveFeed:
         found = self._subscriptions.get(address)
         if found is None:
             found = self._subscriptions[address] = Subscription(
-                self._settings, self._topology, address, self._canary_at, self._hand_over, self._confirmed
-            )
+                self._settings, self._topology, address, self._canary_at, self._hand_over, self._confirmed,
+                self._together,
+            )  # fmt: skip
             self._changed.set()
         return found
 

@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from redis.asyncio import Redis
 from redis.exceptions import MovedError, RedisError
@@ -36,7 +37,7 @@ class Subscription:
     """The channels of one server. `run` is its only task's body; the callbacks are called from it and must not wait.
 
     `canary_at` names a channel that lives on this server now. `on_confirmed` hears of each channel from whose
-    confirmation on nothing is missed.
+    confirmation on nothing is missed. `together` is entered around the messages that arrived together.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Subscription:
         canary_at: Callable[[Address], str | None],
         on_message: Callable[[bytes, bytes], None],
         on_confirmed: Callable[[str], None],
+        together: AbstractContextManager[object],
     ) -> None:
         self._settings = settings
         self._topology = topology
@@ -54,6 +56,7 @@ class Subscription:
         self._canary_at = canary_at
         self._on_message = on_message
         self._on_confirmed = on_confirmed
+        self._together = together
         self._wanted: set[str] = set()
         self._asked: set[str] = set()
         self._confirmed: set[str] = set()
@@ -133,12 +136,13 @@ class Subscription:
 
     def _take(self, replies: Replies) -> None:
         """Everything that arrived together; called by the wire, whose end is whatever this raises."""
-        for reply in replies:
-            # First the one that comes by the thousand.
-            if isinstance(reply, list) and reply[0] == b"smessage" and reply[1] != self._canary:
-                self._on_message(reply[1], reply[2])
-            else:
-                self._take_other(reply)
+        with self._together:
+            for reply in replies:
+                # First the one that comes by the thousand.
+                if isinstance(reply, list) and reply[0] == b"smessage" and reply[1] != self._canary:
+                    self._on_message(reply[1], reply[2])
+                else:
+                    self._take_other(reply)
 
     def _take_other(self, reply: object) -> None:
         match reply:

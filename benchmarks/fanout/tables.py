@@ -1,4 +1,7 @@
-"""Tables in Markdown, ready for docs/performance.md: medians over the turns, spread, and who stood in the light."""
+"""Tables in Markdown, ready for docs/performance.md: medians over the turns, spread, and who stood in the light.
+
+A ratio is the median of the turns' ratios, not the ratio of two medians.
+"""
 
 import statistics
 from collections.abc import Sequence
@@ -24,7 +27,7 @@ def fanout_table(phases: Sequence[Phase]) -> str:
     """CPU first, since that is what the order is about; the cheapest rival is the one to look at."""
     costs = {name: [p.us_per_delivery for p in own] for name, own in _by_server(phases).items()}
     middle = {name: statistics.median(own) for name, own in costs.items()}
-    limit, ours = middle.get(LIMIT), middle.get(Gateway.name)
+    limit, ours = costs.get(LIMIT), costs.get(Gateway.name)
     rows = []
     for name, own in _by_server(phases).items():
         redis = [p.redis_us_per_event for p in own if p.redis_us_per_event is not None]
@@ -32,8 +35,8 @@ def fanout_table(phases: Sequence[Phase]) -> str:
             f"**{name}**" if name == Gateway.name else name,
             f"{middle[name]:.2f}",
             f"{min(costs[name]):.2f}–{max(costs[name]):.2f}",
-            f"{middle[name] / limit:.2f}" if limit else "–",
-            f"{ours / middle[name]:.2f}" if ours else "–",
+            f"{_times(costs[name], limit):.2f}" if limit else "–",
+            f"{_times(ours, costs[name]):.2f}" if ours else "–",
             f"{_median([p.last_p50_ms for p in own]):.1f} / {_median([p.last_p99_ms for p in own]):.1f}",
             f"{_median([p.idle_bytes_per_socket for p in own]) / 1000:.1f}",
             f"{_median([p.kernel_bytes_per_socket for p in own]) / 1000:.1f}",
@@ -108,6 +111,11 @@ def _by_server(runs: Sequence[Run]) -> dict[str, list[Run]]:
     for run in runs:
         found.setdefault(run.server, []).append(run)
     return found
+
+
+def _times(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """How many times as much, turn by turn: what slows the machine down for a minute slows both of a turn."""
+    return _median([mine / other for mine, other in zip(ours, theirs, strict=True)])
 
 
 def _median(values: Sequence[float]) -> float:

@@ -115,7 +115,8 @@ class TenantLog:
         While events are missing here it is none at all, so that there is an answer, and whoever fills the hole is
         started anew should he have ended early; even where what is missing is a rumour, and the heads are the same.
         """
-        return BEGINNING if self.behind else self.head
+        # Nothing later than the head is known of, and the head itself is known: they are one.
+        return BEGINNING if self.behind else self.known_head
 
     @property
     def ring_start(self) -> int:

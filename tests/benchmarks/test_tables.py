@@ -36,9 +36,11 @@ def test_a_row_has_the_median_the_spread_and_the_ratios() -> None:
         replace(PHASE, server=Gateway.name, us_per_delivery=cost, redis_us_per_event=90.0, disturbance=disturbance)
         for cost, disturbance in ((2.5, CALM), (9.0, BUSY), (2.4, CALM))
     ]  # fmt: skip
-    rival = replace(PHASE, server="Node ws", us_per_delivery=5.0)
-    table = fanout_table([PHASE, *ours, PHASE, rival])
-    assert row(table, Gateway.name)[1:5] == ["2.50", "2.40–9.00", "1.25", "1.00"]
+    limits = [replace(PHASE, us_per_delivery=cost) for cost in (2.0, 6.0, 1.5)]
+    rivals = [replace(PHASE, server="Node ws", us_per_delivery=cost) for cost in (5.0, 30.0, 3.0)]
+    table = fanout_table([*limits, *ours, *rivals])
+    # Turn by turn: 2.5 : 2.0, 9.0 : 6.0, 2.4 : 1.5.
+    assert row(table, Gateway.name)[1:5] == ["2.50", "2.40–9.00", "1.50", "1.00"]
     assert row(table, Gateway.name)[-4:] == ["90", "0", "0 of 3", "1 of 3"]
     assert row(table, "Node ws")[3:5] == ["2.50", "0.50"]
 

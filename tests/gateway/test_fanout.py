@@ -1,6 +1,7 @@
 """Writing past the transports: to the right socket, in order, never twice, nothing after a Close frame."""
 
 import asyncio
+import contextlib
 import random
 import shutil
 import socket
@@ -391,6 +392,58 @@ def test_the_loop_looks_around_after_every_slice() -> None:
 
     asyncio.run(run())
     assert "".join(log).strip(".") == "a.b.a.b.a.b"
+
+
+def test_of_what_arrived_together_the_first_slice_leaves_without_a_round_of_the_loop() -> None:
+    log: list[str] = []
+
+    async def run() -> None:
+        turns = Turns()
+        with turns:
+            turns.add(Line("a", [SIZE, SIZE], log))
+            turns.add(Line("b", [1], log))
+            assert log == []
+        assert log == ["a"]
+        while len(log) < 3:
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert log == ["a", "b", "a"]
+
+
+def test_whatever_arrives_while_turns_are_under_way_waits_for_them() -> None:
+    log: list[str] = []
+
+    async def run() -> None:
+        turns = Turns()
+        turns.add(Line("a", [SIZE] * 3, log))
+        for tenant in "bcd":
+            with turns:
+                turns.add(Line(tenant, [SIZE], log))
+            log.append(".")
+            await asyncio.sleep(0)
+        while log.count("a") < 3:
+            log.append(".")
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert "".join(log).strip(".") == "a.b.a.c.d.a"
+
+
+def test_a_fault_in_what_arrived_keeps_nobody_from_a_turn() -> None:
+    log: list[str] = []
+
+    async def run() -> None:
+        turns = Turns()
+        with contextlib.suppress(ZeroDivisionError), turns:
+            turns.add(Line("a", [1], log))
+            raise ZeroDivisionError
+        turns.add(Line("b", [1], log))
+        while len(log) < 2:
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert log == ["a", "b"]
 
 
 # -- the installation --------------------------------------------------------------------------------------------

@@ -5,7 +5,13 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from backbone.contract.event import Event
 from backbone.contract.offset import BEGINNING, Offset
@@ -37,6 +43,12 @@ class LogMachine(RuleBasedStateMachine):
         if self.make_log is not None:
             gateway.log = self.make_log(gateway, ring)
         return gateway
+
+    @invariant()
+    def a_head_that_is_compared_is_what_is_held_or_nothing(self) -> None:
+        # Of a faulty log the machine is to see what comes of it, at the terminals.
+        for gateway in self.gateways if self.make_log is None else ():
+            assert gateway.log.head_to_compare in (gateway.log.head, BEGINNING)
 
     @rule(cached=st.booleans(), count=st.integers(1, 3))
     def commit(self, cached: bool, count: int) -> None:
