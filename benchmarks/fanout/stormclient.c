@@ -4,6 +4,8 @@
  *
  * FILE has a line a terminal: PORT TAB PATH TAB HEADER-LINE. A terminal comes in live, and after a cut behind the last
  * offset that it has. Who is refused comes back when `Retry-After` says, who fails soon; both by chance spread a little.
+ * Who has no answer after PATIENCE gives up and fails: where the server's accept queue was full, the kernel would send
+ * the request again after 51 seconds, and then after 102.
  * Commands on stdin, one a line; each is answered with one line of JSON on stdout:
  *   open               bring in everybody; answers when all are, or after 120 s
  *   cut                close every socket without a word
@@ -16,6 +18,9 @@
 
 enum { CLOSED, CONNECTING, HANDSHAKING, OPEN };
 
+static const double PATIENCE = 20; /* seconds, as a till has them */
+
+/* `due`: while closed, when to come back; until it is open, when to give up. */
 struct terminal {
     int fd, state, port, known;
     int64_t epoch, seq;
@@ -136,7 +141,7 @@ static void start(int index) {
     struct terminal *t = &terminals[index];
     t->fd = dial(index, t->port, 0);
     if (t->fd < 0) { failed++; t->due = now() + 0.2 + 0.8 * chance(); }
-    else t->state = CONNECTING;
+    else { t->state = CONNECTING; t->due = now() + PATIENCE; }
 }
 
 static void serve(int index, uint32_t events_of) {
@@ -151,7 +156,10 @@ static void serve(int index, uint32_t events_of) {
 
 static void bring_in(void) {
     double moment = now();
-    for (int i = 0; i < count; i++) if (terminals[i].state == CLOSED && terminals[i].due <= moment) start(i);
+    for (int i = 0; i < count; i++) {
+        if (terminals[i].state == OPEN || terminals[i].due > moment) continue;
+        if (terminals[i].state == CLOSED) start(i); else fail(&terminals[i]);
+    }
 }
 
 static int ascending(const void *a, const void *b) { double x = *(double *)a, y = *(double *)b; return x < y ? -1 : x > y; }
@@ -160,7 +168,11 @@ static void storm(int64_t seq, double seconds) {
     double *delays = malloc(count * sizeof *delays), last_look = 0;
     storm_began = now(); target = seq; caught = 0;
     uint64_t refused_before = refused, failed_before = failed;
-    for (int i = 0; i < count; i++) { terminals[i].caught = -1; terminals[i].due = 0; note_progress(&terminals[i]); }
+    for (int i = 0; i < count; i++) {
+        terminals[i].caught = -1;
+        if (terminals[i].state == CLOSED) terminals[i].due = 0;
+        note_progress(&terminals[i]);
+    }
     while ((target == INT64_MAX ? opened : caught) < count && now() - storm_began < seconds) {
         if (now() - last_look > 0.005) { bring_in(); last_look = now(); }
         turn(5, serve);
