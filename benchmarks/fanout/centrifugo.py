@@ -5,7 +5,6 @@ and positioning on), and fed as its users feed it: by its HTTP API, which goes t
 its released source by Go, whose checksum database vouches for it.
 """
 
-import asyncio
 import json
 import secrets
 import shutil
@@ -13,28 +12,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
-
 from benchmarks.fanout.backends import Backends
+from benchmarks.fanout.daemon import Daemon
 from benchmarks.fanout.events import envelope
 from benchmarks.fanout.placement import NOWHERE, Placement
-from benchmarks.fanout.servers import CROWDED, ONE_ROOM, QUIET, Server, spread
-from infra.local.child import Child
+from benchmarks.fanout.servers import CROWDED, ONE_ROOM, QUIET, spread
 from infra.local.debian_tool import Progress, ToolMissing, last_line, locked, private_folder, run
-from infra.local.failure import CannotStart
-from infra.local.ports import free_port
-from infra.local.workdir import Workdir
 
 VERSION = "6.9.1"
 SOURCE = f"github.com/centrifugal/centrifugo/v6@v{VERSION}"
 BUILD_SECONDS = 1200
-READY_SECONDS = 20.0
 # Two commands in one frame, a line each; what stands for the line's end here is the load client's word for it.
 CONNECT = '{{"id":1,"connect":{{}}}}\x1f{{"id":2,"subscribe":{{"channel":"{room}"}}}}'
 SEAT = f'/connection/websocket\t\t{CONNECT}\t"id":2,"subscribe"'
 
 
-class Centrifugo(Server):
+class Centrifugo(Daemon):
     """One node."""
 
     name = "Centrifugo, Redis engine"
@@ -42,69 +35,32 @@ class Centrifugo(Server):
     version = VERSION
 
     def __init__(self, program: Path, backends: Backends, placement: Placement = NOWHERE) -> None:
-        self.port = free_port()
+        super().__init__(placement)
         self._program = program
         self._backends = backends
-        self._placement = placement
-        self._key = secrets.token_urlsafe()
-        self._workdir: Workdir | None = None
-        self._child: Child | None = None
-        self._http: httpx.AsyncClient | None = None
 
     async def start(self, sockets: int, rooms: Sequence[str] = ONE_ROOM) -> list[str]:
         await self._backends.start()
-        self._workdir = Workdir("centrifugo")
-        file = self._workdir.path / "config.json"
-        file.write_text(json.dumps(configuration(self.port, self._backends.valkey.url, self._key)))
-        command = self._placement.server(self._program, "--config", file)
-        self._child = Child("centrifugo", command, cwd=self._workdir.path)
-        self._child.start()
-        self._http = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.port}", headers={"X-API-Key": self._key}, timeout=30.0
+        folder, key = self.make_folder("centrifugo"), secrets.token_urlsafe()
+        file = folder / "config.json"
+        file.write_text(json.dumps(configuration(self.port, self._backends.valkey.url, key)))
+        await self.launch(
+            self._program, "--config", file, folder=folder, sign="/health", headers={"X-API-Key": key}
         )
-        await self._await_health(self._child)
         return spread(sockets, rooms, lambda room: SEAT.format(room=room))
 
     async def quiet_seats(self, sockets: int) -> list[str]:
         return [SEAT.format(room=QUIET)] * sockets
 
     async def broadcast(self, at_ns: int, room: str = CROWDED) -> int:
-        assert self._http is not None
-        body = f'{{"channel":"{room}","data":{envelope(room, at_ns)}}}'
         published = time.time_ns()
-        answer = await self._http.post("/api/publish", content=body)
-        answer.raise_for_status()
+        answer = await self.post("/api/publish", f'{{"channel":"{room}","data":{envelope(room, at_ns)}}}')
         assert "error" not in answer.json(), answer.text
         return published
-
-    async def stop(self) -> None:
-        if self._http is not None:
-            await self._http.aclose()
-        if self._child is not None:
-            await asyncio.to_thread(self._child.stop)
-        if self._workdir is not None:
-            self._workdir.remove()
-
-    @property
-    def pid(self) -> int:
-        assert self._child is not None
-        return self._child.pid
 
     @property
     def redis_pid(self) -> int | None:
         return self._backends.valkey.pid
-
-    async def _await_health(self, child: Child) -> None:
-        assert self._http is not None
-        deadline = time.monotonic() + READY_SECONDS
-        while child.alive and time.monotonic() < deadline:
-            try:
-                if (await self._http.get("/health")).status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(0.05)
-        raise CannotStart(f"Centrifugo did not start.\n{child.tail}")
 
 
 def configuration(port: int, redis: str, key: str) -> dict[str, object]:

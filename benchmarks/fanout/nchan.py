@@ -8,20 +8,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
-
+from benchmarks.fanout.daemon import Daemon
 from benchmarks.fanout.events import envelope
 from benchmarks.fanout.placement import NOWHERE, Placement
-from benchmarks.fanout.servers import CROWDED, ONE_ROOM, QUIET, Server, spread
-from infra.local.child import Child
+from benchmarks.fanout.servers import CROWDED, ONE_ROOM, QUIET, spread
 from infra.local.debian_tool import ToolMissing, advice, fetch, locked, on_path, private_folder, unpacked
-from infra.local.failure import CannotStart
-from infra.local.ports import free_port
-from infra.local.workdir import Workdir
 
 PACKAGES = ("libnginx-mod-nchan", "nginx")
 MODULE = "usr/lib/nginx/modules/ngx_nchan_module.so"
-READY_SECONDS = 10.0
 # Compiled into Debian's module, which takes no other; nginx does not start without it.
 STATE = Path("/var/lib/nginx")
 CONFIGURATION = """
@@ -53,34 +47,27 @@ http {{
 """
 
 
-class Nchan(Server):
+class Nchan(Daemon):
     """One worker; the master that does nothing counts too."""
 
     name = "nginx nchan"
     rooms = True
 
     def __init__(self, placement: Placement = NOWHERE) -> None:
-        self.port = free_port()
-        self._placement = placement
-        self._workdir: Workdir | None = None
-        self._child: Child | None = None
-        self._http: httpx.AsyncClient | None = None
+        super().__init__(placement)
         self._made_state = False
 
     async def start(self, sockets: int, rooms: Sequence[str] = ONE_ROOM) -> list[str]:
         nginx, module = await asyncio.to_thread(find_nchan)
         self._made_state = make_state()
-        self._workdir = Workdir("nginx")
-        folder = self._workdir.path
+        folder = self.make_folder("nginx")
         # A master that is root gives its workers to another user, who need not exist here.
         user = "user root;" if os.geteuid() == 0 else ""
-        text = CONFIGURATION.format(module=module, user=user, port=self.port)
-        (folder / "nginx.conf").write_text(text)
-        command = self._placement.server(nginx, "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf")
-        self._child = Child("nginx", command, cwd=folder)
-        self._child.start()
-        self._http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=30.0)
-        status = await self._await_status(self._child)
+        file = folder / "nginx.conf"
+        file.write_text(CONFIGURATION.format(module=module, user=user, port=self.port))
+        status = await self.launch(
+            nginx, "-p", folder, "-e", "stderr", "-c", file, folder=folder, sign="/status"
+        )
         found = re.search(r"nchan version: (\S+)", status)
         self.version = found[1] if found else None
         return spread(sockets, rooms, lambda room: f"/sub/{room}\t\t")
@@ -89,36 +76,14 @@ class Nchan(Server):
         return [f"/sub/{QUIET}\t\t"] * sockets
 
     async def broadcast(self, at_ns: int, room: str = CROWDED) -> int:
-        assert self._http is not None
         published = time.time_ns()
-        answer = await self._http.post(f"/pub/{room}", content=envelope(room, at_ns))
-        answer.raise_for_status()
+        await self.post(f"/pub/{room}", envelope(room, at_ns))
         return published
 
     async def stop(self) -> None:
-        if self._http is not None:
-            await self._http.aclose()
-        if self._child is not None:
-            await asyncio.to_thread(self._child.stop)
-        if self._workdir is not None:
-            self._workdir.remove()
+        await super().stop()
         if self._made_state:
             await asyncio.to_thread(shutil.rmtree, STATE)
-
-    @property
-    def pid(self) -> int:
-        assert self._child is not None
-        return self._child.pid
-
-    async def _await_status(self, child: Child) -> str:
-        assert self._http is not None
-        deadline = time.monotonic() + READY_SECONDS
-        while child.alive and time.monotonic() < deadline:
-            try:
-                return (await self._http.get("/status")).text
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
-        raise CannotStart(f"nginx did not start.\n{child.tail}")
 
 
 def make_state() -> bool:

@@ -1,6 +1,6 @@
 """What is measured, behind one small interface; and those servers that get each event as a line on stdin.
 
-The others have a file each: `gateway.py`, `nchan.py`, `socketio.py`.
+The others have a file each: `gateway.py`, `centrifugo.py`, `nchan.py`, `socketio.py`.
 """
 
 import asyncio
