@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import contextlib
 
-from benchmarks.fanout.run import cost, latency, profile
+from benchmarks.fanout.run import cost, latency, profile, together
 from infra.local.interrupt import Stopped, raise_on_signals
 
 
@@ -27,11 +27,16 @@ def main() -> None:
         "--only", nargs="*", default=[], metavar="WORD", help="servers with the word in their name"
     )
     kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--together", action="store_true", help="all at once instead of in turns; for a few, see --only"
+    )
     kind.add_argument("--latency", action="store_true", help="the last socket's wait, and a quiet tenant's")
     kind.add_argument("--profile", action="store_true", help="where the gateway's time goes")
     words = parser.parse_args()
     if not 1 <= words.rooms <= (words.sockets or 1000):
         parser.error("argument --rooms: at least 1, and no more than there are sockets")
+    if words.together and words.rooms > 1:
+        parser.error("argument --together: not allowed with argument --rooms")
     raise_on_signals()
     with contextlib.suppress(Stopped):
         run(words)
@@ -43,6 +48,8 @@ def run(words: argparse.Namespace) -> None:
         asyncio.run(
             latency(words.sockets or 10_000, words.rate or 10.0, words.seconds, words.rounds, words.only)
         )
+    elif words.together:
+        asyncio.run(together(words.sockets or 1000, words.broadcasts, words.rate, words.rounds, words.only))
     elif words.profile:
         asyncio.run(profile(words.sockets or 1000, words.rate, words.seconds))
     else:

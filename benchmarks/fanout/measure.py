@@ -49,40 +49,104 @@ class Phase:
         return self.last_p50_ms > 1000 / self.rate
 
 
+class Stand:
+    """A server and its crowd, for one turn."""
+
+    def __init__(self, server: Server, sockets: int, rate: float, rooms: Sequence[str] = ONE_ROOM) -> None:
+        self.server = server
+        self._sockets = sockets
+        self._rate = rate
+        self._rooms = rooms
+        self._each = sockets // len(rooms)
+        self._crowd: Crowd | None = None
+        self._opened_seconds = self._idle = self._kernel = 0.0
+        self._began = self._redis_began = 0.0
+
+    async def open(self, program: Path) -> None:
+        """Start the server, bring everybody in, and broadcast a little: what only that pays is not what one costs."""
+        seats = await self.server.start(self._sockets, self._rooms)
+        crowd = self._crowd = await Crowd.start(program, self.server.port, seats)
+        pids = self.server.pids
+        rss, slab = rss_bytes_of(pids), slab_bytes()
+        opened = await crowd.ask("open")
+        assert opened["opened"] == self._sockets, f"{self.server.name}: {opened}"
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._opened_seconds = max(0.001, opened["seconds"])
+        self._idle = (rss_bytes_of(pids) - rss) / self._sockets
+        self._kernel = (slab_bytes() - slab) / self._sockets
+        await crowd.ask(f"expect {self._each}")
+        await broadcast_at(self.server, self._rate, WARM_BROADCASTS, self._rooms)
+        await crowd.events(WARM_BROADCASTS * self._each, CATCH_UP_SECONDS)
+
+    async def begin(self) -> None:
+        """Count from here on."""
+        await self._here.ask("reset")
+        self._began, self._redis_began = cpu_seconds_of(self.server.pids), _redis_seconds(self.server)
+
+    async def end(self, broadcasts: int, watch: Watch) -> Phase:
+        """Wait until all have what was broadcast, and tell what that cost."""
+        report = await self._here.events(broadcasts * self._each, CATCH_UP_SECONDS)
+        used = cpu_seconds_of(self.server.pids) - self._began
+        redis_used = _redis_seconds(self.server) - self._redis_began
+        return Phase(
+            self.server.name, self._sockets, len(self._rooms), self._rate, broadcasts, report["complete"],
+            used * 1e6 / max(1, report["events"]), report["last_p50_ms"], report["last_p99_ms"],
+            self._idle, self._kernel, self._sockets / self._opened_seconds,
+            redis_used * 1e6 / broadcasts if self.server.redis_pid else None, watch.read(),
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        """End both, however far they came."""
+        if self._crowd is not None:
+            await self._crowd.stop()
+        await self.server.stop()
+
+    @property
+    def _here(self) -> Crowd:
+        assert self._crowd is not None
+        return self._crowd
+
+
 async def measure(
     server: Server, program: Path, sockets: int, broadcasts: int, rate: float, rooms: Sequence[str] = ONE_ROOM
 ) -> Phase:
     """Open the crowd, broadcast at `rate` a second to one room after the other, and read what the server used."""
-    crowd, each = None, sockets // len(rooms)
+    stand = Stand(server, sockets, rate, rooms)
     try:
-        seats = await server.start(sockets, rooms)
-        crowd = await Crowd.start(program, server.port, seats)
-        pids = server.pids
-        rss, slab = rss_bytes_of(pids), slab_bytes()
-        opened = await crowd.ask("open")
-        assert opened["opened"] == sockets, f"{server.name}: {opened}"
-        await asyncio.sleep(SETTLE_SECONDS)
-        idle, kernel = (rss_bytes_of(pids) - rss) / sockets, (slab_bytes() - slab) / sockets
-        await crowd.ask(f"expect {each}")
-        # What only the first broadcasts pay is not what one costs.
-        await broadcast_at(server, rate, WARM_BROADCASTS, rooms)
-        await crowd.events(WARM_BROADCASTS * each, CATCH_UP_SECONDS)
-        await crowd.ask("reset")
+        await stand.open(program)
         watch = Watch()
-        began, redis_began = cpu_seconds_of(pids), _redis_seconds(server)
+        await stand.begin()
         await broadcast_at(server, rate, broadcasts, rooms)
-        report = await crowd.events(broadcasts * each, CATCH_UP_SECONDS)
-        used, redis_used = cpu_seconds_of(pids) - began, _redis_seconds(server) - redis_began
-        disturbance = watch.read()
+        return await stand.end(broadcasts, watch)
     finally:
-        if crowd is not None:
-            await crowd.stop()
-        await server.stop()
-    return Phase(
-        server.name, sockets, len(rooms), rate, broadcasts, report["complete"], used * 1e6 / max(1, report["events"]),
-        report["last_p50_ms"], report["last_p99_ms"], idle, kernel, sockets / max(0.001, opened["seconds"]),
-        redis_used * 1e6 / broadcasts if server.redis_pid else None, disturbance,
-    )  # fmt: skip
+        await stand.close()
+
+
+async def measure_together(
+    servers: Sequence[Server], program: Path, sockets: int, broadcasts: int, rate: float
+) -> list[Phase]:
+    """All of them at once, each with a crowd of its own: one broadcasts, then the next, each `rate` times a second.
+
+    So whatever the machine does to one, it does to the others in the same hundredth of a second. The order turns round
+    with every lap, for who comes second finds caches as the first one left them.
+    """
+    stands = [Stand(server, sockets, rate) for server in servers]
+    try:
+        for stand in stands:
+            await stand.open(program)
+        watch = Watch()
+        for stand in stands:
+            await stand.begin()
+        began, step = time.monotonic(), 1 / rate / len(stands)
+        for lap in range(broadcasts):
+            for place, stand in enumerate(stands if lap % 2 else reversed(stands)):
+                due = began + lap / rate + place * step
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                await stand.server.broadcast(time.time_ns())
+        return [await stand.end(broadcasts, watch) for stand in stands]
+    finally:
+        for stand in stands:
+            await stand.close()
 
 
 async def broadcast_at(
@@ -116,11 +180,34 @@ async def compare(
             phase = await measure(server, program, sockets, broadcasts, rate, rooms)
             contestants.note_version(server)
             phases.append(phase)
-            note = (", disturbed" if phase.disturbance.disturbed else "") + (
-                ", overrun" if phase.overrun else ""
-            )
-            say(f"turn {number + 1}: {phase.server}: {phase.us_per_delivery:.2f} µs a delivery{note}")
+            _tell(say, number, phase)
     return phases
+
+
+async def compare_together(
+    contestants: Contestants,
+    program: Path,
+    sockets: int,
+    broadcasts: int,
+    rate: float,
+    rounds: int,
+    say: Callable[[str], None] = print,
+) -> list[Phase]:
+    """Measure all of them at once, `rounds` times over."""
+    phases = []
+    for number in range(rounds):
+        servers = [make() for make in contestants.makers.values()]
+        for phase in await measure_together(servers, program, sockets, broadcasts, rate):
+            phases.append(phase)
+            _tell(say, number, phase)
+        for server in servers:
+            contestants.note_version(server)
+    return phases
+
+
+def _tell(say: Callable[[str], None], number: int, phase: Phase) -> None:
+    note = (", disturbed" if phase.disturbance.disturbed else "") + (", overrun" if phase.overrun else "")
+    say(f"turn {number + 1}: {phase.server}: {phase.us_per_delivery:.2f} µs a delivery{note}")
 
 
 def _redis_seconds(server: Server) -> float:

@@ -1,4 +1,4 @@
-"""The three runs of the fan-out benchmark, from nothing to the printed table, and nothing left behind."""
+"""The runs of the fan-out benchmark, from nothing to the printed table, and nothing left behind."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from benchmarks.fanout.backends import Backends
 from benchmarks.fanout.contestants import Contestants, gather
 from benchmarks.fanout.crowd import build
 from benchmarks.fanout.latency import compare_waits
-from benchmarks.fanout.measure import compare
+from benchmarks.fanout.measure import compare, compare_together
 from benchmarks.fanout.placement import Placement
 from benchmarks.fanout.profile import sample
 from benchmarks.fanout.servers import ONE_ROOM
@@ -21,6 +21,7 @@ from infra.local.workdir import Workdir
 DELIVERIES_PER_SECOND = 50_000
 DELIVERIES = 400_000
 BROADCASTS = 200
+TOGETHER_BROADCASTS = 500
 # To one shop after the other, as fast as an event by itself can be committed and announced without a queue.
 SHOP_BROADCASTS = 2000
 SHOP_RATE = 200.0
@@ -68,6 +69,22 @@ async def cost(
         runs = await compare(contestants, here.program, each * rooms, broadcasts, rate, rounds, names)
     name = f"fanout-{sockets}" if rooms == 1 else f"fanout-{sockets}-in-{rooms}"
     print_and_keep(name, fanout_table(runs), notes(runs, contestants, here.placement.describe()))
+    print(f"written to {write_json(name, runs)}")
+
+
+async def together(
+    sockets: int, broadcasts: int | None, rate: float | None, rounds: int, only: Sequence[str]
+) -> None:
+    """CPU of a few, all at once: for ratios that a machine's moods leave alone."""
+    broadcasts = broadcasts or min(TOGETHER_BROADCASTS, max(1, 2 * DELIVERIES // sockets))
+    async with site() as here:
+        contestants = await _contestants(here, only)
+        count = len(contestants.makers)
+        rate = rate or pace(sockets * count)
+        runs = await compare_together(contestants, here.program, sockets, broadcasts, rate, rounds)
+    name = f"together-{sockets}"
+    placement = f"{here.placement.describe()}; {count} at once"
+    print_and_keep(name, fanout_table(runs), notes(runs, contestants, placement))
     print(f"written to {write_json(name, runs)}")
 
 

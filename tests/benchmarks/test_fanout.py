@@ -10,7 +10,7 @@ from benchmarks.fanout.backends import Backends
 from benchmarks.fanout.contestants import Contestants, gather
 from benchmarks.fanout.crowd import Crowd, build
 from benchmarks.fanout.latency import measure_wait
-from benchmarks.fanout.measure import broadcast_at, measure
+from benchmarks.fanout.measure import broadcast_at, measure, measure_together
 from benchmarks.fanout.placement import NOWHERE, Placement
 from benchmarks.fanout.servers import QUIET, Piped
 
@@ -62,6 +62,16 @@ async def test_every_server_delivers_every_event_to_every_socket(
         assert (phase.server, phase.complete) == (name, 10)
         assert 0 < phase.us_per_delivery < 100_000
         assert 0 < phase.last_p50_ms <= phase.last_p99_ms
+
+
+async def test_all_at_once_every_server_has_its_own_crowd_and_its_own_time(
+    contestants: Contestants, program: Path
+) -> None:
+    servers = [contestants.makers[name]() for name in ALWAYS]
+    phases = await measure_together(servers, program, SOCKETS, 11, 20.0)
+    assert [phase.server for phase in phases] == list(ALWAYS)
+    assert [phase.complete for phase in phases] == [11] * len(ALWAYS)
+    assert len({phase.us_per_delivery for phase in phases}) == len(ALWAYS)
 
 
 @pytest.mark.timeout(400)
