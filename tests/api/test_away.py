@@ -17,7 +17,7 @@ from infra.local.ports import free_port
 from infra.local.postgres import Postgres
 from infra.local.valkey import Valkey
 from tests.api.streams import stream_entries
-from tests.conftest import StartApiPod
+from tests.conftest import MakeDatabase, StartApiPod
 from tests.shop import Operator, Shop, bearer
 
 FAILED = 'bellwire_events_published_total{outcome="failed"}'
@@ -66,19 +66,17 @@ async def metric(http: httpx.AsyncClient, name: str) -> float:
 
 
 async def test_no_redis_changes_no_status_code(
-    start_api_pod: StartApiPod, own_postgres: Postgres, shop: Shop
+    start_api_pod: StartApiPod, new_database: MakeDatabase, shop: Shop
 ) -> None:
-    # A database of its own: in the common one the pod would give the alarms of other tests' orders, and count them.
-    await migrate(own_postgres.url)
+    # In the common database the pod would give the alarms of other tests' orders, and count them.
+    url = await new_database()
+    await migrate(url)
     pod = start_api_pod(
-        {
-            "BELLWIRE_DATABASE_URL": own_postgres.url,
-            "BELLWIRE_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
-        }
+        {"BELLWIRE_DATABASE_URL": url, "BELLWIRE_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
     )
     expected = await statuses(shop)
     async with httpx.AsyncClient(base_url=pod.url, timeout=10) as http:
-        other = await Operator(http, await create_operator_key(own_postgres.url)).open_shop()
+        other = await Operator(http, await create_operator_key(url)).open_shop()
         assert await statuses(other) == expected
         assert await metric(http, "bellwire_redis_up") == 0
         assert await metric(http, "bellwire_postgres_up") == 1
