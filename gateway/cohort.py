@@ -13,7 +13,7 @@ from backbone.runtime.faults import FAULTS
 from gateway import metrics
 from gateway.core.cursor import Write
 from gateway.core.door import Door
-from gateway.fanout import SendAll
+from gateway.fanout import SendAll, Shorts
 
 if TYPE_CHECKING:
     from gateway.terminal import Terminal
@@ -84,13 +84,18 @@ class Cohort:
         if FAULTS:
             self._send_singly(data)
         elif self.kind.direct:
-            # Found by their places first: who turns slow leaves, and another one has its place then.
-            slow = [(self.terminals[place], sent) for place, sent in self._send_all(self.descriptors, data)]
-            for terminal, sent in slow:
-                terminal.socket.write(memoryview(data)[sent:])
+            shorts = self._send_all(self.descriptors, data)
+            if shorts:
+                self._hand_over_rest(shorts, data)
         else:
             for terminal in tuple(self.terminals):
                 terminal.socket.write(data)
+
+    def _hand_over_rest(self, shorts: Shorts, data: bytes) -> None:
+        # Found by their places first: who turns slow leaves, and another one has its place then.
+        slow = [(self.terminals[place], sent) for place, sent in shorts]
+        for terminal, sent in slow:
+            terminal.socket.write(memoryview(data)[sent:])
 
     def _send_singly(self, data: bytes) -> None:
         for number, terminal in enumerate(tuple(self.terminals)):

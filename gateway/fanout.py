@@ -56,7 +56,7 @@ def load_compiled(library: Path = LIBRARY) -> SendAll | None:
         if count > len(places):
             places, sent = (ctypes.c_int * count)(), (ctypes.c_size_t * count)()
         shorts = function(address, count, data, len(data), places, sent)
-        return [(places[short], sent[short]) for short in range(shorts)]
+        return [(places[short], sent[short]) for short in range(shorts)] if shorts else []
 
     return send_all
 

@@ -1,6 +1,7 @@
 """Server CPU per delivery, and when the last socket has an event: each server in turn, several times over."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -127,8 +128,9 @@ async def measure_together(
 ) -> list[Phase]:
     """All of them at once, each with a crowd of its own: one broadcasts, then the next, each `rate` times a second.
 
-    So whatever the machine does to one, it does to the others in the same hundredth of a second. The order turns round
-    with every lap, for who comes second finds caches as the first one left them.
+    So whatever the machine does to one, it does to the others in the same hundredth of a second. Order and pauses are
+    by chance: in step, what one's clients put off for 40 ms, their acknowledgements, would always fall into another's
+    time.
     """
     stands = [Stand(server, sockets, rate) for server in servers]
     try:
@@ -137,10 +139,10 @@ async def measure_together(
         watch = Watch()
         for stand in stands:
             await stand.begin()
-        began, step = time.monotonic(), 1 / rate / len(stands)
-        for lap in range(broadcasts):
-            for place, stand in enumerate(stands if lap % 2 else reversed(stands)):
-                due = began + lap / rate + place * step
+        due, step, chance = time.monotonic(), 1 / rate / len(stands), random.Random(broadcasts)
+        for _ in range(broadcasts):
+            for stand in chance.sample(stands, len(stands)):
+                due += step * chance.uniform(0.5, 1.5)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 await stand.server.broadcast(time.time_ns())
         return [await stand.end(broadcasts, watch) for stand in stands]
