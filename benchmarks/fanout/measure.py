@@ -1,6 +1,7 @@
 """Server CPU per delivery, and when the last socket has an event: each server in turn, several times over."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -133,8 +134,9 @@ async def measure_together(
     time.
     """
     stands = [Stand(server, sockets, rate) for server in servers]
-    try:
+    async with contextlib.AsyncExitStack() as closing:
         for stand in stands:
+            closing.push_async_callback(stand.close)
             await stand.open(program)
         watch = Watch()
         for stand in stands:
@@ -146,9 +148,6 @@ async def measure_together(
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 await stand.server.broadcast(time.time_ns())
         return [await stand.end(broadcasts, watch) for stand in stands]
-    finally:
-        for stand in stands:
-            await stand.close()
 
 
 async def broadcast_at(
