@@ -55,7 +55,7 @@ lock: .venv/.uv ## take the newest versions that pyproject.toml allows, and lock
 	@$(EXPORT) > requirements.txt
 
 clean: ## remove everything that can be made again
-	rm -rf gateway/libfanout.so .venv .tools .bellwire .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf gateway/fanout/libfanout.so .venv .tools .bellwire .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.uv: $(SETUP)

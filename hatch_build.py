@@ -12,8 +12,8 @@ COMPILE_SECONDS = 60
 
 
 def compile_fanout(root: Path) -> str | None:
-    """Compile `gateway/fanout.c` next to its source; returns why it could not be, or None."""
-    source = root / "gateway" / "fanout.c"
+    """Compile `gateway/fanout/send_all.c` next to its source; returns why it could not be, or None."""
+    source = root / "gateway" / "fanout" / "send_all.c"
     library = source.with_name("libfanout.so")
     # Another machine's, maybe.
     library.unlink(missing_ok=True)
@@ -42,6 +42,6 @@ class FanoutHook(BuildHookInterface[Any]):
         if reason is not None:
             self.app.display_warning(f"the compiled fan-out was not built ({reason}); Python does its work")
             return
-        build_data["artifacts"].append("gateway/libfanout.so")
+        build_data["artifacts"].append("gateway/fanout/libfanout.so")
         build_data["pure_python"] = False
         build_data["infer_tag"] = True

@@ -7,15 +7,20 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from api.background.alarms import raise_alarms
+from api.background.heads import HeadWatch
+from api.background.housekeeping import keep_house
+from api.background.prober import POSTGRESQL, Prober
+from api.background.unacked import watch_unacked_orders
 from api.combiner import Combiner
 from api.committer import Committer
 from api.core.public_address import is_public
-from api.door.entry import Entry
 from api.examples import load_examples
-from api.front import Front
+from api.fast_path import FastPath
+from api.http.guard import Guard
 from api.limits import Limits
-from api.measure import Measure
 from api.publisher import Publisher
+from api.request_metrics import RequestMetrics
 from api.routes.acks import AckRoutes
 from api.routes.daily_reports import DailyReportRoutes
 from api.routes.events import EventRoutes
@@ -28,14 +33,9 @@ from api.routes.terminals import TerminalRoutes
 from api.routes.webhooks import WebhookRoutes
 from api.routes.whoami import WhoamiRoutes
 from api.settings import ApiSettings
-from api.tenant_turns import TenantTurns
+from api.tenant_slots import TenantSlots
 from api.webhooks.courier import Courier
 from api.webhooks.sender import Sender
-from api.workers.alarms import raise_alarms
-from api.workers.heads import HeadWatch
-from api.workers.housekeeping import keep_house
-from api.workers.prober import POSTGRESQL, Prober
-from api.workers.unacked import watch_unacked_orders
 from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.stream import Stream
@@ -43,10 +43,10 @@ from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
-from backbone.runtime.oneshot import OneShotProtocol
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
+from backbone.runtime.single_write import OneShotProtocol
 from backbone.runtime.tasks import TaskOwner
 from backbone.runtime.tracing import TracedRequests, open_tracing
 
@@ -119,7 +119,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         closing.push_async_callback(courier.finish, FINISH_SECONDS)
         owner.start("webhooks", courier.run)
 
-        turns = TenantTurns(settings.tenant_writes, settings.tenant_wait_seconds)
+        turns = TenantSlots(settings.tenant_writes, settings.tenant_wait_seconds)
         combiner = Combiner(writes, settings.orders_a_commit, settings.tenant_wait_seconds)
         committer = Committer(writes, turns, combiner, publisher)
         routes = _documented(
@@ -131,7 +131,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         )
         starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
-        front = Front(Measure(starlette), routes)
+        front = FastPath(RequestMetrics(starlette), routes)
         app = front if tracing is None else TracedRequests(front, tracing)
 
         async def drain() -> None:
@@ -148,7 +148,7 @@ def _routes(
     settings: ApiSettings, reads: Database, writes: Database, committer: Committer, watch: HeadWatch
 ) -> list[BaseRoute]:
     limits = Limits(settings)
-    entry = Entry(Access(reads), limits, settings.trust_forwarded_for)
+    entry = Guard(Access(reads), limits, settings.trust_forwarded_for)
     secret = settings.card_secret.get_secret_value().encode()
     return [
         *OrderRoutes(entry, committer, reads).routes(),

@@ -9,10 +9,10 @@ from api.combiner import Combiner
 from api.core.idempotency import HEADER, fingerprint, parse_key
 from api.db.orders import Placing
 from api.db.writes import Attempt, Written
-from api.door.header import header_values
+from api.http.header import header_values
 from api.metrics import count_committed
 from api.publisher import Publisher
-from api.tenant_turns import TenantTurns
+from api.tenant_slots import TenantSlots
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.trace import HEADER as TRACEPARENT
 from backbone.contract.trace import parse_traceparent
@@ -41,7 +41,7 @@ class Committer:
     """Runs writes."""
 
     def __init__(
-        self, database: Database, turns: TenantTurns, combiner: Combiner, publisher: Publisher
+        self, database: Database, turns: TenantSlots, combiner: Combiner, publisher: Publisher
     ) -> None:
         self._combiner = combiner
         self._database = database

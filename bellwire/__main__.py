@@ -14,7 +14,7 @@ import click
 from backbone.contract.errors import BellwireError
 from backbone.runtime.settings import InvalidSettings
 from bellwire.client import Peer, Trouble
-from bellwire.verify.door import Unreachable
+from bellwire.verify.client import Unreachable
 
 URL = click.option(
     "--url",

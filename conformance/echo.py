@@ -11,7 +11,7 @@ import uvicorn
 import uvloop
 from starlette.types import Receive, Scope, Send
 
-from gateway.wsprotocol import WebSocketProtocol
+from gateway.transport.websocket import WebSocketProtocol
 
 MAX_BYTES = 16 << 20
 """The largest message that the testsuite sends and wants back."""

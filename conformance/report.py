@@ -14,8 +14,9 @@ CHOICES = {
     "6": "Invalid UTF-8 is refused when the message is whole, not in mid-message.",
 }
 INTRODUCTION = (
-    "Written by `make conformance`. The gateway's WebSocket protocol class (`gateway/wsprotocol.py`), served by "
-    "uvicorn with a plain ASGI echo, before the fuzzing client of {client} ([0086](decisions/0086-autobahn.md)). "
+    "Written by `make conformance`. The gateway's WebSocket protocol class (`gateway/transport/websocket.py`), "
+    "served by uvicorn with a plain ASGI echo, before the fuzzing client of {client} "
+    "([0086](decisions/0086-autobahn.md)). "
     "The full report, frame by frame, is left in `.bellwire/conformance/`, outside the repository."
 )
 SECTIONS = {

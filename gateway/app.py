@@ -12,25 +12,25 @@ from backbone.contract.keys import KeyKind
 from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import open_database
 from backbone.eventlog.stream import Stream
-from backbone.runtime.described import About, DescribedRoute, Query
 from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
 from backbone.runtime.problems import HANDLERS
-from backbone.runtime.roster import Roster
+from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
-from gateway.admission import Admission
-from gateway.doorstep import Doorstep
-from gateway.endpoint import Endpoint
-from gateway.eventstream import protocol_at
+from backbone.runtime.worker_states import WorkerStates
 from gateway.hub import Hub
+from gateway.processes.parent import run_workers
+from gateway.routes.admission import Admission
+from gateway.routes.event_stream import EventStreamEndpoint
+from gateway.routes.websocket import Endpoint
 from gateway.settings import GatewaySettings
-from gateway.sse import EventStreamEndpoint
-from gateway.workers import run_workers
-from gateway.wsprotocol import WebSocketProtocol
+from gateway.transport.event_stream import protocol_at
+from gateway.transport.handshake_queue import HandshakeQueue
+from gateway.transport.websocket import WebSocketProtocol
 
 REQUIREMENT = "PostgreSQL"
 WARM_CONNECTIONS = 3
@@ -51,7 +51,7 @@ _QUERY = (
     ),
     Query("types", "Only events of these types, comma-separated.", {"type": "string"}),
 )
-_SOCKET = About(
+_SOCKET = RouteDoc(
     "Events",
     "The tenant's events, by WebSocket.",
     (KeyKind.TERMINAL,),
@@ -61,7 +61,7 @@ _SOCKET = About(
     query=_QUERY,
     problems=(Problem.ORIGIN, Problem.UPGRADE_REQUIRED),
 )
-_STREAM = About(
+_STREAM = RouteDoc(
     "Events",
     "The tenant's events, as server-sent events.",
     (KeyKind.TERMINAL,),
@@ -91,7 +91,7 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         tasks.start("head-check", hub.run_head_check)
         tasks.start("upkeep", hub.run_upkeep)
         tasks.start("ledger", hub.ledger.run)
-        doorstep = Doorstep(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
+        doorstep = HandshakeQueue(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
         admission = Admission(settings, hub, Access(database, KEY_LOOKUPS_APART_SECONDS), doorstep)
         endpoint = Endpoint(admission)
         streams = DescribedRoute("GET", "/sse/pos/{tenant}", EventStreamEndpoint(admission), _STREAM)
@@ -123,7 +123,7 @@ def run(**overrides: object) -> None:
         raise SystemExit(code)
 
 
-def run_worker(number: int, roster: Roster) -> None:
+def run_worker(number: int, roster: WorkerStates) -> None:
     """Run one worker of a pod until a polite signal. Raises as `run`."""
     _serve(_settings(), Health(REQUIREMENT, roster=roster, worker=number))
 

@@ -22,19 +22,19 @@ from backbone.runtime.faults import FAULTS
 from backbone.runtime.health import Health
 from backbone.runtime.metrics import LOG_EPOCH, POSTGRES_UP, REDIS_UP
 from gateway import metrics
-from gateway.core.door import Door
 from gateway.core.drain import drain_plan
+from gateway.core.encoding import Encoding
 from gateway.core.tenant_log import TenantLog
 from gateway.core.wheel import Wheel
-from gateway.fanout import choose_send_all
-from gateway.healer import Healer
-from gateway.history import History
-from gateway.ledger import Ledger
-from gateway.pump import Pump
-from gateway.room import Room
+from gateway.fanout.scheduler import Scheduler
+from gateway.fanout.send_all import choose_send_all
+from gateway.replay.gap_filler import GapFiller
+from gateway.replay.page_reader import PageReader
+from gateway.replay.replayer import Replayer
+from gateway.rooms.room import Room
+from gateway.rooms.session import Session
+from gateway.rooms.write_behind import WriteBehind
 from gateway.settings import GatewaySettings
-from gateway.terminal import Terminal
-from gateway.turns import Turns
 
 log = logging.getLogger("bellwire.hub")
 
@@ -53,19 +53,19 @@ class Hub:
         self._settings = settings
         self._database = database
         self._health = health
-        self._history = History(database, stream)
+        self._history = PageReader(database, stream)
         self._rooms: dict[str, Room] = {}
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._missed_while_opening: set[str] = set()
         # Who needs a look now and then is kept apart: a thousand rooms that need none then cost none.
         self._empty: set[Room] = set()
-        self._paused: set[Terminal] = set()
-        self._wheel: Wheel[Terminal] = Wheel(max(1, round(settings.heartbeat_seconds / TICK_SECONDS)))
+        self._paused: set[Session] = set()
+        self._wheel: Wheel[Session] = Wheel(max(1, round(settings.heartbeat_seconds / TICK_SECONDS)))
         self._check_now = asyncio.Event()
-        self.ledger = Ledger(database, settings.pod_name)
-        self.pump = Pump(self._history)
-        self.healer = Healer(self._history)
-        self.turns = Turns()
+        self.ledger = WriteBehind(database, settings.pod_name)
+        self.pump = Replayer(self._history)
+        self.healer = GapFiller(self._history)
+        self.turns = Scheduler()
         self.feed = LiveFeed(settings, self._on_event, self._on_confirmed, together=self.turns)
         way, self._send_all = choose_send_all(settings.fanout)
         log.info("fanout.chosen", extra={"way": way})
@@ -139,14 +139,14 @@ class Hub:
         except TimeoutError as exc:
             raise Unavailable("the event log") from exc
 
-    def enter(self, terminal: Terminal) -> None:
+    def enter(self, terminal: Session) -> None:
         """Take a connected terminal in."""
         self.sockets += 1
         metrics.CONNECTIONS.labels(terminal.door.name).inc()
         terminal.slot = self._wheel.add(terminal)
         terminal.room.enter(terminal)
 
-    def _on_left(self, room: Room, terminal: Terminal) -> None:
+    def _on_left(self, room: Room, terminal: Session) -> None:
         if room.empty_since is not None:
             self._empty.add(room)
         self.sockets -= 1
@@ -260,7 +260,7 @@ class Hub:
             self._close_empty(now)
 
     def _beat(self) -> None:
-        beats: dict[tuple[Room, Door], bytes] = {}
+        beats: dict[tuple[Room, Encoding], bytes] = {}
         for terminal in self._wheel.turn():
             terminal.messages = 0
             if terminal.unanswered_pings >= MISSED_PINGS:

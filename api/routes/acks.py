@@ -3,15 +3,15 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.door.body import Body, read_body, wrong_fields
-from api.door.entry import Entry
+from api.http.body import Body, read_body, wrong_fields
+from api.http.guard import Guard
 from backbone.contract.errors import FieldError, Violation
 from backbone.contract.keys import KeyKind
 from backbone.contract.offset import Offset
 from backbone.eventlog.acks import store_acks
 from backbone.eventlog.history import heads
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 
 class AckBody(Body):
@@ -23,13 +23,13 @@ class AckBody(Body):
 class AckRoutes:
     """The one route."""
 
-    def __init__(self, entry: Entry, writes: Database) -> None:
+    def __init__(self, entry: Guard, writes: Database) -> None:
         self._entry = entry
         self._writes = writes
 
     def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        about = About(
+        about = RouteDoc(
             "Events",
             "A terminal's word that it has stored everything up to an offset.",
             (KeyKind.TERMINAL,),

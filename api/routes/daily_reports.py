@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.db.reports import list_reports, store_report
-from api.door.answer import json_answer, ready_json
-from api.door.body import Day, parse_date, query_date, read_object, wrong_fields
-from api.door.documents import ReportList, ReportStored
-from api.door.entry import Entry, unknown_tenant
+from api.http.answer import json_answer, ready_json
+from api.http.body import Day, parse_date, query_date, read_object, wrong_fields
+from api.http.documents import ReportList, ReportStored
+from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import FieldError
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute, Query
+from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 
 DEFAULT_DAYS = 31
 MAX_DAYS = 366
@@ -29,7 +29,7 @@ class DailyReportBody(BaseModel):
     business_date: Day = Field(alias="businessDate")
 
 
-_STORE = About(
+_STORE = RouteDoc(
     "Daily reports",
     "Hand in a till's totals of a business day.",
     (KeyKind.TERMINAL,),
@@ -39,7 +39,7 @@ _STORE = About(
     body=DailyReportBody,
 )
 _DATE = {"type": "string", "format": "date"}
-_LIST = About(
+_LIST = RouteDoc(
     "Daily reports",
     "The reports of some days, newest first.",
     (KeyKind.STOREFRONT, KeyKind.OPERATOR),
@@ -54,7 +54,7 @@ _LIST = About(
 class DailyReportRoutes:
     """The two routes."""
 
-    def __init__(self, entry: Entry, reads: Database, writes: Database) -> None:
+    def __init__(self, entry: Guard, reads: Database, writes: Database) -> None:
         self._entry = entry
         self._reads = reads
         self._writes = writes

@@ -7,18 +7,18 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.background.heads import HeadWatch
 from api.core.polling import Start, start_at
-from api.door.answer import raw_answer
-from api.door.body import query_integer
-from api.door.documents import OFFSET, EventPage
-from api.door.entry import Entry, unknown_tenant
-from api.workers.heads import HeadWatch
+from api.http.answer import raw_answer
+from api.http.body import query_integer
+from api.http.documents import OFFSET, EventPage
+from api.http.guard import Guard, unknown_tenant
 from backbone.contract.event import Event, EventType, parse_types
 from backbone.contract.keys import KeyKind
 from backbone.contract.offset import Offset, parse_after
 from backbone.eventlog import history
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute, Query
+from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 500
 MAX_WAIT_SECONDS = 30
@@ -27,7 +27,7 @@ PAGES_AN_ANSWER = 20
 
 
 _TYPES = "|".join(member.value for member in EventType)
-_POLL = About(
+_POLL = RouteDoc(
     "Events",
     "The events behind an offset, for terminals that poll.",
     (KeyKind.TERMINAL,),
@@ -74,7 +74,7 @@ class EpochEntered(Exception):
 class EventRoutes:
     """The one route."""
 
-    def __init__(self, entry: Entry, reads: Database, watch: HeadWatch) -> None:
+    def __init__(self, entry: Guard, reads: Database, watch: HeadWatch) -> None:
         self._entry = entry
         self._reads = reads
         self._watch = watch

@@ -11,15 +11,15 @@ from api.committer import Committer, attempt_of
 from api.core import gift_cards as core
 from api.core.money import json_cents
 from api.db.gift_cards import NewCard, get_card, redeem_card, sell_card
-from api.door.answer import Refusals, json_answer, write_answer
-from api.door.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
-from api.door.documents import CardBalance, CardRedeemed, CardSold
-from api.door.entry import Caller, Entry
+from api.http.answer import Refusals, json_answer, write_answer
+from api.http.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
+from api.http.documents import CardBalance, CardRedeemed, CardSold
+from api.http.guard import Caller, Guard
 from api.limits import Limits
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 
 class PurchaseBody(Body):
@@ -47,7 +47,7 @@ _REDEEM_REFUSALS: Refusals = {
 }
 
 
-_PURCHASE = About(
+_PURCHASE = RouteDoc(
     "Gift cards",
     "Sell a gift card.",
     (KeyKind.STOREFRONT,),
@@ -57,14 +57,14 @@ _PURCHASE = About(
     body=PurchaseBody,
     idempotent=True,
 )
-_GET = About(
+_GET = RouteDoc(
     "Gift cards",
     "What a gift card is worth.",
     (KeyKind.TERMINAL,),
     CardBalance,
     says="Guessing is slowed down: a terminal that asks for many wrong numbers is answered with 429 for a while.",
 )
-_REDEEM = About(
+_REDEEM = RouteDoc(
     "Gift cards",
     "Take from a gift card.",
     (KeyKind.TERMINAL,),
@@ -79,7 +79,7 @@ class GiftCardRoutes:
     """The three routes. `secret` makes and finds card numbers."""
 
     def __init__(
-        self, entry: Entry, committer: Committer, reads: Database, secret: bytes, limits: Limits
+        self, entry: Guard, committer: Committer, reads: Database, secret: bytes, limits: Limits
     ) -> None:
         self._limits = limits
         self._entry = entry

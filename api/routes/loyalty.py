@@ -9,14 +9,14 @@ from starlette.responses import Response
 from api.committer import Committer, attempt_of
 from api.core.loyalty import MAX_POINTS, loyalty_data, normalise_phone
 from api.db.loyalty import change_points, get_account
-from api.door.answer import Refusals, json_answer, ready_json, write_answer
-from api.door.body import Body, FilledText, read_body, wrong_fields
-from api.door.documents import Account, PointsChanged
-from api.door.entry import Entry
+from api.http.answer import Refusals, json_answer, ready_json, write_answer
+from api.http.body import Body, FilledText, read_body, wrong_fields
+from api.http.documents import Account, PointsChanged
+from api.http.guard import Guard
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 
 class PointsBody(Body):
@@ -34,7 +34,7 @@ _REFUSALS: Refusals = {
 
 
 _KEYS = (KeyKind.STOREFRONT, KeyKind.TERMINAL)
-_ADD = About(
+_ADD = RouteDoc(
     "Loyalty",
     "Add points.",
     _KEYS,
@@ -43,7 +43,7 @@ _ADD = About(
     body=PointsBody,
     idempotent=True,
 )
-_REDEEM = About(
+_REDEEM = RouteDoc(
     "Loyalty",
     "Redeem points.",
     _KEYS,
@@ -53,7 +53,7 @@ _REDEEM = About(
     problems=(Problem.INSUFFICIENT_POINTS,),
 )
 # The phone number in the path can be none.
-_GET = About(
+_GET = RouteDoc(
     "Loyalty",
     "A customer's points, with the newest transactions.",
     _KEYS,
@@ -65,7 +65,7 @@ _GET = About(
 class LoyaltyRoutes:
     """The three routes."""
 
-    def __init__(self, entry: Entry, committer: Committer, reads: Database) -> None:
+    def __init__(self, entry: Guard, committer: Committer, reads: Database) -> None:
         self._entry = entry
         self._committer = committer
         self._reads = reads

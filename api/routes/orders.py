@@ -11,8 +11,8 @@ from api.core.money import json_cents
 from api.core.orders import Item, NewOrder, OrderStatus, new_order_data, steps_into
 from api.core.paging import read_cursor, write_cursor
 from api.db.orders import Placing, StoredOrder, change_status, get_order, list_orders, new_order_id
-from api.door.answer import Refusals, json_answer, ready_json, write_answer
-from api.door.body import (
+from api.http.answer import Refusals, json_answer, ready_json, write_answer
+from api.http.body import (
     Body,
     Cents,
     Email,
@@ -26,13 +26,13 @@ from api.door.body import (
     read_body,
     wrong_fields,
 )
-from api.door.documents import OrderInFull, OrderList, OrderPlaced, StatusChanged
-from api.door.entry import Entry, unknown_tenant
+from api.http.documents import OrderInFull, OrderList, OrderPlaced, StatusChanged
+from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
 from backbone.contract.event import MAX_EVENT_BYTES
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute, Query
+from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 
 MAX_ITEMS = 500
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
@@ -85,7 +85,7 @@ _STATUS_REFUSALS: Refusals = {
 
 
 _KEYS = (KeyKind.STOREFRONT, KeyKind.TERMINAL)
-_CREATE = About(
+_CREATE = RouteDoc(
     "Orders",
     "Place an order.",
     _KEYS,
@@ -97,7 +97,7 @@ _CREATE = About(
     idempotent=True,
     problems=(Problem.EVENT_TOO_LARGE,),
 )
-_LIST = About(
+_LIST = RouteDoc(
     "Orders",
     "The orders of a tenant, newest first.",
     _KEYS,
@@ -112,8 +112,8 @@ _LIST = About(
         Query("after", "The `next` of an earlier answer.", {"type": "string"}),
     ),
 )
-_GET = About("Orders", "An order with its history and its receipts.", _KEYS, OrderInFull)
-_CHANGE_STATUS = About(
+_GET = RouteDoc("Orders", "An order with its history and its receipts.", _KEYS, OrderInFull)
+_CHANGE_STATUS = RouteDoc(
     "Orders",
     "Move an order on.",
     _KEYS,
@@ -128,7 +128,7 @@ _CHANGE_STATUS = About(
 class OrderRoutes:
     """The four routes."""
 
-    def __init__(self, entry: Entry, committer: Committer, reads: Database) -> None:
+    def __init__(self, entry: Guard, committer: Committer, reads: Database) -> None:
         self._entry = entry
         self._committer = committer
         self._reads = reads

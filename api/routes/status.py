@@ -4,24 +4,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.db.status import tenant_status
-from api.door.answer import json_answer
-from api.door.documents import TenantStanding
-from api.door.entry import Entry, unknown_tenant
+from api.http.answer import json_answer
+from api.http.documents import TenantStanding
+from api.http.guard import Guard, unknown_tenant
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 
 class StatusRoutes:
     """The one route."""
 
-    def __init__(self, entry: Entry, reads: Database) -> None:
+    def __init__(self, entry: Guard, reads: Database) -> None:
         self._entry = entry
         self._reads = reads
 
     def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        about = About(
+        about = RouteDoc(
             "Tenants",
             "Whether anybody is listening, and for how long an order has waited unseen.",
             (KeyKind.STOREFRONT, KeyKind.OPERATOR),

@@ -10,15 +10,15 @@ from starlette.responses import Response
 
 from api.core.money import json_cents
 from api.db.tenants import create_tenant, set_points_per_unit
-from api.door.answer import json_answer
-from api.door.body import Body, Name, PointsPerUnit, read_body
-from api.door.documents import TenantChanged, TenantOpened
-from api.door.entry import Entry, unknown_tenant
+from api.http.answer import json_answer
+from api.http.body import Body, Name, PointsPerUnit, read_body
+from api.http.documents import TenantChanged, TenantOpened
+from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
 from backbone.contract.slug import SLUG_PATTERN
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 
 class TenantBody(Body):
@@ -35,7 +35,7 @@ class TenantChange(Body):
     points_per_unit: PointsPerUnit | None
 
 
-_CHANGE = About(
+_CHANGE = RouteDoc(
     "Tenants",
     "Say how many loyalty points a completed online order earns for each unit of money.",
     (KeyKind.OPERATOR,),
@@ -49,13 +49,13 @@ _CHANGE = About(
 class TenantRoutes:
     """The two routes."""
 
-    def __init__(self, entry: Entry, writes: Database) -> None:
+    def __init__(self, entry: Guard, writes: Database) -> None:
         self._entry = entry
         self._writes = writes
 
     def routes(self) -> list[DescribedRoute]:
         """Where they are."""
-        about = About(
+        about = RouteDoc(
             "Tenants",
             "Open a shop.",
             (KeyKind.OPERATOR,),

@@ -7,15 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.db.terminals import create_terminal, list_terminals, revoke_terminal
-from api.door.answer import json_answer
-from api.door.body import Body, Name, Word, path_uuid, read_body
-from api.door.documents import TerminalList, TerminalRegistered
-from api.door.entry import Entry, unknown_tenant
+from api.http.answer import json_answer
+from api.http.body import Body, Name, Word, path_uuid, read_body
+from api.http.documents import TerminalList, TerminalRegistered
+from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
 from backbone.eventlog.history import heads
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 
 class TerminalBody(Body):
@@ -25,7 +25,7 @@ class TerminalBody(Body):
     role: Word | None = None
 
 
-_CREATE = About(
+_CREATE = RouteDoc(
     "Terminals",
     "Register a terminal.",
     (KeyKind.OPERATOR,),
@@ -34,13 +34,13 @@ _CREATE = About(
     says="Its key is in this answer and nowhere else.",
     body=TerminalBody,
 )
-_LIST = About(
+_LIST = RouteDoc(
     "Terminals",
     "The terminals of a tenant, and which of them listen.",
     (KeyKind.OPERATOR, KeyKind.STOREFRONT),
     TerminalList,
 )
-_REVOKE = About(
+_REVOKE = RouteDoc(
     "Terminals",
     "Take a terminal's key away for ever.",
     (KeyKind.OPERATOR,),
@@ -53,7 +53,7 @@ _REVOKE = About(
 class TerminalRoutes:
     """The three routes."""
 
-    def __init__(self, entry: Entry, reads: Database, writes: Database) -> None:
+    def __init__(self, entry: Guard, reads: Database, writes: Database) -> None:
         self._entry = entry
         self._reads = reads
         self._writes = writes

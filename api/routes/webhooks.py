@@ -11,18 +11,18 @@ from starlette.responses import Response
 
 from api.core.public_address import is_address, is_public
 from api.db import webhooks as db
-from api.door.answer import json_answer
-from api.door.body import Body, path_uuid, read_body, wrong_fields
-from api.door.documents import Webhook, WebhookMade, WebhookRotated, Webhooks
-from api.door.entry import Entry, unknown_tenant
+from api.http.answer import json_answer
+from api.http.body import Body, path_uuid, read_body, wrong_fields
+from api.http.documents import Webhook, WebhookMade, WebhookRotated, Webhooks
+from api.http.guard import Guard, unknown_tenant
 from api.webhooks.message import derive_secret
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.event import EventType
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.history import heads
 from backbone.eventlog.postgres import Database
-from backbone.runtime.described import About, DescribedRoute
 from backbone.runtime.openapi import Answer
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 MAX_URL = 2048
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.ASCII)
@@ -83,7 +83,7 @@ class WebhookRoutes:
     """The six routes."""
 
     def __init__(
-        self, entry: Entry, reads: Database, writes: Database, secret: bytes, *, private: bool
+        self, entry: Guard, reads: Database, writes: Database, secret: bytes, *, private: bool
     ) -> None:
         self._entry = entry
         self._reads = reads
@@ -96,8 +96,10 @@ class WebhookRoutes:
         path = "/api/tenant/{tenant}/webhooks"
         one = path + "/{webhookId}"
 
-        def about(summary: str, answer: type[Answer] | None, status: int = 200, **more: Any) -> About:
-            return About("Webhooks", summary, (KeyKind.OPERATOR, KeyKind.STOREFRONT), answer, status, **more)
+        def about(summary: str, answer: type[Answer] | None, status: int = 200, **more: Any) -> RouteDoc:
+            return RouteDoc(
+                "Webhooks", summary, (KeyKind.OPERATOR, KeyKind.STOREFRONT), answer, status, **more
+            )
 
         made = about(
             "Register an endpoint, starting at the head.",

@@ -3,22 +3,22 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.door.answer import json_answer
-from api.door.documents import Whoami
-from api.door.entry import Entry
+from api.http.answer import json_answer
+from api.http.documents import Whoami
+from api.http.guard import Guard
 from backbone.contract.keys import KeyKind
-from backbone.runtime.described import About, DescribedRoute
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 
 class WhoamiRoutes:
     """The one route."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Guard) -> None:
         self._entry = entry
 
     def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        about = About("Tenants", "What a key is.", tuple(KeyKind), Whoami)
+        about = RouteDoc("Tenants", "What a key is.", tuple(KeyKind), Whoami)
         return [DescribedRoute("GET", "/api/whoami", self.get, about)]
 
     async def get(self, request: Request) -> Response:

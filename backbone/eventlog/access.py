@@ -15,7 +15,7 @@ from prometheus_client import Counter
 
 from backbone.contract.keys import KeyKind, hash_key
 from backbone.eventlog.postgres import Database
-from backbone.runtime.gather import Gather
+from backbone.runtime.batcher import Batcher
 
 REMEMBER_SECONDS = 2
 REMEMBER_KEYS = 50_000
@@ -67,7 +67,7 @@ class Access:
         self._clock = clock
         # By the key's hash, with the moment until which it holds; oldest first, as all are remembered equally long.
         self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
-        self._lookups: Gather[bytes, Principal] = Gather(
+        self._lookups: Batcher[bytes, Principal] = Batcher(
             self._find_keys,
             most=KEYS_A_STATEMENT,
             at_once=STATEMENTS_AT_ONCE,

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from backbone.contract.errors import Violation
 from backbone.contract.event import Event, decode_live
 from backbone.eventlog.keys import canary_channel, live_channel, tenant_of_channel
-from backbone.eventlog.picture import Picture
+from backbone.eventlog.slot_map import SlotMap
 from backbone.eventlog.subscription import Subscription
 from backbone.eventlog.topology import LOOK_SECONDS, Topology
 from backbone.runtime.redis_url import Address
@@ -96,7 +96,7 @@ class LiveFeed:
     async def _keep(self, group: asyncio.TaskGroup) -> None:
         """Place everything and keep one task a subscription, whenever something changed."""
         running: dict[Subscription, asyncio.Task[None]] = {}
-        placed_by: Picture | None = None
+        placed_by: SlotMap | None = None
         while True:
             self._changed.clear()
             # Who is heard stays where he is as long as the picture stays what it is.

@@ -16,8 +16,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from backbone.contract.errors import Unavailable
-from backbone.eventlog.line import Line, open_line
-from backbone.eventlog.wire import Command, Replies, pack
+from backbone.eventlog.pipeline import Pipeline, open_line
+from backbone.eventlog.raw_connection import Command, Replies, pack
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.redis")
@@ -48,7 +48,7 @@ class Node:
 
     def __init__(self, settings: PodSettings, url: str, name: str, on_trouble: Callable[[], None]) -> None:
         self._client = connect(settings, url)
-        self._line: Line | None = None
+        self._line: Pipeline | None = None
         self._opening = asyncio.Lock()
         self._name = name
         self._seconds = settings.redis_timeout_seconds
@@ -80,7 +80,7 @@ class Node:
             await self._leave_alone(exc)
             raise Unavailable("Redis") from exc
 
-    async def _opened(self) -> Line:
+    async def _opened(self) -> Pipeline:
         async with self._opening:
             if self._line is None or not self._line.open:
                 await self._hang_up()

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from backbone.contract.errors import Unavailable
-from backbone.eventlog.at_hand import AtHand
+from backbone.eventlog.idle_connections import IdleConnections
 from backbone.eventlog.primary import Primary
 from backbone.runtime.metrics import STATEMENTS
 from backbone.runtime.settings import PodSettings
@@ -57,7 +57,7 @@ class Database:
 
     def __init__(self, pool: "asyncpg.Pool[Row]", size: int, acquire_seconds: float) -> None:
         self._pool = pool
-        self._at_hand = AtHand(pool)
+        self._at_hand = IdleConnections(pool)
         # Counted here, so that only who has to wait pays for a bound: asyncpg's own takes a task a statement.
         self._free = asyncio.Semaphore(size)
         self._acquire_seconds = acquire_seconds

@@ -19,8 +19,8 @@ from backbone.contract.event import Event, encode_live
 from backbone.contract.offset import Offset
 from backbone.eventlog.keys import live_channel, stream_key
 from backbone.eventlog.node import Node
+from backbone.eventlog.raw_connection import Command, pack
 from backbone.eventlog.topology import Topology
-from backbone.eventlog.wire import Command, pack
 from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
 

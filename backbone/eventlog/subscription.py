@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 from redis.exceptions import MovedError, RedisError
 
 from backbone.eventlog.node import connect
-from backbone.eventlog.picture import slot_of
+from backbone.eventlog.raw_connection import RawConnection, Replies, pack, take_over
+from backbone.eventlog.slot_map import slot_of
 from backbone.eventlog.topology import Topology
-from backbone.eventlog.wire import Replies, Wire, pack, take_over
 from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
 
@@ -107,7 +107,7 @@ class Subscription:
         self._canary = canary.encode()
         self._asked = {canary}
         client: Redis = connect(self._settings, self._topology.url_of(self._address))
-        wire: Wire | None = None
+        wire: RawConnection | None = None
         try:
             async with asyncio.timeout(4 * self._settings.redis_timeout_seconds):
                 wire = await take_over(client.connection_pool.make_connection(), self._take)
@@ -126,7 +126,7 @@ class Subscription:
                     await wire.close()
                 await client.aclose()
 
-    async def _watch(self, wire: Wire) -> None:
+    async def _watch(self, wire: RawConnection) -> None:
         """Raise what ended the wire; a canary comes each second, so silence is an end as well."""
         while (left := self._heard_at + CANARY_MISSED_SECONDS - time.monotonic()) > 0:
             await asyncio.wait([wire.ended], timeout=left)
@@ -180,7 +180,7 @@ class Subscription:
         if self._canary.decode() in gone:
             raise CanaryMissed
 
-    async def _follow_wanted(self, wire: Wire) -> None:
+    async def _follow_wanted(self, wire: RawConnection) -> None:
         canary = {self._canary.decode()}
         while True:
             self._changed.clear()
@@ -191,7 +191,7 @@ class Subscription:
             await self._say(wire, "SUNSUBSCRIBE", removed)
             await self._changed.wait()
 
-    async def _say(self, wire: Wire, word: str, channels: Iterable[str]) -> None:
+    async def _say(self, wire: RawConnection, word: str, channels: Iterable[str]) -> None:
         waiting = list(channels)
         for start in range(0, len(waiting), CHANNELS_A_WRITE):
             some = waiting[start : start + CHANNELS_A_WRITE]

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from backbone.eventlog.node import connect
-from backbone.eventlog.picture import NOTHING_KNOWN, Picture
+from backbone.eventlog.slot_map import NOTHING_KNOWN, SlotMap
 from backbone.runtime.redis_url import Address, RedisPlace, Shape
 from backbone.runtime.settings import PodSettings
 
@@ -41,7 +41,7 @@ class Topology:
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = NEVER
         single = self._place.shape is Shape.SINGLE
-        self.picture = Picture.of_one(self._place.seeds[0]) if single else NOTHING_KNOWN
+        self.picture = SlotMap.of_one(self._place.seeds[0]) if single else NOTHING_KNOWN
 
     @property
     def clustered(self) -> bool:
@@ -96,13 +96,13 @@ class Topology:
         if not task.cancelled() and task.exception() is not None:
             log.error("redis.topology_bug", exc_info=task.exception())
 
-    def _take(self, picture: Picture) -> None:
+    def _take(self, picture: SlotMap) -> None:
         if picture != self.picture:
             self.picture = picture
             log.info("redis.topology", extra={"nodes": sorted(map(str, picture.servers))})
             self._on_change()
 
-    async def _ask_sentinels(self) -> Picture | None:
+    async def _ask_sentinels(self) -> SlotMap | None:
         user, password = self._place.sentinel_login
         seconds = self._settings.redis_timeout_seconds
         options = {
@@ -121,9 +121,9 @@ class Topology:
             return None
         finally:
             await sentinel.aclose()
-        return Picture.of_one(Address(host, port))
+        return SlotMap.of_one(Address(host, port))
 
-    async def _ask_cluster(self) -> Picture | None:
+    async def _ask_cluster(self) -> SlotMap | None:
         # Whoever has slots first: a seed may have left the cluster and not know it.
         known = list(self.picture.servers)
         seeds = [seed for seed in self._place.seeds if seed not in known]
@@ -133,7 +133,7 @@ class Topology:
                 return picture
         return None
 
-    async def _ask_node(self, address: Address) -> Picture | None:
+    async def _ask_node(self, address: Address) -> SlotMap | None:
         client: Redis = connect(self._settings, self.url_of(address))
         try:
             async with asyncio.timeout(self._settings.redis_timeout_seconds):
@@ -143,7 +143,7 @@ class Topology:
             return None
         finally:
             await client.aclose()
-        picture = Picture.of_ranges(_ranges(slots, address))
+        picture = SlotMap.of_ranges(_ranges(slots, address))
         return picture if picture.servers else None
 
 

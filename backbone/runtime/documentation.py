@@ -9,9 +9,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
 from backbone.contract.frames import PROTOCOL_VERSION
-from backbone.runtime.described import ANYBODY, About, DescribedRoute, described
 from backbone.runtime.docs_page import page
 from backbone.runtime.openapi import document
+from backbone.runtime.routes import ANYBODY, DescribedRoute, RouteDoc, described
 
 # The page is text and a style of its own; nothing in it may run or be fetched.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -35,10 +35,13 @@ class Documentation:
                 "GET",
                 "/openapi.json",
                 self.openapi,
-                About("Pod", "This description, for programs.", ANYBODY, "application/json"),
+                RouteDoc("Pod", "This description, for programs.", ANYBODY, "application/json"),
             ),
             DescribedRoute(
-                "GET", "/docs", self.docs, About("Pod", "This description, for people.", ANYBODY, "text/html")
+                "GET",
+                "/docs",
+                self.docs,
+                RouteDoc("Pod", "This description, for people.", ANYBODY, "text/html"),
             ),
         ]
 

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from backbone.contract.errors import Problem
-from backbone.runtime.described import ANYBODY, About, DescribedRoute
 from backbone.runtime.problems import problem_response
-from backbone.runtime.roster import Roster, State
+from backbone.runtime.routes import ANYBODY, DescribedRoute, RouteDoc
+from backbone.runtime.worker_states import State, WorkerStates
 
 BALANCER = "balancer"
 
@@ -21,7 +21,7 @@ class Health:
     A worker says it to the others too: `roster` and its number there.
     """
 
-    def __init__(self, *requirements: str, roster: Roster | None = None, worker: int = 0) -> None:
+    def __init__(self, *requirements: str, roster: WorkerStates | None = None, worker: int = 0) -> None:
         self._missing = dict.fromkeys(requirements, True)
         self._draining = False
         self._roster = roster
@@ -88,8 +88,8 @@ class Health:
 
     def routes(self) -> list[DescribedRoute]:
         """The two routes."""
-        alive = About("Pod", "Whether the process works at all.", ANYBODY, "text/plain")
-        ready = About(
+        alive = RouteDoc("Pod", "Whether the process works at all.", ANYBODY, "text/plain")
+        ready = RouteDoc(
             "Pod",
             "Whether the pod should get new work.",
             ANYBODY,

@@ -19,8 +19,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backbone.runtime.described import ANYBODY, About, DescribedRoute
-from backbone.runtime.processes import PodProcesses
+from backbone.runtime.process_metrics import PodProcesses
+from backbone.runtime.routes import ANYBODY, DescribedRoute, RouteDoc
 
 REDIS_UP = Gauge("bellwire_redis_up", "1 while Redis answers this pod, else 0.", multiprocess_mode="livemin")
 POSTGRES_UP = Gauge(
@@ -46,5 +46,5 @@ async def metrics_page(_: Request) -> Response:
 
 def metrics_route() -> DescribedRoute:
     """The one route; the load balancer does not pass it on."""
-    about = About("Pod", "What this pod counts.", ANYBODY, "text/plain")
+    about = RouteDoc("Pod", "What this pod counts.", ANYBODY, "text/plain")
     return DescribedRoute("GET", "/metrics", metrics_page, about)

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from backbone.contract.errors import Problem
 from backbone.contract.keys import KeyKind
 from backbone.contract.slug import SLUG_PATTERN
-from backbone.runtime.described import DescribedRoute
+from backbone.runtime.routes import DescribedRoute
 
 PROBLEM_JSON = "application/problem+json"
 _SCHEMAS = "#/components/schemas/{model}"

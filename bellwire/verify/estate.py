@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from bellwire.verify.door import Door, Unreachable
+from bellwire.verify.client import Client, Unreachable
 
 AT_ONCE = 16
 AUDITOR = "auditor"
@@ -42,7 +42,7 @@ class Shop:
 class Estate:
     """Shops by number. With a `file` they outlive the run; without one `leave` takes the terminals away again."""
 
-    def __init__(self, door: Door, operator_key: str, name: str, file: Path | None) -> None:
+    def __init__(self, door: Client, operator_key: str, name: str, file: Path | None) -> None:
         self._door = door
         self._operator_key = operator_key
         self._name = name

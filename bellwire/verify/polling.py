@@ -4,7 +4,7 @@ import asyncio
 import random
 from typing import Any
 
-from bellwire.verify.door import Door
+from bellwire.verify.client import Client
 from bellwire.verify.till import HandlerCrash, Till
 
 WAIT_SECONDS = 5
@@ -16,7 +16,7 @@ class PollingTill(Till):
 
     transport = "polling"
 
-    def __init__(self, door: Door, *arguments: Any, **options: Any) -> None:
+    def __init__(self, door: Client, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._door = door
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bellwire.verify.door import Door, Unreachable
+from bellwire.verify.client import Client, Unreachable
 from bellwire.verify.estate import Estate
 from bellwire.verify.judge import Violation, judge
 from bellwire.verify.notes import Listed, Notes, TerminalNotes, parse
@@ -57,9 +57,9 @@ class Run:
         self._load = load
         self._say = say
         self._chance = random.Random(load.seed)  # noqa: S311 - a run must be repeatable
-        self._door = Door(load.url, random.Random(load.seed + 1))  # noqa: S311
+        self._door = Client(load.url, random.Random(load.seed + 1))  # noqa: S311
         # Apart, so that the statuses of polls through a broken network are not those of the cluster's answers.
-        self._polls = Door(load.terminal_url, random.Random(load.seed + 2))  # noqa: S311
+        self._polls = Client(load.terminal_url, random.Random(load.seed + 2))  # noqa: S311
         self._telemetry = Telemetry()
         self._estate = Estate(self._door, load.operator_key, load.name, load.estate)
         self._shops: list[Storefront] = []

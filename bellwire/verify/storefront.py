@@ -8,7 +8,7 @@ import asyncio
 import random
 from typing import Any
 
-from bellwire.verify.door import Door, Unreachable
+from bellwire.verify.client import Client, Unreachable
 from bellwire.verify.judge import cents
 from bellwire.verify.notes import Balance, Write
 
@@ -25,7 +25,7 @@ class Storefront:
     """One tenant's customers and cashiers."""
 
     def __init__(
-        self, door: Door, tenant: str, store_key: str, terminal_key: str, run: str, chance: random.Random
+        self, door: Client, tenant: str, store_key: str, terminal_key: str, run: str, chance: random.Random
     ) -> None:
         self.tenant = tenant
         self.writes: list[Write] = []

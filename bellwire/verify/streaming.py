@@ -11,7 +11,7 @@ import httpx
 import orjson
 from httpx_sse import EventSource, ServerSentEvent
 
-from bellwire.verify.door import Door
+from bellwire.verify.client import Client
 from bellwire.verify.pushed import OPEN_SECONDS, Closed, PushedTill, Refused
 
 
@@ -26,7 +26,7 @@ class StreamingTill(PushedTill):
 
     transport = "sse"
 
-    def __init__(self, door: Door, *arguments: Any, **options: Any) -> None:
+    def __init__(self, door: Client, *arguments: Any, **options: Any) -> None:
         """`door`: where acks go."""
         super().__init__(*arguments, **options)
         self._door = door
@@ -58,7 +58,7 @@ class EventStream:
     """One stream."""
 
     def __init__(
-        self, client: httpx.AsyncClient, response: httpx.Response, door: Door, tenant: str, key: str
+        self, client: httpx.AsyncClient, response: httpx.Response, door: Client, tenant: str, key: str
     ) -> None:
         self._client = client
         self._messages: AsyncIterator[ServerSentEvent] = EventSource(response).aiter_sse()

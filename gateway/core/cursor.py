@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gateway.core.tenant_log import Entry, TenantLog
 
 Spelling = Callable[[Entry], bytes]
-"""What an entry is at a terminal's door; see `gateway.core.door`."""
+"""What an entry is at a terminal's door; see `gateway.core.encoding`."""
 WEBSOCKET_FRAME: Spelling = attrgetter("frame")
 
 

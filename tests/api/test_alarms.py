@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.background.alarms import raise_alarms_once
 from api.db.alarms import unseen_orders
 from api.db.migrate import migrate
 from api.db.status import count_unacked_orders
-from api.workers.alarms import raise_alarms_once
 from backbone.contract.event import Event
 from backbone.eventlog.postgres import Database, open_database
 from backbone.runtime.settings import PodSettings, load_settings

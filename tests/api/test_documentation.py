@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.examples import FILE, load_examples
-from backbone.runtime.described import Undescribed, described
+from backbone.runtime.routes import Undescribed, described
 from infra.local.pods import Pod
 from tests.api.table import route_table
 from tests.conftest import ROOT

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 import pytest
 from prometheus_client import REGISTRY
 
-from api.workers import heads
-from api.workers.heads import HeadWatch
+from api.background import heads
+from api.background.heads import HeadWatch
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import open_database

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
+from api.background.housekeeping import keep_house_once
 from api.db.migrate import migrate
 from api.publisher import Publisher
-from api.tenant_turns import TenantTurns
-from api.workers.housekeeping import keep_house_once
+from api.tenant_slots import TenantSlots
 from backbone.contract.errors import Unavailable
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
@@ -96,7 +96,7 @@ async def test_a_failure_is_counted_forgotten_and_does_not_end_the_publisher() -
 
 
 async def test_a_tenant_has_so_many_turns_at_once_and_another_is_not_touched_by_it() -> None:
-    turns = TenantTurns(2, 0.1)
+    turns = TenantSlots(2, 0.1)
     running = 0
     most = 0
 

@@ -37,36 +37,45 @@ MAY_IMPORT = {
     "bellwire/verify": (),
     "chaos": ("chaos", "infra"),
     # The protocol class alone, without anything of a gateway around it.
-    "conformance": ("infra", "gateway/wsprotocol"),
+    "conformance": ("infra", "gateway/transport/websocket"),
 }
 
 # Where a third party may be imported.
 HOMES = {
     "redis": tuple(
         f"backbone/eventlog/{name}.py"
-        for name in ("stream", "live", "node", "picture", "subscription", "topology", "wire", "line")
+        for name in (
+            "stream",
+            "live",
+            "node",
+            "slot_map",
+            "subscription",
+            "topology",
+            "raw_connection",
+            "pipeline",
+        )
     ),
-    "hiredis": ("backbone/eventlog/wire.py", "backbone/eventlog/line.py"),
+    "hiredis": ("backbone/eventlog/raw_connection.py", "backbone/eventlog/pipeline.py"),
     "asyncpg": (
         "backbone/eventlog/postgres.py",
         "backbone/eventlog/primary.py",
-        "backbone/eventlog/at_hand.py",
+        "backbone/eventlog/idle_connections.py",
         "api/db/",
     ),
     "uvicorn": (
         "backbone/runtime/server.py",
-        "backbone/runtime/oneshot.py",
-        "gateway/wsprotocol.py",
-        "gateway/eventstream.py",
+        "backbone/runtime/single_write.py",
+        "gateway/transport/websocket.py",
+        "gateway/transport/event_stream.py",
     ),
     "uvloop": ("backbone/runtime/server.py", "bellwire/verify/command.py"),
-    "aiohttp": ("bellwire/verify/door.py",),
+    "aiohttp": ("bellwire/verify/client.py",),
     "httpx_sse": ("bellwire/verify/streaming.py",),
     "pydantic_settings": ("backbone/runtime/settings.py",),
     "opentelemetry": ("backbone/runtime/tracing.py",),
     "httpcore": ("api/webhooks/",),
     "standardwebhooks": ("api/webhooks/message.py",),
-    "cachetools": ("gateway/pages.py",),
+    "cachetools": ("gateway/replay/page_cache.py",),
 }
 
 # What a pure part must not know: clocks, sockets, environment, randomness, tasks.

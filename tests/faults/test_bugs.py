@@ -14,8 +14,8 @@ from bellwire.verify.judge import judge
 from bellwire.verify.notes import Listed, Notes, parse
 from bellwire.verify.till import Telemetry, digest
 from bellwire.verify.websocket import WebSocketTill
-from gateway.ledger import Ledger
-from gateway.terminal import Identity, Terminal
+from gateway.rooms.session import Identity, Session
+from gateway.rooms.write_behind import WriteBehind
 from tests.api.footprint import acked
 from tests.conftest import StartApiPod, StartGateway
 from tests.gateway.till import open_till
@@ -78,9 +78,9 @@ async def test_an_ack_that_is_being_stored_when_the_pod_is_told_to_stop_is_store
     own = UUID(shop.terminals[0].terminal_id)
     settings = load_settings(PodSettings, database_url=database_url, redis_url=redis_url)
     pool = await open_database(settings, size=2, application="test-ledger")
-    ledger = Ledger(pool, "a-gateway")
+    ledger = WriteBehind(pool, "a-gateway")
     nobody = cast("Any", None)
-    ledger.acked(shop.slug, Terminal(Identity(own, own), nobody, nobody, nobody, 0, None), Offset(1, 1))
+    ledger.acked(shop.slug, Session(Identity(own, own), nobody, nobody, nobody, 0, None), Offset(1, 1))
     try:
         await interrupted(ledger, database, own)
         await ledger.flush()
@@ -89,7 +89,7 @@ async def test_an_ack_that_is_being_stored_when_the_pod_is_told_to_stop_is_store
     assert await acked(database, str(own)) == (1, 1)
 
 
-async def interrupted(ledger: Ledger, database: "asyncpg.Connection[asyncpg.Record]", own: UUID) -> None:
+async def interrupted(ledger: WriteBehind, database: "asyncpg.Connection[asyncpg.Record]", own: UUID) -> None:
     """A flush that waits for the terminal's row, and is cancelled then."""
     async with database.transaction():
         await database.execute("SELECT 1 FROM terminals WHERE terminal_id = $1 FOR UPDATE", own)

@@ -17,15 +17,15 @@ from uvicorn.server import ServerState
 from backbone.contract import frames
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
-from gateway.core.door import WEBSOCKET
+from gateway.core.encoding import WEBSOCKET
 from gateway.core.tenant_log import TenantLog
-from gateway.fanout import SendAll
-from gateway.ledger import Ledger
-from gateway.pump import Pump
-from gateway.room import Room
-from gateway.terminal import Identity, Terminal
-from gateway.turns import Turns
-from gateway.wsprotocol import EXTENSION, WebSocketProtocol
+from gateway.fanout.scheduler import Scheduler
+from gateway.fanout.send_all import SendAll
+from gateway.replay.replayer import Replayer
+from gateway.rooms.room import Room
+from gateway.rooms.session import Identity, Session
+from gateway.rooms.write_behind import WriteBehind
+from gateway.transport.websocket import EXTENSION, WebSocketProtocol
 
 REQUEST = (
     "GET /{tenant} HTTP/1.1\r\nHost: stage\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -114,15 +114,15 @@ class Stage:
     """Rooms behind one listener. `terminals` are those whose connection is open, as the server sees it."""
 
     send_all: SendAll
-    turns: Turns = field(default_factory=Turns)
+    turns: Scheduler = field(default_factory=Scheduler)
     rooms: dict[str, Room] = field(default_factory=dict)
-    terminals: set[Terminal] = field(default_factory=set)
+    terminals: set[Session] = field(default_factory=set)
     clients: list[Client] = field(default_factory=list)
 
     async def start(self) -> None:
         """Listen."""
-        pump = Pump(cast("Any", None))
-        ledger = Ledger(cast("Any", None), "stage")
+        pump = Replayer(cast("Any", None))
+        ledger = WriteBehind(cast("Any", None), "stage")
         for tenant in ("a", "b"):
             tenant_log = TenantLog(Offset(1, 0), Offset(1, 0), max_events=RING, max_bytes=RING)
             self.rooms[tenant] = Room(
@@ -154,13 +154,13 @@ class Stage:
             return
         room = self.rooms[scope["path"].strip("/")]
         identity = Identity(uuid4(), uuid4())
-        terminal = Terminal(identity, room, connection, WEBSOCKET, room.log.head_seq, None)
+        terminal = Session(identity, room, connection, WEBSOCKET, room.log.head_seq, None)
         terminal.say(frames.hello(room.tenant, "till", room.log.head, room.log.head, False, 20))
         self.terminals.add(terminal)
         room.enter(terminal)
         connection.attach(terminal)
 
-    def _left(self, _: Room, terminal: Terminal) -> None:
+    def _left(self, _: Room, terminal: Session) -> None:
         self.terminals.discard(terminal)
 
     async def connect(self, tenant: str, *, slow: bool = False) -> Client:

@@ -15,7 +15,7 @@ from websockets.frames import Frame, Opcode
 from backbone.contract.event import Event
 from backbone.contract.frames import DEFLATE_FROM_BYTES, deflated_frame, payload_of, text_frame
 from backbone.contract.offset import Offset
-from gateway.core.door import DEFLATED_WEBSOCKET, WEBSOCKET
+from gateway.core.encoding import DEFLATED_WEBSOCKET, WEBSOCKET
 from gateway.core.tenant_log import entry_of
 from infra.local.pods import Pod
 from tests.conftest import StartGateway

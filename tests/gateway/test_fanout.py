@@ -17,9 +17,9 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.cohort import SIZE
-from gateway.fanout import SendAll, Shorts, choose_send_all, load_compiled, send_all_python
-from gateway.turns import Turns
+from gateway.fanout.cohort import SIZE
+from gateway.fanout.scheduler import Scheduler
+from gateway.fanout.send_all import SendAll, Shorts, choose_send_all, load_compiled, send_all_python
 from hatch_build import compile_fanout
 from tests.conftest import ROOT
 from tests.gateway.stage import Client, Stage, reset_by_peer
@@ -33,9 +33,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> SendAll:
     """The loop in C, compiled as an installation compiles it."""
     root = tmp_path_factory.mktemp("compiled")
     (root / "gateway").mkdir()
-    shutil.copy(ROOT / "gateway" / "fanout.c", root / "gateway")
+    shutil.copy(ROOT / "gateway" / "fanout" / "send_all.c", root / "gateway")
     assert compile_fanout(root) is None
-    loaded = load_compiled(root / "gateway" / "libfanout.so")
+    loaded = load_compiled(root / "gateway" / "fanout" / "libfanout.so")
     assert loaded is not None
     return loaded
 
@@ -123,13 +123,13 @@ def test_without_the_library_python_does_the_work(tmp_path: Path) -> None:
 def test_a_machine_without_a_working_compiler_builds_nothing_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "gateway").mkdir()
-    (tmp_path / "gateway" / "libfanout.so").write_bytes(b"an old one")
+    (tmp_path / "gateway" / "fanout").mkdir(parents=True)
+    (tmp_path / "gateway" / "fanout" / "libfanout.so").write_bytes(b"an old one")
     monkeypatch.setenv("CC", "no-such-compiler")
     assert compile_fanout(tmp_path) == "there is no C compiler"
     monkeypatch.setenv("CC", "false")
     assert "false" in str(compile_fanout(tmp_path))
-    assert not (tmp_path / "gateway" / "libfanout.so").exists()
+    assert not (tmp_path / "gateway" / "fanout" / "libfanout.so").exists()
 
 
 # -- a stage full of sockets -------------------------------------------------------------------------------------
@@ -366,7 +366,7 @@ def test_every_room_gets_all_its_turns_and_none_gets_two_while_another_waits(
     log: list[str] = []
 
     async def run() -> None:
-        turns = Turns()
+        turns = Scheduler()
         for tenant, slices in plan.items():
             turns.add(Line(tenant, list(slices), log))
         while len(log) < sum(map(len, plan.values())):
@@ -383,7 +383,7 @@ def test_the_loop_looks_around_after_every_slice() -> None:
     log: list[str] = []
 
     async def run() -> None:
-        turns = Turns()
+        turns = Scheduler()
         for tenant in "ab":
             turns.add(Line(tenant, [SIZE] * 3, log))
         while log.count("a") + log.count("b") < 6:
@@ -398,7 +398,7 @@ def test_of_what_arrived_together_the_first_slice_leaves_without_a_round_of_the_
     log: list[str] = []
 
     async def run() -> None:
-        turns = Turns()
+        turns = Scheduler()
         with turns:
             turns.add(Line("a", [SIZE, SIZE], log))
             turns.add(Line("b", [1], log))
@@ -415,7 +415,7 @@ def test_whatever_arrives_while_turns_are_under_way_waits_for_them() -> None:
     log: list[str] = []
 
     async def run() -> None:
-        turns = Turns()
+        turns = Scheduler()
         turns.add(Line("a", [SIZE] * 3, log))
         for tenant in "bcd":
             with turns:
@@ -434,7 +434,7 @@ def test_a_fault_in_what_arrived_keeps_nobody_from_a_turn() -> None:
     log: list[str] = []
 
     async def run() -> None:
-        turns = Turns()
+        turns = Scheduler()
         with contextlib.suppress(ZeroDivisionError), turns:
             turns.add(Line("a", [1], log))
             raise ZeroDivisionError
@@ -466,5 +466,5 @@ def test_an_installation_has_the_compiled_loop_where_there_is_a_compiler(tmp_pat
     assert built.returncode == 0, built.stderr
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = wheel.namelist()
-    assert "gateway/fanout.py" in names
-    assert ("gateway/libfanout.so" in names) is (COMPILER is not None)
+    assert "gateway/fanout/send_all.py" in names
+    assert ("gateway/fanout/libfanout.so" in names) is (COMPILER is not None)

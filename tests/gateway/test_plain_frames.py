@@ -14,8 +14,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from gateway.core import plain
-from gateway.wsprotocol import EXTENSION, WebSocketProtocol
+from gateway.core import plain_frames
+from gateway.transport.websocket import EXTENSION, WebSocketProtocol
 from tests.gateway.stage import REQUEST
 
 MAX_BYTES = 4096
@@ -71,7 +71,7 @@ def test_a_plain_frame_is_read_as_it_was_meant_and_any_other_is_left_alone(
     frame: Frame, before: bytes
 ) -> None:
     serialized = frame.serialize(mask=True)
-    taken = plain.take(before + serialized + b"more", len(before))
+    taken = plain_frames.take(before + serialized + b"more", len(before))
     valid = frame.opcode is not Opcode.TEXT or is_utf8(bytes(frame.data))
     plain_kind = frame.opcode in (Opcode.TEXT, Opcode.PING, Opcode.PONG)
     if frame.fin and len(frame.data) <= 125 and plain_kind and valid:
@@ -84,7 +84,7 @@ def test_a_plain_frame_is_read_as_it_was_meant_and_any_other_is_left_alone(
     data=st.binary(max_size=200) | payloads.map(lambda data: Frame(Opcode.TEXT, data).serialize(mask=True))
 )
 def test_of_any_bytes_at_all_what_is_taken_the_parser_would_have_taken(data: bytes) -> None:
-    taken = plain.take(data, 0)
+    taken = plain_frames.take(data, 0)
     if taken is not None:
         parser = ServerProtocol(state=OPEN)
         parser.receive_data(data[: taken.end])
@@ -95,7 +95,7 @@ def test_of_any_bytes_at_all_what_is_taken_the_parser_would_have_taken(data: byt
 
 @given(data=st.binary(max_size=125))
 def test_a_pong_is_what_the_library_would_send(data: bytes) -> None:
-    assert plain.pong(data) == Frame(Opcode.PONG, data).serialize(mask=False)
+    assert plain_frames.pong(data) == Frame(Opcode.PONG, data).serialize(mask=False)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from gateway.core.cursor import Portions, Write, pack
-from gateway.core.door import DEFLATED_WEBSOCKET, EVENT_STREAM, WEBSOCKET, Door
+from gateway.core.encoding import DEFLATED_WEBSOCKET, EVENT_STREAM, WEBSOCKET, Encoding
 from gateway.core.tenant_log import TenantLog
 
 TYPES = (None, frozenset({"new_order"}), frozenset({"order_updated"}))
@@ -35,7 +35,7 @@ class Ask:
 
     behind: int
     types: frozenset[str] | None
-    door: Door
+    door: Encoding
 
 
 STEPS = st.one_of(

@@ -16,7 +16,7 @@ from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.presence import Arrival, record_arrivals
 from backbone.runtime.metrics import STATEMENTS
 from backbone.runtime.settings import PodSettings
-from gateway.ledger import WORDS_A_STATEMENT, Ledger
+from gateway.rooms.write_behind import WORDS_A_STATEMENT, WriteBehind
 from infra.local.pods import Pod
 from tests.conftest import StartGateway
 from tests.gateway.test_stream import append_events
@@ -131,7 +131,7 @@ class Comer:
         closing = False
 
     def __init__(self, terminal: uuid.UUID) -> None:
-        from gateway.terminal import Identity
+        from gateway.rooms.session import Identity
 
         self.identity = Identity(terminal, uuid.uuid4())
         self.recorded = False
@@ -144,7 +144,7 @@ async def test_arrivals_and_departures_of_a_crowd_are_written_a_thousand_a_state
     pool = await pool_of(database_url, redis_url)
     online = "SELECT count(*) FROM terminals WHERE tenant = $1 AND gateway = 'crowded' AND connection_id IS NOT NULL"
     try:
-        ledger = Ledger(pool, "crowded")
+        ledger = WriteBehind(pool, "crowded")
         for comer in crowd:
             ledger.arrived(comer)  # type: ignore[arg-type]
         before = STATEMENTS._value.get()

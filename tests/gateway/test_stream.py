@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 
-from gateway.pages import KEEP_SECONDS
+from gateway.replay.page_cache import KEEP_SECONDS
 from infra.local.counters import read_total
 from infra.local.pods import Pod
 from tests.conftest import OpenShop, StartGateway

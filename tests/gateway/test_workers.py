@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone.runtime.pace import FIRST_SECONDS, LONG_LIFE_SECONDS, LONGEST_SECONDS, Pace
-from backbone.runtime.processes import PodProcesses
+from backbone.runtime.backoff import FIRST_SECONDS, LONG_LIFE_SECONDS, LONGEST_SECONDS, Backoff
+from backbone.runtime.process_metrics import PodProcesses
 from infra.local.pods import Pod
 from infra.local.ports import free_port
 from tests.conftest import ROOT, StartGateway
@@ -269,7 +269,7 @@ def test_a_wrong_number_of_workers_is_told_in_one_sentence(pod_env: dict[str, st
 def test_a_process_that_keeps_dying_is_started_ever_later_and_one_that_lived_long_at_once(
     lives: list[float],
 ) -> None:
-    pace, expected = Pace(), FIRST_SECONDS
+    pace, expected = Backoff(), FIRST_SECONDS
     for lived in lives:
         if lived >= LONG_LIFE_SECONDS:
             expected = FIRST_SECONDS

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from backbone.eventlog.keys import live_channel, stream_key
-from backbone.eventlog.picture import NOTHING_KNOWN, SLOTS, Picture, slot_of
+from backbone.eventlog.slot_map import NOTHING_KNOWN, SLOTS, SlotMap, slot_of
 from backbone.runtime.redis_url import Address, RedisPlace, Shape
 from backbone.runtime.settings import InvalidSettings, PodSettings, load_settings
 
@@ -93,7 +93,7 @@ def test_a_slot_that_moved_takes_its_tenants_along_and_no_others(
     slug: str, home: Address, other: Address
 ) -> None:
     slot = slot_of(stream_key(slug))
-    moved = Picture.of_one(home).moved(slot, other)
+    moved = SlotMap.of_one(home).moved(slot, other)
     assert moved.owner(stream_key(slug)) == other
     assert sum(owner == home for owner in moved.owners) >= SLOTS - 1
     assert moved.servers == {home, other}
@@ -101,5 +101,5 @@ def test_a_slot_that_moved_takes_its_tenants_along_and_no_others(
 
 
 def test_ranges_are_inclusive_and_what_nobody_has_is_nobodys() -> None:
-    picture = Picture.of_ranges([(0, 9, Address("a", 1)), (10, 10, Address("b", 2))])
+    picture = SlotMap.of_ranges([(0, 9, Address("a", 1)), (10, 10, Address("b", 2))])
     assert picture.owners[:12] == (*[("a", 1)] * 10, ("b", 2), None)

@@ -1,0 +1,89 @@
+"""Who may enter: a key in the header, for the tenant in the path, of a kind that may do this; in that order.
+
+The tenant of everything behind this door is the key's; only an operator's is the path's.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from starlette.requests import Request
+
+from api.http.header import header_values
+from api.limits import Limits
+from backbone.contract.credentials import bearer_key, refuse_key_in_query
+from backbone.contract.errors import Problem, Refused, Violation
+from backbone.contract.keys import KeyKind
+from backbone.contract.slug import is_slug
+from backbone.eventlog.access import Access, Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who may do what was asked. `tenant` is empty only for an operator on a path without one."""
+
+    kind: KeyKind
+    tenant: str
+    terminal: UUID | None
+
+    @property
+    def device(self) -> UUID:
+        """The terminal that speaks; for routes that admit terminals only."""
+        assert self.terminal is not None
+        return self.terminal
+
+
+class Guard:
+    """The door."""
+
+    def __init__(self, access: Access, limits: Limits, trust_forwarded_for: bool) -> None:
+        self._access = access
+        self._limits = limits
+        self._trust_forwarded_for = trust_forwarded_for
+
+    async def admit(self, request: Request) -> Caller:
+        """Let a caller in, if the route's description says so.
+
+        Raises:
+            Violation: a key in the query string (400), no valid key (401).
+            Refused: the key is for another tenant (404), or of a kind that may not do this (403).
+            TooMany: too often (429).
+            Unavailable: PostgreSQL.
+        """
+        kinds = request.scope["route"].about.keys
+        if request.scope["query_string"]:
+            refuse_key_in_query(request.query_params.multi_items())
+        principal = await self._holder(request)
+        asked = request.path_params.get("tenant")
+        if asked is not None and not (is_slug(asked) and principal.tenant in (None, asked)):
+            raise unknown_tenant()
+        if principal.kind not in kinds:
+            allowed = " or ".join(f"bw_{kind.value}_" for kind in kinds)
+            raise Refused(Problem.FORBIDDEN, f"This needs a key that begins with {allowed}")
+        return Caller(principal.kind, principal.tenant or asked or "", principal.terminal)
+
+    async def _holder(self, request: Request) -> Principal:
+        key = bearer_key(header_values(request, b"authorization"))
+        principal = None if key is None else self._access.remembered(key)
+        if principal is None:
+            # Only who is not known yet is asked where it comes from.
+            address = self._address(request)
+            self._limits.look_at_stranger(address)
+            principal = None if key is None else await self._access.find(key)
+            if principal is None or key is None:
+                self._limits.note_stranger(address)
+                raise Violation(Problem.UNAUTHORIZED, "Send a valid key as `Authorization: Bearer <key>`")
+        assert key is not None
+        self._limits.admit(key, principal)
+        return principal
+
+    def _address(self, request: Request) -> str:
+        forwarded = header_values(request, b"x-forwarded-for")
+        if self._trust_forwarded_for and forwarded:
+            # What came before the last word was said by somebody we do not know.
+            return forwarded[-1].rpartition(",")[2].strip()
+        return "" if request.client is None else request.client.host
+
+
+def unknown_tenant() -> Refused:
+    """The one answer for a tenant that does not exist and for one that is not the key's."""
+    return Refused(Problem.NOT_FOUND, "There is no such tenant")

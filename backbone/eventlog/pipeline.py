@@ -1,0 +1,93 @@
+"""Questions to one Redis server and their answers, in the order of asking, over one wire.
+
+Many may ask at once: each gets its own answers, and answers that nobody waits for any more are dropped. Knows no
+command, and no timeout: the caller bounds the wait.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+import hiredis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as LinkLost
+
+from backbone.eventlog.raw_connection import RawConnection, Replies, take_over
+
+
+@dataclass(slots=True)
+class _Call:
+    """One who waits for `count` answers. Given up by its caller, it stays in its place: its answers come anyway."""
+
+    count: int
+    done: asyncio.Future[Replies]
+    answers: Replies = field(default_factory=list)
+
+
+class Pipeline:
+    """Made by `open_line` alone."""
+
+    def __init__(self) -> None:
+        self._calls: deque[_Call] = deque()
+        self._wire: RawConnection | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is of use still."""
+        return self._wire is not None and self._wire.open
+
+    async def ask(self, packed: bytes, count: int) -> Replies:
+        """Send packed commands, `count` of them, in one write and return their answers; an error is a value there.
+
+        Raises:
+            RedisError, OSError: the connection ended; some of the commands may have been carried out.
+        """
+        if self._wire is None or not self._wire.open:
+            raise LinkLost("the line is closed")
+        call = _Call(count, asyncio.get_running_loop().create_future())
+        self._calls.append(call)
+        self._wire.write(packed)
+        return await call.done
+
+    async def close(self) -> None:
+        """End it at once; whoever waits is told."""
+        if self._wire is not None:
+            await self._wire.close()
+
+    def hold(self, wire: RawConnection) -> None:
+        """Speak over this wire, until it ends."""
+        self._wire = wire
+        wire.ended.add_done_callback(self._fail)
+
+    def take(self, replies: Replies) -> None:
+        """Give everybody what is theirs."""
+        calls = self._calls
+        for reply in replies:
+            if isinstance(reply, hiredis.PushNotification):
+                continue
+            if not calls:
+                raise LinkLost("an answer to no question")
+            call = calls[0]
+            call.answers.append(reply)
+            if len(call.answers) == call.count:
+                calls.popleft()
+                if not call.done.done():
+                    call.done.set_result(call.answers)
+
+    def _fail(self, ended: asyncio.Future[None]) -> None:
+        reason = ended.exception() or LinkLost("the line is closed")
+        while self._calls:
+            call = self._calls.popleft()
+            if not call.done.done():
+                call.done.set_exception(reason)
+
+
+async def open_line(link: AbstractConnection) -> Pipeline:
+    """Connect; the caller bounds the wait.
+
+    Raises:
+        RedisError, OSError: the server, or what it said to the login.
+    """
+    line = Pipeline()
+    line.hold(await take_over(link, line.take))
+    return line

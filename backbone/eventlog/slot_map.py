@@ -1,0 +1,56 @@
+"""Which server has which slot, as far as is known. Pure.
+
+One server or one primary is the same picture with one owner of everything: nothing else has to tell shapes apart.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from redis.crc import key_slot
+
+from backbone.runtime.redis_url import Address
+
+SLOTS = 16384
+
+
+def slot_of(name: str) -> int:
+    """The cluster slot of a key or a sharded channel."""
+    return key_slot(name.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class SlotMap:
+    """The owner of each slot; None where nobody is known to have it."""
+
+    owners: tuple[Address | None, ...]
+
+    @classmethod
+    def of_one(cls, address: Address) -> "SlotMap":
+        """Everything is there."""
+        return cls((address,) * SLOTS)
+
+    @classmethod
+    def of_ranges(cls, ranges: Iterable[tuple[int, int, Address]]) -> "SlotMap":
+        """From `(first slot, last slot, owner)`."""
+        owners: list[Address | None] = [None] * SLOTS
+        for first, last, address in ranges:
+            owners[first : last + 1] = [address] * (last + 1 - first)
+        return cls(tuple(owners))
+
+    @property
+    def servers(self) -> frozenset[Address]:
+        """Everybody who has a slot."""
+        return frozenset(owner for owner in set(self.owners) if owner is not None)
+
+    def owner(self, name: str) -> Address | None:
+        """Who has this key or channel."""
+        return self.owners[slot_of(name)]
+
+    def moved(self, slot: int, address: Address) -> "SlotMap":
+        """The picture with one slot in another hand."""
+        if self.owners[slot] == address:
+            return self
+        return SlotMap((*self.owners[:slot], address, *self.owners[slot + 1 :]))
+
+
+NOTHING_KNOWN = SlotMap((None,) * SLOTS)

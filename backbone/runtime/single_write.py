@@ -1,0 +1,48 @@
+"""uvicorn's HTTP protocol with a short way out for an answer that is whole: its head and body in one write.
+
+The way by ASGI messages stays, for answers that stream, for peers that do not read, and for everything else.
+"""
+
+from typing import Any, cast
+
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+EXTENSION = "bellwire.oneshot"
+
+
+class SingleWrite:
+    """The short way out of one request."""
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def write(self, response: Response) -> bool:
+        """Send an answer whose head says how long it is; False when it has to go the long way."""
+        cycle = self._cycle
+        if cycle.flow.write_paused or cycle.disconnected or cycle.response_started or not cycle.keep_alive:
+            return False
+        lines = [STATUS_LINE[response.status_code]]
+        for name, value in (*cycle.default_headers, *response.raw_headers):
+            if name == b"connection":
+                return False
+            lines += (name, b": ", value, b"\r\n")
+        lines += (b"\r\n", bytes(response.body))
+        cycle.response_started = cycle.response_complete = True
+        cycle.transport.write(b"".join(lines))
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
+
+
+class OneShotProtocol(HttpToolsProtocol):
+    """One HTTP connection, whose requests carry the short way out in their scope."""
+
+    def on_headers_complete(self) -> None:
+        """A request's head is here."""
+        super().on_headers_complete()
+        # Not for an upgrade, which has no answer of this kind.
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            cast("dict[str, Any]", self.scope)["extensions"] = {EXTENSION: SingleWrite(self.cycle)}

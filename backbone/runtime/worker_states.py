@@ -1,0 +1,39 @@
+"""What the workers of a pod know of each other: a byte for each, in a file that all of them map.
+
+A worker writes its own byte, the parent writes that of one that has died; everybody reads all of them.
+"""
+
+import mmap
+from enum import IntEnum
+from pathlib import Path
+
+
+class State(IntEnum):
+    """What a worker says of itself."""
+
+    STARTING = 0
+    READY = 1
+    WAITING = 2
+    DRAINING = 3
+
+
+class WorkerStates:
+    """The bytes."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
+            self._bytes = mmap.mmap(file.fileno(), 0)
+
+    @classmethod
+    def create(cls, path: Path, workers: int) -> "WorkerStates":
+        """Make the file; everybody is starting."""
+        path.write_bytes(bytes(workers))
+        return cls(path)
+
+    def tell(self, worker: int, state: State) -> None:
+        """Write a worker's byte."""
+        self._bytes[worker] = state
+
+    def states(self) -> list[State]:
+        """What everybody said last, in order."""
+        return [State(byte) for byte in self._bytes[:]]

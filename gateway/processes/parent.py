@@ -1,0 +1,78 @@
+"""`bellwire gateway --workers N`: the parent's side. The workers' own is `gateway/processes/child.py`.
+
+Each worker is a gateway of its own, with its own name, rooms, head check and lease, on one port that the kernel spreads
+connections over. What they share: the files in which their metrics are added up, and a byte each that says how it is.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from backbone.runtime.supervisor import Supervisor, reserve
+from backbone.runtime.worker_states import State, WorkerStates
+from gateway.settings import GatewaySettings
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+ROSTER = "roster"
+MEMORY = Path("/dev/shm")  # noqa: S108 - memory, and a folder of our own in it
+
+
+def run_workers(settings: GatewaySettings) -> int:
+    """Run the workers until a polite signal and return the exit code.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    with reserve(settings.listen_host, settings.listen_port) as holder, _folder() as folder:
+        port = holder.getsockname()[1]
+        roster = WorkerStates.create(folder / ROSTER, settings.workers)
+
+        def on_death(worker: int) -> None:
+            roster.tell(worker, State.STARTING)
+            # What it counted stays; what it held is gone with it.
+            mark_process_dead(worker, str(folder))  # type: ignore[no-untyped-call]
+
+        def command(worker: int, leash: int) -> list[str]:
+            return [sys.executable, "-m", "gateway.processes.child", str(worker), str(folder), str(leash)]
+
+        async def lead() -> int:
+            team = Supervisor(
+                settings.workers,
+                command,
+                lambda worker: environment(settings, worker, port, folder),
+                on_death,
+            )
+            return await team.run()
+
+        return asyncio.run(lead())
+
+
+def environment(settings: GatewaySettings, worker: int, port: int, folder: Path) -> dict[str, str]:
+    """A worker's environment: the pod's, with its own name and its share of the sockets."""
+    return {
+        **os.environ,
+        METRICS_FOLDER: str(folder),
+        "BELLWIRE_LISTEN_HOST": settings.listen_host,
+        "BELLWIRE_LISTEN_PORT": str(port),
+        "BELLWIRE_POD_NAME": f"{settings.pod_name}/{worker}",
+        "BELLWIRE_MAX_SOCKETS": str(-(-settings.max_sockets // settings.workers)),
+        "BELLWIRE_WORKERS": str(settings.workers),
+    }
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    # Memory where there is some, or each count would be written to a disk in the end.
+    parent = MEMORY if os.access(MEMORY, os.W_OK) else None
+    folder = tempfile.mkdtemp(prefix="bellwire-gateway-", dir=parent)
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

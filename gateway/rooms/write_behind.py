@@ -1,0 +1,142 @@
+"""What this gateway has to tell the log of record about its terminals: who came, who went, what they acked.
+
+Gathered in memory, written in batches by one task, at most a second late. What could not be written is kept and written
+with the next batch, newest word per terminal; so the memory is bounded by the number of terminals.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sized
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+from backbone.contract.errors import Unavailable
+from backbone.contract.offset import Offset
+from backbone.eventlog.acks import store_acks
+from backbone.eventlog.postgres import Database
+from backbone.eventlog.presence import Arrival, record_arrivals, record_departures, renew_lease
+from backbone.runtime.faults import FAULTS
+
+if TYPE_CHECKING:
+    from gateway.rooms.session import Session
+
+log = logging.getLogger("bellwire.ledger")
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+FLUSH_SECONDS = 0.5
+RENEW_SECONDS = 2.0
+WORDS_A_STATEMENT = 1000
+"""However many have gathered, a statement stays far below the bound that every statement has."""
+
+
+class WriteBehind:
+    """Pending words about terminals. `run` is its only task's body."""
+
+    def __init__(self, database: Database, gateway: str) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._arrivals: dict[UUID, tuple[Arrival, Session]] = {}
+        self._departures: dict[UUID, UUID] = {}
+        self._acks: dict[UUID, tuple[str, Offset]] = {}
+
+    def arrived(self, terminal: "Session") -> None:
+        """A connection was made."""
+        identity = terminal.identity
+        self._arrivals[identity.terminal] = (
+            Arrival(identity.terminal, identity.connection, datetime.now(UTC)),
+            terminal,
+        )
+
+    def departed(self, terminal: "Session") -> None:
+        """A connection is gone."""
+        identity = terminal.identity
+        pending = self._arrivals.get(identity.terminal)
+        if pending is not None and pending[1] is terminal:
+            del self._arrivals[identity.terminal]
+        if terminal.recorded:
+            self._departures[identity.connection] = identity.terminal
+
+    def acked(self, tenant: str, terminal: "Session", offset: Offset) -> None:
+        """A terminal stored everything up to `offset`."""
+        self._acks[terminal.identity.terminal] = (tenant, offset)
+
+    async def run(self) -> None:
+        """Write what has gathered, for ever; ends by cancellation only."""
+        renewed_at = float("-inf")
+        now = asyncio.get_running_loop().time
+        while True:
+            try:
+                if now() - renewed_at >= RENEW_SECONDS:
+                    await renew_lease(self._database, self._gateway)
+                    renewed_at = now()
+                await self.flush()
+            except Unavailable:
+                # Told by whoever watches PostgreSQL; what is pending stays.
+                await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(FLUSH_SECONDS)
+
+    async def flush(self) -> None:
+        """Write everything pending, a thousand words a statement.
+
+        However a statement ends but well, a cancellation or a bug included, its words are pending again: writing them
+        twice does no harm, losing them hides who has seen an order.
+
+        Raises:
+            Unavailable: PostgreSQL; what was not written is pending still.
+        """
+        # What comes in the meantime waits for the next flush: none of the three may keep the others from their turn.
+        for _ in range(_statements(self._acks)):
+            await self._flush_acks()
+        for _ in range(_statements(self._arrivals)):
+            await self._flush_arrivals()
+        for _ in range(_statements(self._departures)):
+            await self._flush_departures()
+
+    async def _flush_acks(self) -> None:
+        acks, self._acks = _split(self._acks)
+        try:
+            if FAULTS:
+                await FAULTS.pause("ack_before_persist")
+            await store_acks(
+                self._database, [(own, tenant, offset) for own, (tenant, offset) in acks.items()]
+            )
+        except BaseException:
+            self._acks = acks | self._acks
+            raise
+
+    async def _flush_arrivals(self) -> None:
+        arrivals, self._arrivals = _split(self._arrivals)
+        try:
+            await record_arrivals(
+                self._database, self._gateway, [arrival for arrival, _ in arrivals.values()]
+            )
+        except BaseException:
+            self._arrivals = arrivals | self._arrivals
+            raise
+        for _, terminal in arrivals.values():
+            terminal.recorded = True
+            if terminal.socket.closing:
+                self._departures[terminal.identity.connection] = terminal.identity.terminal
+
+    async def _flush_departures(self) -> None:
+        departures, self._departures = _split(self._departures)
+        try:
+            await record_departures(self._database, [(own, conn) for conn, own in departures.items()])
+        except BaseException:
+            self._departures = departures | self._departures
+            raise
+
+
+def _statements(words: Sized) -> int:
+    return -(-len(words) // WORDS_A_STATEMENT)
+
+
+def _split(words: dict[K, V]) -> tuple[dict[K, V], dict[K, V]]:
+    """What the next statement carries, and what is left for those behind it."""
+    if len(words) <= WORDS_A_STATEMENT:
+        return words, {}
+    pairs = list(words.items())
+    return dict(pairs[:WORDS_A_STATEMENT]), dict(pairs[WORDS_A_STATEMENT:])
