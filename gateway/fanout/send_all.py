@@ -15,7 +15,7 @@ Shorts = list[tuple[int, int]]
 SendAll = Callable[["array[int]", bytes], Shorts]
 
 LIBRARY = Path(__file__).with_name("libfanout.so")
-"""Compiled from `fanout.c` when the package was installed, if there was a compiler."""
+"""Compiled from `send_all.c` when the package was installed, if there was a compiler."""
 
 
 def send_all_python(descriptors: "array[int]", data: bytes) -> Shorts:

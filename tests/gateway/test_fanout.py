@@ -32,8 +32,8 @@ SEEDS = (1, 2, 3)
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> SendAll:
     """The loop in C, compiled as an installation compiles it."""
     root = tmp_path_factory.mktemp("compiled")
-    (root / "gateway").mkdir()
-    shutil.copy(ROOT / "gateway" / "fanout" / "send_all.c", root / "gateway")
+    (root / "gateway" / "fanout").mkdir(parents=True)
+    shutil.copy(ROOT / "gateway" / "fanout" / "send_all.c", root / "gateway" / "fanout")
     assert compile_fanout(root) is None
     loaded = load_compiled(root / "gateway" / "fanout" / "libfanout.so")
     assert loaded is not None
