@@ -4,12 +4,18 @@ The schema is kubernetes-validate's business. Here:
 do names, labels, ports and times that belong together agree?
 """
 
+import urllib.parse
 from collections.abc import Callable, Iterator
 
-from tests.k8s.rendered import Manifests, Resource, containers, matches, pod, pod_labels
+from tests.k8s.rendered import VERSION, Manifests, Resource, containers, matches, pod, pod_labels
 
 SAFE_SYSCTLS = {"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies"}
-BETWEEN_DRAIN_AND_KILL_SECONDS = 10
+# From the end of the drain to the kill; docs/operations.md promises a gateway's.
+LAST_SECONDS = {"gateway": 30, "api": 10, "haproxy": 10}
+LONG_POLL_SECONDS = 30
+FIRST = ("bellwire/apply", "first")
+VERSION_LABEL = "app.kubernetes.io/version"
+OF_KUBERNETES = {"v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "policy/v1"}
 
 Rule = Callable[[Manifests], Iterator[str]]
 
@@ -72,6 +78,29 @@ def network_policies_meet(manifests: Manifests) -> Iterator[str]:
             for peer in [*rule.get("from", []), *rule.get("to", [])]:
                 if "podSelector" in peer and not manifests.selected(peer["podSelector"]):
                     yield f"network policy {name} names a peer that does not exist"
+
+
+def what_settings_name_may_be_reached(manifests: Manifests) -> Iterator[str]:
+    """An address in the shared settings is of no use where no policy lets a pod out to its port."""
+    for name, value in manifests.settings().items():
+        address = urllib.parse.urlsplit(value)
+        if not address.hostname:
+            continue
+        port = address.port or (443 if address.scheme == "https" else 80)
+        if not any(port in ways_out(manifests, workload) for workload in manifests.kind("Deployment")):
+            yield f"{name} names port {port}, which no pod may reach"
+
+
+def ways_out(manifests: Manifests, workload: Resource) -> set[int]:
+    """Ports outside the namespace, names looked up apart, that the workload's pods may connect to."""
+    rules = [
+        rule
+        for policy in manifests.kind("NetworkPolicy")
+        if matches(policy["spec"]["podSelector"], pod_labels(workload))
+        for rule in policy["spec"].get("egress", [])
+    ]
+    outside = [rule for rule in rules if not any("podSelector" in peer for peer in rule.get("to", []))]
+    return {port["port"] for rule in outside for port in rule["ports"]} - {53}
 
 
 def what_may_leave_may_arrive(manifests: Manifests) -> Iterator[str]:
@@ -199,7 +228,7 @@ def pods_are_probed(manifests: Manifests) -> Iterator[str]:
                 how = container.get(probe, {}).get("httpGet") or container.get(probe, {}).get("tcpSocket")
                 if how is None or how["port"] not in ports:
                     yield f"{name} has no {probe} on a port that it names"
-            ours = container["image"].rpartition("/")[2].partition(":")[0] == "bellwire"
+            ours = is_ours(container["image"])
             if ours and container["livenessProbe"]["httpGet"]["path"] != "/healthz":
                 yield f"{name} is killed by something else than /healthz"
             if ours and container["readinessProbe"]["httpGet"]["path"] != "/readyz":
@@ -234,10 +263,67 @@ def pods_may_finish(manifests: Manifests) -> Iterator[str]:
             pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
             if not pause:
                 yield f"{name} stops before the load balancer has heard of it"
-            needed = pause + (drain if name == "gateway" else 30) + BETWEEN_DRAIN_AND_KILL_SECONDS
+            needed = pause + (drain if name == "gateway" else LONG_POLL_SECONDS) + LAST_SECONDS[name]
             grace = spec["terminationGracePeriodSeconds"]
             if grace < needed:
                 yield f"{name} is killed after {grace} s, but needs {needed} s"
+
+
+def the_schema_goes_first(manifests: Manifests) -> Iterator[str]:
+    """What a release applies first is one Job with all that it needs, under a name of this version's own."""
+    jobs, first = manifests.kind("Job"), manifests.labelled(*FIRST)
+    if len(jobs) != 1 or first.workloads() != jobs:
+        yield "not exactly one Job, and nothing else that runs, goes first"
+        return
+    (job,) = jobs
+    if job["metadata"]["name"] != f"migrate-{VERSION.replace('.', '-')}":
+        yield f"job {job['metadata']['name']} is not named after version {VERSION}: it could not be applied twice"
+    if any(container.get("envFrom") for container in containers(job)) or pod(job).get("volumes"):
+        yield "the Job reads a ConfigMap, whose name changes within a version: it could not be applied twice"
+    if not first.kind("Namespace"):
+        yield "the namespace does not go first"
+    yield from (f"of what goes first: {finding}" for finding in references_exist(first))
+    if ways_out(first, job) != ways_out(manifests, job):
+        yield "the Job's ways out do not go first"
+
+
+def one_version_everywhere(manifests: Manifests) -> Iterator[str]:
+    """Tag, label and project agree; no selector holds the version, since a selector cannot be changed."""
+    for workload in manifests.workloads():
+        name = workload["metadata"]["name"]
+        ours = [c["image"] for c in containers(workload) if is_ours(c["image"])]
+        wanted = VERSION if ours else None  # A release of ours does not roll the load balancer.
+        for image in ours:
+            tag, _, digest = image.rpartition("/")[2].removeprefix("bellwire").partition("@")
+            if tag != f":{VERSION}" and not (digest and not tag):
+                yield f"{name} runs {image}, and this is version {VERSION}"
+        for labels in (workload["metadata"].get("labels", {}), pod_labels(workload)):
+            if labels.get(VERSION_LABEL) != wanted:
+                yield f"{name} is labelled {labels.get(VERSION_LABEL)}, and should be {wanted}"
+        if VERSION_LABEL in workload["spec"].get("selector", {}).get("matchLabels", {}):
+            yield f"{name} selects by version"
+
+
+def is_ours(image: str) -> bool:
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0] == "bellwire"
+
+
+def only_kinds_of_kubernetes(manifests: Manifests) -> Iterator[str]:
+    """A kind of an operator ends `apply` with an error in every cluster that does not run it."""
+    for resource in manifests.resources:
+        if resource["apiVersion"] not in OF_KUBERNETES:
+            yield f"{resource['kind']} {resource['metadata']['name']} is of {resource['apiVersion']}"
+
+
+def a_node_may_be_emptied(manifests: Manifests) -> Iterator[str]:
+    """A node that takes no pods must not count as one that has none: else its pod has nowhere to go."""
+    for workload in manifests.kind("Deployment"):
+        constraints = pod(workload).get("topologySpreadConstraints", [])
+        if not any(constraint["topologyKey"] == "kubernetes.io/hostname" for constraint in constraints):
+            yield f"{workload['metadata']['name']} may be on one node as a whole"
+        for constraint in constraints:
+            if constraint.get("nodeTaintsPolicy") != "Honor":
+                yield f"{workload['metadata']['name']} counts nodes that are being emptied"
 
 
 def everything_is_in_the_namespace(manifests: Manifests) -> Iterator[str]:
@@ -276,6 +362,7 @@ RULES: tuple[Rule, ...] = (
     replicas_are_fixed,
     network_policies_meet,
     what_may_leave_may_arrive,
+    what_settings_name_may_be_reached,
     references_exist,
     secrets_come_from_a_secret,
     containers_are_confined,
@@ -284,8 +371,12 @@ RULES: tuple[Rule, ...] = (
     our_pods_listen_where_they_say,
     rollouts_move_one_pod,
     pods_may_finish,
+    the_schema_goes_first,
+    one_version_everywhere,
     everything_is_in_the_namespace,
     the_load_balancer_finds_the_pods,
 )
-# Only an overlay knows where images come from.
-OVERLAY_RULES: tuple[Rule, ...] = (*RULES, images_are_pinned)
+# Only an overlay knows where images come from, and where pods may be.
+OVERLAY_RULES: tuple[Rule, ...] = (*RULES, images_are_pinned, a_node_may_be_emptied)
+# For clusters without the Prometheus operator.
+PLAIN_RULES: tuple[Rule, ...] = (*OVERLAY_RULES, only_kinds_of_kubernetes)

@@ -2,6 +2,7 @@
 
 import functools
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +14,25 @@ from infra.local.kubectl import find_kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "infra" / "k8s"
-TARGETS = ("base", "overlays/production")
+OVERLAYS = tuple(sorted(f"overlays/{folder.name}" for folder in (K8S / "overlays").iterdir()))
+TARGETS = ("base", *OVERLAYS)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+VERSION: str = PROJECT["project"]["version"]
 
 Resource = dict[str, Any]
 
 
 @functools.cache
 def rendered(target: str) -> str:
-    """The YAML of one folder of infra/k8s; a warning of Kustomize counts as a failure."""
+    """The YAML of one folder of infra/k8s."""
+    return render(K8S / target)
+
+
+def render(folder: Path) -> str:
+    """The YAML of a folder; a warning of Kustomize counts as a failure."""
     kubectl = find_kubectl()
     done = subprocess.run(
-        [kubectl.path, "kustomize", K8S / target],
+        [kubectl.path, "kustomize", folder],
         env=kubectl.environment(),
         capture_output=True,
         text=True,
@@ -49,6 +58,16 @@ class Manifests:
 
     def workloads(self) -> list[Resource]:
         return self.kind("Deployment", "StatefulSet", "DaemonSet", "Job")
+
+    def only(self, kind: str, name: str) -> Resource:
+        (found,) = [resource for resource in self.kind(kind) if resource["metadata"]["name"] == name]
+        return found
+
+    def labelled(self, label: str, value: str) -> "Manifests":
+        """What `kubectl apply -l label=value` would apply."""
+        return Manifests(
+            tuple(r for r in self.resources if r["metadata"].get("labels", {}).get(label) == value)
+        )
 
     def names(self, kind: str) -> set[str]:
         return {resource["metadata"]["name"] for resource in self.kind(kind)}

@@ -10,9 +10,10 @@ import pytest
 from infra.local.debian_tool import find_tool
 from infra.monitoring.targets import ROLES
 from tests.k8s import policy
-from tests.k8s.rendered import ROOT, TARGETS, Manifests, containers, rendered
+from tests.k8s.rendered import OVERLAYS, ROOT, TARGETS, VERSION, Manifests, containers, rendered
 
 OVERLAY = "overlays/production"
+WITH_OPERATOR = "overlays/production-monitoring"
 
 
 def manifests(target: str = OVERLAY) -> Manifests:
@@ -32,17 +33,23 @@ def test_every_resource_is_valid_for_kubernetes_to_the_last_field(target: str, t
     assert done.returncode == 0, done.stdout + done.stderr
     # A kind without a schema is passed over with a warning: only the Prometheus operator's may be.
     unknown = set(re.findall(r"schema for kind (\w+)", done.stdout + done.stderr))
-    assert unknown <= {"PodMonitor"}
+    assert unknown <= ({"PodMonitor", "PrometheusRule"} if target == WITH_OPERATOR else set())
 
 
-@pytest.mark.parametrize("rule", policy.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [*policy.RULES, policy.only_kinds_of_kubernetes], ids=lambda r: r.__name__)
 def test_in_the_base(rule: policy.Rule) -> None:
     assert list(rule(manifests("base"))) == []
 
 
+@pytest.mark.parametrize("target", OVERLAYS)
 @pytest.mark.parametrize("rule", policy.OVERLAY_RULES, ids=lambda rule: rule.__name__)
-def test_in_production(rule: policy.Rule) -> None:
-    assert list(rule(manifests())) == []
+def test_in_every_overlay(rule: policy.Rule, target: str) -> None:
+    assert list(rule(manifests(target))) == []
+
+
+@pytest.mark.parametrize("target", sorted({*OVERLAYS} - {WITH_OPERATOR}))
+def test_a_cluster_without_the_prometheus_operator_takes_every_overlay_but_one(target: str) -> None:
+    assert list(policy.only_kinds_of_kubernetes(manifests(target))) == []
 
 
 PLANTED = {
@@ -52,14 +59,18 @@ PLANTED = {
     ),
     "services_reach_a_named_port": ("targetPort: http", "targetPort: htp"),
     "budgets_leave_room_for_one": ("maxUnavailable: 1\n", "maxUnavailable: 2\n"),
-    "replicas_are_fixed": ("kind: PodMonitor", "kind: ScaledObject"),
+    "replicas_are_fixed": ("kind: PodDisruptionBudget", "kind: ScaledObject"),
     "network_policies_meet": (
         "  podSelector: {}\n  policyTypes:\n  - Ingress\n  - Egress\n",
         "  podSelector: {}\n  policyTypes:\n  - Ingress\n",
     ),
     "what_may_leave_may_arrive": ("port: 8001\n      protocol: TCP", "port: 8002\n      protocol: TCP"),
+    "what_settings_name_may_be_reached": (
+        "BELLWIRE_LOG_FORMAT: json",
+        "BELLWIRE_OTLP_ENDPOINT: http://collector:4318/v1/traces",
+    ),
     "references_exist": ("serviceAccountName: migrate", "serviceAccountName: migrant"),
-    "secrets_come_from_a_secret": ("kind: PodMonitor", "kind: Secret"),
+    "secrets_come_from_a_secret": ("kind: PodDisruptionBudget", "kind: Secret"),
     "containers_are_confined": ("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"),
     "resources_are_bounded": (
         "limits:\n            memory: 2Gi",
@@ -71,11 +82,15 @@ PLANTED = {
     "pods_may_finish": ('BELLWIRE_DRAIN_SECONDS: "45"', 'BELLWIRE_DRAIN_SECONDS: "75"'),
     "everything_is_in_the_namespace": ("namespace: bellwire", "namespace: default"),
     "the_load_balancer_finds_the_pods": ("gateway-headless.bellwire", "gateway.bellwire"),
-    "images_are_pinned": ("bellwire:0.1.0", "bellwire:latest"),
+    "the_schema_goes_first": (f"name: migrate-{VERSION.replace('.', '-')}", "name: migrate"),
+    "one_version_everywhere": (f"app.kubernetes.io/version: {VERSION}", "app.kubernetes.io/version: 0.0.1"),
+    "images_are_pinned": (f"bellwire:{VERSION}", "bellwire:latest"),
+    "a_node_may_be_emptied": ("nodeTaintsPolicy: Honor", "nodeTaintsPolicy: Ignore"),
+    "only_kinds_of_kubernetes": ("apiVersion: policy/v1", "apiVersion: monitoring.coreos.com/v1"),
 }
 
 
-@pytest.mark.parametrize("rule", policy.OVERLAY_RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", policy.PLAIN_RULES, ids=lambda rule: rule.__name__)
 def test_a_planted_fault_is_found_by_its_rule(rule: policy.Rule) -> None:
     good, bad = PLANTED[rule.__name__]
     assert good in rendered(OVERLAY)
@@ -143,7 +158,7 @@ def test_the_scrape_jobs_are_those_that_the_alert_rules_ask_for() -> None:
     rules = (ROOT / "infra" / "monitoring" / "rules" / "bellwire.yml").read_text(encoding="utf-8")
     jobs = {
         relabeling["replacement"]
-        for monitor in manifests().kind("PodMonitor")
+        for monitor in manifests(WITH_OPERATOR).kind("PodMonitor")
         for endpoint in monitor["spec"]["podMetricsEndpoints"]
         for relabeling in endpoint["relabelings"]
     }
