@@ -8,19 +8,24 @@ SETUP := infra/local/bootstrap.sh
 LOCKED := pyproject.toml uv.lock $(SETUP)
 # Killing make ends the demo too: what the recipe becomes gets SIGTERM when make is gone.
 WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$(id -g)
+# Two processes side by side, each with servers of its own; a file of tests stays in one. ARGS="-n 0" for one after another.
+LANES = -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 EXPORT := $(BIN)/uv export --quiet --locked --all-extras --no-hashes --no-header --no-emit-project
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate check load chaos conformance bench fmt lock clean
+.PHONY: help demo test test-all simulate check load chaos conformance bench fmt lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.demo ## run the whole cluster on http://127.0.0.1:8080; Ctrl-C stops all of it
 	@$(WITH_MAKE) $(BIN)/python -m infra.local.demo $(ARGS)
 
-test: .venv/.all ## run all tests, against real servers
-	@exec $(BIN)/pytest $(ARGS)
+test: .venv/.all ## run the tests against real servers, all but those that are marked as long
+	@exec $(BIN)/pytest $(LANES) -m "not long" $(ARGS)
+
+test-all: .venv/.all ## run all tests, the long ones too
+	@exec $(BIN)/pytest $(LANES) $(ARGS)
 
 simulate: .venv/.all ## run the simulator: make simulate SEEDS=50000, or SEEDS="1 4711" for one seed alone
 	@exec $(BIN)/python -m tests.simulation $(SEEDS)

@@ -145,7 +145,7 @@ async def test_an_order_is_shown_with_its_history_and_the_receipts_of_the_tills_
     assert bar.terminal_id not in response.text
 
 
-@pytest.mark.parametrize("order_id", [str(uuid.uuid4()), "not-a-uuid", "1", "%00"])
+@pytest.mark.parametrize("order_id", ["6e6f2d73-7563-4820-af72-646572203131", "not-a-uuid", "1", "%00"])
 async def test_an_unknown_order_is_not_found(shop: Shop, order_id: str) -> None:
     response = await shop.http.get(shop.path(f"orders/{order_id}"), headers=bearer(shop.storefront_key))
     assert response.status_code == 404
