@@ -61,6 +61,7 @@ def test_every_package_of_the_wheel_is_in_the_image() -> None:
         "pyproject.toml",
         "uv.lock",
         "README.md",
+        "LICENSE",
         "hatch_build.py",
     }
 
