@@ -9,6 +9,7 @@ import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -20,8 +21,10 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 
 from api.core.loyalty import parse_points_per_unit
-from api.core.money import parse_cents, parse_positive_cents
-from api.http.header import header_values
+from api.core.money import DECIMAL, parse_cents, parse_positive_cents
+from api.core.strict_json import NotJson, parse_json
+from api.core.text import clean_text, require_visible
+from api.http.payload import read_bytes
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
 
 MAX_BODY_BYTES = 64 * 1024
@@ -53,19 +56,30 @@ def parse_date(value: object) -> date:
     raise ValueError("must be a date such as 2026-11-22")
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
-Phone = Annotated[str, Field(max_length=32)]
-Email = Annotated[str, Field(max_length=254)]
-Text = Annotated[str, Field(max_length=LONG_TEXT)]
-_MONEY = {"type": "number", "maximum": 1_000_000, "description": "At most two decimals."}
-Cents = Annotated[int, PlainValidator(parse_cents), WithJsonSchema({**_MONEY, "minimum": 0})]
-PositiveCents = Annotated[
-    int, PlainValidator(parse_positive_cents), WithJsonSchema({**_MONEY, "exclusiveMinimum": 0})
+def _clean(value: object) -> object:
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def _money(**bounds: float) -> WithJsonSchema:
+    number = {"type": "number", "maximum": 1_000_000, "description": "At most two decimals.", **bounds}
+    text = {"type": "string", "pattern": f"^{DECIMAL}$", "description": "The same as a text."}
+    return WithJsonSchema({"anyOf": [number, text]})
+
+
+# What is stripped is looked at first: a control character is refused wherever it stands.
+_CLEAN = BeforeValidator(_clean)
+_VISIBLE = AfterValidator(require_visible)
+Name = Annotated[
+    str, _CLEAN, StringConstraints(strip_whitespace=True, min_length=1, max_length=256), _VISIBLE
 ]
-PointsPerUnit = Annotated[
-    int, PlainValidator(parse_points_per_unit), WithJsonSchema({**_MONEY, "minimum": 0, "maximum": 10_000})
-]
+Word = Annotated[str, _CLEAN, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), _VISIBLE]
+Phone = Annotated[str, _CLEAN, Field(max_length=32)]
+Email = Annotated[str, _CLEAN, Field(max_length=254)]
+Text = Annotated[str, _CLEAN, Field(max_length=LONG_TEXT)]
+FilledText = Annotated[str, _CLEAN, Field(max_length=256), _VISIBLE]
+Cents = Annotated[int, PlainValidator(parse_cents), _money(minimum=0)]
+PositiveCents = Annotated[int, PlainValidator(parse_positive_cents), _money(exclusiveMinimum=0)]
+PointsPerUnit = Annotated[int, PlainValidator(parse_points_per_unit), _money(minimum=0, maximum=10_000)]
 Day = Annotated[date, PlainValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 M = TypeVar("M", bound=BaseModel)
@@ -99,18 +113,15 @@ async def read_body(request: Request, model: type[M]) -> Read[M]:
 
 async def read_object(request: Request) -> dict[str, Any]:
     """Read a body that is any JSON object. Raises as `read_body`."""
-    raw = await _read_bytes(request)
+    raw = await read_bytes(request, MAX_BODY_BYTES)
     try:
-        plain = orjson.loads(raw)
-    except orjson.JSONDecodeError as exc:
-        raise Violation(Problem.BAD_JSON, f"The body is not JSON: {exc.msg}") from None
+        plain, errors = parse_json(raw)
+    except NotJson as exc:
+        raise Violation(Problem.BAD_JSON, f"The body is not JSON: {exc}") from None
+    if errors:
+        raise wrong_fields(errors)
     if not isinstance(plain, dict):
         raise wrong_fields([FieldError("body", "must be a JSON object")])
-    # PostgreSQL keeps no NUL in a text. Most bodies have none, which one look at the bytes tells.
-    if b"\\u0000" in raw:
-        errors = _find_nul(plain)
-        if errors:
-            raise wrong_fields(errors)
     return plain
 
 
@@ -169,27 +180,6 @@ def query_date(request: Request, name: str) -> date | None:
         raise wrong_fields([FieldError(name, str(exc))]) from None
 
 
-async def _read_bytes(request: Request) -> bytes:
-    length = "".join(header_values(request, b"content-length"))
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        raise _too_large()
-    raw = b""
-    more = True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise Violation(Problem.BAD_REQUEST, "The body ended early")
-        raw += message.get("body", b"")
-        if len(raw) > MAX_BODY_BYTES:
-            raise _too_large()
-        more = message.get("more_body", False)
-    return raw
-
-
-def _too_large() -> Violation:
-    return Violation(Problem.TOO_LARGE, f"A body may have {MAX_BODY_BYTES} bytes")
-
-
 def _field_error(
     loc: tuple[int | str, ...], kind: str, message: str, context: dict[str, Any] | None
 ) -> FieldError:
@@ -200,33 +190,3 @@ def _field_error(
     elif kind == "extra_forbidden":
         message = "is not a field of this"
     return FieldError(".".join(str(part)[:100] for part in loc) or "body", message)
-
-
-def _find_nul(plain: Any) -> list[FieldError]:
-    errors = []
-    # A stack of our own: a body may nest deeper than Python's.
-    waiting: list[tuple[str, Any]] = [("", plain)]
-    while waiting:
-        loc, value = waiting.pop()
-        match value:
-            case str() if "\0" in value:
-                errors.append(FieldError(loc, "must not contain NUL characters"))
-            case dict():
-                if any("\0" in name for name in value):
-                    errors.append(FieldError(loc or "body", "must not contain NUL characters in names"))
-                waiting.extend((f"{loc}.{name}".lstrip("."), member) for name, member in value.items())
-            case list():
-                waiting.extend((f"{loc}.{index}".lstrip("."), member) for index, member in enumerate(value))
-            case _:
-                pass
-    return errors
-
-
-def no_blank(value: str) -> str:
-    """Refuse a text of nothing but spaces, and keep any other as it is."""
-    if not value.strip():
-        raise ValueError("must not be empty")
-    return value
-
-
-FilledText = Annotated[str, Field(max_length=256), AfterValidator(no_blank)]

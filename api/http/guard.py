@@ -13,8 +13,10 @@ from api.limits import Limits
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import Problem, Refused, Violation
 from backbone.contract.keys import KeyKind
+from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.slug import is_slug
 from backbone.eventlog.access import Access, Principal
+from backbone.runtime.routes import DescribedRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,14 @@ class Guard:
         """Let a caller in, if the route's description says so.
 
         Raises:
-            Violation: a key in the query string (400), no valid key (401).
+            Violation: a key in the query string (400), no valid key (401), a parameter that the route does not
+                know, or one given twice (422).
             Refused: the key is for another tenant (404), or of a kind that may not do this (403).
             TooMany: too often (429).
             Unavailable: PostgreSQL.
         """
-        kinds = request.scope["route"].about.keys
+        route: DescribedRoute = request.scope["route"]
+        kinds = route.about.keys
         if request.scope["query_string"]:
             refuse_key_in_query(request.query_params.multi_items())
         principal = await self._holder(request)
@@ -59,6 +63,8 @@ class Guard:
         if principal.kind not in kinds:
             allowed = " or ".join(f"bw_{kind.value}_" for kind in kinds)
             raise Refused(Problem.FORBIDDEN, f"This needs a key that begins with {allowed}")
+        if request.scope["query_string"]:
+            refuse_unknown_parameters(request.query_params.multi_items(), route.parameters)
         return Caller(principal.kind, principal.tenant or asked or "", principal.terminal)
 
     async def _holder(self, request: Request) -> Principal:

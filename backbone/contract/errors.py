@@ -28,6 +28,7 @@ class Problem(Enum):
     TENANT_EXISTS = ("tenant-exists", 409, "The slug is taken")
     STILL_RUNNING = ("still-running", 409, "A request with this Idempotency-Key is still running")
     TOO_LARGE = ("too-large", 413, "The body is too large")
+    UNKNOWN_ENCODING = ("unknown-encoding", 415, "The body is encoded in a way that is not known here")
     INVALID_FIELDS = ("invalid-fields", 422, "Some fields are wrong")
     KEY_REUSED = ("idempotency-key-reused", 422, "This Idempotency-Key came with another body before")
     EVENT_TOO_LARGE = ("event-too-large", 422, "The event would be too large")

@@ -58,6 +58,10 @@ def response_of(error: BellwireError) -> Response:
             return problem_response(error.problem, error.detail, **error.facts)
         case Violation(problem=Problem.UNAUTHORIZED):
             return problem_response(error.problem, error.detail, headers={"WWW-Authenticate": "Bearer"})
+        case Violation(problem=Problem.UNKNOWN_ENCODING):
+            return problem_response(
+                error.problem, error.detail, headers={"Accept-Encoding": "gzip, identity"}
+            )
         case Violation():
             return problem_response(error.problem, error.detail, error.errors)
         case Unavailable():

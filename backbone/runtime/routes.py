@@ -51,11 +51,13 @@ class RouteDoc:
         found = set(self.problems)
         if self.keys:
             found |= {Problem.KEY_IN_QUERY, Problem.UNAUTHORIZED, Problem.FORBIDDEN, Problem.NOT_FOUND}
-            found |= {Problem.TOO_MANY, Problem.UNAVAILABLE}
+            # A parameter that the route does not know is a wrong field.
+            found |= {Problem.TOO_MANY, Problem.UNAVAILABLE, Problem.INVALID_FIELDS}
         if self.body is not None:
             found |= {Problem.BAD_REQUEST, Problem.BAD_JSON, Problem.TOO_LARGE, Problem.INVALID_FIELDS}
+            found.add(Problem.UNKNOWN_ENCODING)
         if self.query:
-            found |= {Problem.BAD_REQUEST, Problem.INVALID_FIELDS}
+            found.add(Problem.BAD_REQUEST)
         if self.idempotent:
             found |= {Problem.BAD_REQUEST, Problem.STILL_RUNNING, Problem.KEY_REUSED}
         return tuple(sorted(found, key=lambda problem: (problem.status, problem.code)))
@@ -68,6 +70,7 @@ class DescribedRoute(Route):
         super().__init__(path, endpoint, methods=[method])
         self.method = method
         self.about = about
+        self.parameters = frozenset(query.name for query in about.query)
 
 
 class Undescribed(Exception):

@@ -1,6 +1,7 @@
 """Money: exact to the cent at the edge, whatever a JSON parser makes of it."""
 
-from decimal import Decimal
+import re
+from decimal import Context, Decimal
 
 import orjson
 import pytest
@@ -37,8 +38,8 @@ def test_a_third_decimal_is_refused(amount: Decimal) -> None:
 
 
 @given(st.floats() | st.integers())
-def test_an_amount_is_what_its_shortest_text_says_to_the_cent_or_it_is_none(value: float) -> None:
-    decimal = Decimal(repr(value))
+def test_an_amount_is_what_its_first_fifteen_digits_say_to_the_cent_or_it_is_none(value: float) -> None:
+    decimal = Context(prec=15).create_decimal(repr(value))
     if decimal.is_finite() and 0 <= decimal <= 1_000_000 and decimal * 100 == int(decimal * 100):
         assert parse_cents(value) == decimal * 100
     else:
@@ -46,9 +47,55 @@ def test_an_amount_is_what_its_shortest_text_says_to_the_cent_or_it_is_none(valu
             parse_cents(value)
 
 
+@given(st.integers(0, MAX_CENTS), st.integers(2, 7), st.sampled_from([0.1, 0.2, 0.3, 0.7, 1.1]))
+def test_an_amount_that_another_program_reckoned_with_floats_is_the_amount_that_it_meant(
+    cents: int, parts: int, other: float
+) -> None:
+    meant = cents / 100
+    for reckoned in (meant / parts * parts, meant + other - other, meant * 10 / 10):
+        if reckoned >= 0 and abs(reckoned - meant) < meant * 4e-16:
+            assert parse_cents(reckoned) == cents
+
+
+@given(st.integers(0, MAX_CENTS), st.integers(0, 3))
+def test_an_amount_may_be_written_as_a_text(cents: int, zeros: int) -> None:
+    decimal = Decimal(cents) / 100
+    for text in {
+        f"{decimal:f}",
+        f"{decimal:.2f}",
+        f"{decimal:.2f}{'0' * zeros}",
+        f"{'0' * zeros}{decimal:.2f}",
+    }:
+        assert parse_cents(text) == cents
+
+
+@given(st.text(alphabet="0123456789.,-+eE _\u0660٣", max_size=8))
+def test_a_text_that_is_no_plain_decimal_is_no_amount(text: str) -> None:
+    if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text, re.ASCII) is None:
+        with pytest.raises(ValueError, match="must be a number"):
+            parse_cents(text)
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [True, False, "10", None, [], {}, -1, -0.01, 1_000_000.01, 10**15, 1e300, float("inf"), float("nan")],
+    [
+        True,
+        False,
+        "",
+        "ten",
+        "1,5",
+        "-1",
+        None,
+        [],
+        {},
+        -1,
+        -0.01,
+        1_000_000.01,
+        10**15,
+        1e300,
+        float("inf"),
+        float("nan"),
+    ],
 )
 def test_what_is_no_amount_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="must be"):
