@@ -89,7 +89,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         stream = Stream(settings)
         closing.push_async_callback(stream.close)
         publisher = Publisher(stream, settings.publish_queue)
-        watch = HeadWatch(settings, background)
+        watch = HeadWatch(settings, stream.topology, background)
 
         owner = TaskOwner()
         closing.push_async_callback(owner.stop)

@@ -1,8 +1,8 @@
 """Orders of one tenant that wait at the same time share a commit; each is still answered for itself.
 
 All of a tenant's writes meet at one row lock, held until the commit is on disk: one at a time, a hot shop is as
-fast as the disk syncs. So while one commit is under way the shop's next orders wait in a line, and then go together.
-Knows lines and answers; what is written, and how, is `api/db/orders.py`.
+fast as the disk syncs. So while one commit is under way the shop's next orders wait in a queue, and then go together.
+Knows queues and answers; what is written, and how, is `api/db/orders.py`.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from api.db.orders import Placing, place_orders
-from api.db.writes import Written
+from api.db.writes import WriteOutcome, Written
 from api.metrics import SHARED_COMMITS
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.postgres import Database
@@ -19,7 +19,7 @@ from backbone.eventlog.postgres import Database
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """An order in line."""
+    """An order in a queue."""
 
     placing: Placing
     answer: asyncio.Future[Written]
@@ -27,7 +27,7 @@ class Waiter:
 
 
 @dataclass(slots=True, eq=False)
-class Line:
+class Queue:
     """A tenant with a commit under way: who waits for the next one, and whose keys are waiting or under way."""
 
     waiting: deque[Waiter] = field(default_factory=deque)
@@ -35,62 +35,62 @@ class Line:
 
 
 class Combiner:
-    """The lines of all tenants; one that nobody orders from at the moment has none."""
+    """The queues of all tenants; a tenant without an order under way has none."""
 
     def __init__(self, database: Database, orders_a_commit: int, wait_seconds: float) -> None:
         self._database = database
         self._most = orders_a_commit
         self._wait_seconds = wait_seconds
-        self._lines: dict[str, Line] = {}
+        self._queues: dict[str, Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def place(self, placing: Placing) -> Written:
         """Commit an order: at once when its tenant has nothing under way, else with those that wait beside it.
 
         Raises:
-            Unavailable: PostgreSQL, or the line was too long.
+            Unavailable: PostgreSQL, or the queue was too long.
             Violation: as `place_order`; for this order alone.
         """
         tenant, key = placing.attempt.tenant, placing.attempt.key
-        line = self._lines.get(tenant)
-        if line is not None and key is not None and key in line.keys:
-            return Written("still_running", False, b"{}", ())
-        if line is not None:
-            return await self._wait(line, placing)
-        line = self._lines[tenant] = Line(keys=set() if key is None else {key})
+        queue = self._queues.get(tenant)
+        if queue is not None and key is not None and key in queue.keys:
+            return Written(WriteOutcome.STILL_RUNNING, False, b"{}", ())
+        if queue is not None:
+            return await self._wait(queue, placing)
+        queue = self._queues[tenant] = Queue(keys=set() if key is None else {key})
         try:
             return (await place_orders(self._database, [placing]))[0]
         finally:
-            line.keys.discard(key or "")
-            self._go_on(tenant, line)
+            queue.keys.discard(key or "")
+            self._go_on(tenant, queue)
 
-    async def _wait(self, line: Line, placing: Placing) -> Written:
+    async def _wait(self, queue: Queue, placing: Placing) -> Written:
         loop = asyncio.get_running_loop()
         waiter = Waiter(placing, loop.create_future())
-        waiter.expiry = loop.call_later(self._wait_seconds, _give_up, line, waiter)
-        line.waiting.append(waiter)
+        waiter.expiry = loop.call_later(self._wait_seconds, _give_up, queue, waiter)
+        queue.waiting.append(waiter)
         if placing.attempt.key is not None:
-            line.keys.add(placing.attempt.key)
+            queue.keys.add(placing.attempt.key)
         return await waiter.answer
 
-    def _go_on(self, tenant: str, line: Line) -> None:
-        """Serve who waits, or forget the line. Whoever was first is answered and does not serve the others."""
-        if not line.waiting:
-            del self._lines[tenant]
+    def _go_on(self, tenant: str, queue: Queue) -> None:
+        """Serve the orders that wait, or forget the queue. The first one is answered already: it serves no others."""
+        if not queue.waiting:
+            del self._queues[tenant]
             return
-        task = asyncio.create_task(self._serve(tenant, line), name="combiner")
+        task = asyncio.create_task(self._serve(tenant, queue), name="combiner")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, tenant: str, line: Line) -> None:
-        while line.waiting:
-            group = [line.waiting.popleft() for _ in range(min(len(line.waiting), self._most))]
+    async def _serve(self, tenant: str, queue: Queue) -> None:
+        while queue.waiting:
+            group = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), self._most))]
             for waiter in group:
                 assert waiter.expiry is not None
                 waiter.expiry.cancel()
             await self._place_together(group)
-            line.keys.difference_update(waiter.placing.attempt.key or "" for waiter in group)
-        del self._lines[tenant]
+            queue.keys.difference_update(waiter.placing.attempt.key or "" for waiter in group)
+        del self._queues[tenant]
 
     async def _place_together(self, group: Sequence[Waiter]) -> None:
         try:
@@ -118,7 +118,7 @@ def _refuse(waiter: Waiter, exc: Exception) -> None:
         waiter.answer.set_exception(Unavailable(exc.what) if isinstance(exc, Unavailable) else exc)
 
 
-def _give_up(line: Line, waiter: Waiter) -> None:
-    line.waiting.remove(waiter)
-    line.keys.discard(waiter.placing.attempt.key or "")
-    _refuse(waiter, Unavailable("A turn for another order of this tenant"))
+def _give_up(queue: Queue, waiter: Waiter) -> None:
+    queue.waiting.remove(waiter)
+    queue.keys.discard(waiter.placing.attempt.key or "")
+    _refuse(waiter, Unavailable("A slot for another order of this tenant"))

@@ -1,51 +1,27 @@
-"""The middle of every write: the tenant's turn, the commit, and at once after it the announcement."""
+"""The middle of every write: wait for a slot of the tenant, commit, and announce at once what was committed."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
-
-from starlette.requests import Request
 
 from api.combiner import Combiner
-from api.core.idempotency import HEADER, fingerprint, parse_key
 from api.db.orders import Placing
-from api.db.writes import Attempt, Written
-from api.http.header import header_values
+from api.db.writes import WriteOutcome, Written
 from api.metrics import count_committed
 from api.publisher import Publisher
 from api.tenant_slots import TenantSlots
 from backbone.contract.errors import Problem, Refused
-from backbone.contract.trace import HEADER as TRACEPARENT
-from backbone.contract.trace import parse_traceparent
 from backbone.eventlog.postgres import Database
 from backbone.runtime.faults import FAULTS
-
-_KEY, _TRACEPARENT = HEADER.lower().encode(), TRACEPARENT.encode()
-
-
-def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
-    """Return whose write a request is, and by what a second one like it is known.
-
-    Raises:
-        Violation: the Idempotency-Key is not one.
-    """
-    keys = header_values(request, _KEY)
-    key = parse_key(keys[0] if keys else None)
-    trace = parse_traceparent(header_values(request, _TRACEPARENT))
-    if key is None:
-        return Attempt(tenant, None, None, trace)
-    asked = fingerprint(request.method, request.scope["route"].path, request.path_params, plain)
-    return Attempt(tenant, key, asked, trace)
 
 
 class Committer:
     """Runs writes."""
 
     def __init__(
-        self, database: Database, turns: TenantSlots, combiner: Combiner, publisher: Publisher
+        self, database: Database, slots: TenantSlots, combiner: Combiner, publisher: Publisher
     ) -> None:
         self._combiner = combiner
         self._database = database
-        self._turns = turns
+        self._slots = slots
         self._publisher = publisher
 
     async def commit(self, tenant: str, write: Callable[[Database], Awaitable[Written]]) -> Written:
@@ -56,7 +32,7 @@ class Committer:
             Violation: as the write.
             Unavailable: PostgreSQL, or too many writes of this tenant.
         """
-        async with self._turns.turn(tenant):
+        async with self._slots.take(tenant):
             if FAULTS:
                 await FAULTS.pause("before_write")
             written = await write(self._database)
@@ -74,8 +50,8 @@ class Committer:
         for event in written.events:
             self._publisher.announce(tenant, event)
             count_committed(event.type)
-        if written.outcome == "still_running":
+        if written.outcome is WriteOutcome.STILL_RUNNING:
             raise Refused(Problem.STILL_RUNNING, "Ask again in a moment")
-        if written.outcome == "key_reused":
+        if written.outcome is WriteOutcome.KEY_REUSED:
             raise Refused(Problem.KEY_REUSED, "Use a new key for another request")
         return written

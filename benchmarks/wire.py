@@ -22,6 +22,7 @@ from backbone.contract.event import Event, encode_event, encode_live
 from backbone.contract.offset import Offset
 from backbone.eventlog.keys import live_channel
 from backbone.eventlog.live import LiveFeed
+from backbone.eventlog.topology import Topology
 from backbone.runtime.settings import PodSettings, load_settings
 from benchmarks.redis_wire import RedisWire
 from infra.local.valkey import Valkey
@@ -106,7 +107,7 @@ async def _hear(url: str, tenants: int, burst: int, events: int) -> Heard:
         if heard >= events:
             ended = time.process_time()
 
-    feed = LiveFeed(settings, on_event, lambda _: None)
+    feed = LiveFeed(settings, Topology(settings), on_event, lambda _: None)
     running = asyncio.create_task(feed.run())
     for tenant in rooms:
         feed.want(tenant)

@@ -13,9 +13,10 @@ import time
 from backbone.contract.errors import CloseCode, Unavailable
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
-from backbone.eventlog import history as records
 from backbone.eventlog.epochs import enter_epoch
+from backbone.eventlog.head_check import HeadCheck, check_heads, read_clock
 from backbone.eventlog.live import LiveFeed
+from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.stream import Stream
 from backbone.runtime.faults import FAULTS
@@ -66,7 +67,9 @@ class Hub:
         self.pump = Replayer(self._history)
         self.healer = GapFiller(self._history)
         self.turns = Scheduler()
-        self.feed = LiveFeed(settings, self._on_event, self._on_confirmed, together=self.turns)
+        self.feed = LiveFeed(
+            settings, stream.topology, self._on_event, self._on_confirmed, together=self.turns
+        )
         way, self._send_all = choose_send_all(settings.fanout)
         log.info("fanout.chosen", extra={"way": way})
         self.sockets = 0
@@ -178,9 +181,9 @@ class Hub:
         since, pod = None, self._settings.pod_name
         while True:
             try:
-                since = since or await records.clock(self._database)
+                since = since or await read_clock(self._database)
                 heads = {tenant: room.log.head_to_compare for tenant, room in self._rooms.items()}
-                check = await records.check(self._database, heads, since, pod)
+                check = await check_heads(self._database, heads, since, pod)
                 if check.epoch is None:
                     # Level-triggered: whichever pod sees it first enters the new epoch, and the heads are asked anew.
                     await enter_epoch(self._database)
@@ -193,7 +196,7 @@ class Hub:
                 self._report(postgres=False)
             await self._until_next_check()
 
-    def _apply(self, check: records.Check) -> None:
+    def _apply(self, check: HeadCheck) -> None:
         metrics.HEAD_CHECK_LAG.set(self._learn(check.heads))
         for change in check.changes:
             room = self._rooms.get(change.tenant)
@@ -238,7 +241,7 @@ class Hub:
         tenants = [tenant for tenant in self.feed.unheard() if tenant in self._rooms]
         if tenants:
             try:
-                self._learn(await records.heads(self._database, tenants))
+                self._learn(await read_heads(self._database, tenants))
             except Unavailable:
                 self._report(postgres=False)
 

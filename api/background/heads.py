@@ -7,14 +7,16 @@ message which never came is made up for. However many wait, they are one questio
 
 import asyncio
 import contextlib
+from dataclasses import dataclass, field
 
 from api.metrics import HEAD_QUESTIONS
 from backbone.contract.errors import Unavailable
 from backbone.contract.event import Event
 from backbone.contract.offset import BEGINNING, Offset
-from backbone.eventlog.history import heads
 from backbone.eventlog.live import LiveFeed
+from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
+from backbone.eventlog.topology import Topology
 from backbone.runtime.settings import PodSettings
 
 ASK_SECONDS = 1.0
@@ -25,19 +27,46 @@ LINGER_SECONDS = 60.0
 """A tenant stays subscribed for so long after its last waiter: who polls comes back at once."""
 
 
-class HeadWatch:
-    """Waiters by tenant, and the bodies of two tasks (`run` and `feed.run`) that serve them."""
+@dataclass(eq=False, slots=True)
+class Waiter:
+    """A request that waits for a head later than `seen`."""
 
-    def __init__(self, settings: PodSettings, database: Database) -> None:
+    seen: Offset
+    woken: asyncio.Future[Offset | None]
+
+    def wake(self, head: Offset | None) -> None:
+        """Answer it; one that was answered already, or has gone, keeps what it has."""
+        if not self.woken.done():
+            self.woken.set_result(head)
+
+    def fail(self, error: Unavailable) -> None:
+        """Let it end with an error."""
+        if not self.woken.done():
+            self.woken.set_exception(error)
+
+
+@dataclass(eq=False, slots=True)
+class Watched:
+    """A tenant that is subscribed, because somebody waits for it or did until a moment ago.
+
+    `heard` is the newest offset that Redis told, `idle_since` when the last waiter left (None while there is one).
+    """
+
+    waiters: set[Waiter] = field(default_factory=set)
+    heard: Offset = BEGINNING
+    idle_since: float | None = None
+
+
+class HeadWatch:
+    """The tenants that are watched, and the bodies of two tasks (`run` and `feed.run`) that serve their waiters."""
+
+    def __init__(self, settings: PodSettings, topology: Topology, database: Database) -> None:
         self._database = database
-        self._waiters: dict[str, set[tuple[Offset, asyncio.Future[Offset | None]]]] = {}
-        # Tenants that are subscribed, with the newest offset heard of; and since when nobody has waited for them.
-        self._heard: dict[str, Offset] = {}
-        self._idle_since: dict[str, float] = {}
+        self._watched: dict[str, Watched] = {}
         self._due: set[str] = set()
         self._stirred = asyncio.Event()
         self._released = False
-        self.feed = LiveFeed(settings, self._on_event, self._on_confirmed)
+        self.feed = LiveFeed(settings, topology, self._on_event, self._on_confirmed)
 
     async def later_than(self, tenant: str, head: Offset, deadline: float) -> Offset | None:
         """Wait until the tenant's head is later than `head` and return it.
@@ -50,28 +79,26 @@ class HeadWatch:
         loop = asyncio.get_running_loop()
         if self._released or deadline <= loop.time():
             return None
-        woken: asyncio.Future[Offset | None] = loop.create_future()
-        waiter = (head, woken)
-        self._waiters.setdefault(tenant, set()).add(waiter)
-        self._follow(tenant)
-        if self._heard[tenant] > head:
+        waiter = Waiter(head, loop.create_future())
+        watched = self._follow(tenant)
+        watched.waiters.add(waiter)
+        if watched.heard > head:
             # Announced after the caller looked and before it waited.
             self._stir(tenant)
         try:
             async with asyncio.timeout_at(deadline):
-                return await woken
+                return await waiter.woken
         except TimeoutError:
             return None
         finally:
-            self._forget(tenant, waiter)
+            self._leave(watched, waiter)
 
     def release(self) -> None:
         """Send everybody home with what there is: the pod is about to stop."""
         self._released = True
-        for tenant in self._waiters:
-            for _, waiter in self._waiters[tenant]:
-                if not waiter.done():
-                    waiter.set_result(None)
+        for watched in self._watched.values():
+            for waiter in watched.waiters:
+                waiter.wake(None)
 
     async def run(self) -> None:
         """Serve for ever; ends by cancellation only."""
@@ -84,38 +111,38 @@ class HeadWatch:
                     await self._stirred.wait()
             # By the clock, not by the wait's end: where something always stirs, no wait would ever run out.
             if loop.time() >= due:
-                tenants, reason = set(self._waiters), "fallback"
+                tenants, reason = self._waited_for(), "fallback"
                 asked_all_at = loop.time()
             else:
                 # Messages come in crowds; one question answers those of the next moment too.
                 await asyncio.sleep(GATHER_SECONDS)
-                tenants, reason = self._due & self._waiters.keys(), "wake"
+                tenants, reason = [tenant for tenant in self._due if self._has_waiters(tenant)], "wake"
             self._stirred.clear()
             self._due.clear()
             if tenants:
                 HEAD_QUESTIONS.labels(reason).inc()
-                await self._ask(list(tenants))
+                await self._ask(tenants)
             self._unfollow_idle(loop.time())
 
     async def _ask(self, tenants: list[str]) -> None:
         try:
-            found = await heads(self._database, tenants)
+            found = await read_heads(self._database, tenants)
         except Unavailable as exc:
             for tenant in tenants:
-                for _, waiter in self._waiters.get(tenant, ()):
-                    if not waiter.done():
-                        waiter.set_exception(exc)
+                for waiter in self._waiters_of(tenant):
+                    waiter.fail(exc)
             return
         for tenant, head in found.items():
-            for seen, waiter in self._waiters.get(tenant, ()):
-                if head > seen and not waiter.done():
-                    waiter.set_result(head)
+            for waiter in self._waiters_of(tenant):
+                if head > waiter.seen:
+                    waiter.wake(head)
 
     # -- the feed ------------------------------------------------------------------------------------------------
 
     def _on_event(self, tenant: str, event: Event) -> None:
-        if tenant in self._heard:
-            self._heard[tenant] = max(self._heard[tenant], event.offset)
+        watched = self._watched.get(tenant)
+        if watched is not None:
+            watched.heard = max(watched.heard, event.offset)
             self._stir(tenant)
 
     def _on_confirmed(self, tenant: str) -> None:
@@ -123,25 +150,38 @@ class HeadWatch:
         self._stir(tenant)
 
     def _stir(self, tenant: str) -> None:
-        if tenant in self._waiters:
+        if self._has_waiters(tenant):
             self._due.add(tenant)
             self._stirred.set()
 
-    def _follow(self, tenant: str) -> None:
-        self._idle_since.pop(tenant, None)
-        if tenant not in self._heard:
-            self._heard[tenant] = BEGINNING
+    # -- the tenants ---------------------------------------------------------------------------------------------
+
+    def _waiters_of(self, tenant: str) -> set[Waiter]:
+        watched = self._watched.get(tenant)
+        return watched.waiters if watched is not None else set()
+
+    def _has_waiters(self, tenant: str) -> bool:
+        return bool(self._waiters_of(tenant))
+
+    def _waited_for(self) -> list[str]:
+        return [tenant for tenant, watched in self._watched.items() if watched.waiters]
+
+    def _follow(self, tenant: str) -> Watched:
+        """Return the tenant's record, subscribed from now on if it was not."""
+        watched = self._watched.get(tenant)
+        if watched is None:
+            watched = self._watched[tenant] = Watched()
             self.feed.want(tenant)
+        watched.idle_since = None
+        return watched
+
+    def _leave(self, watched: Watched, waiter: Waiter) -> None:
+        watched.waiters.discard(waiter)
+        if not watched.waiters:
+            watched.idle_since = asyncio.get_running_loop().time()
 
     def _unfollow_idle(self, now: float) -> None:
-        for tenant, since in list(self._idle_since.items()):
-            if now - since > LINGER_SECONDS:
-                del self._idle_since[tenant], self._heard[tenant]
+        for tenant, watched in list(self._watched.items()):
+            if watched.idle_since is not None and now - watched.idle_since > LINGER_SECONDS:
+                del self._watched[tenant]
                 self.feed.unwant(tenant)
-
-    def _forget(self, tenant: str, waiter: tuple[Offset, asyncio.Future[Offset | None]]) -> None:
-        waiters = self._waiters[tenant]
-        waiters.discard(waiter)
-        if not waiters:
-            del self._waiters[tenant]
-            self._idle_since[tenant] = asyncio.get_running_loop().time()

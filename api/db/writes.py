@@ -5,6 +5,7 @@ Knows the form of the answer, not what is written.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import asyncpg
@@ -30,11 +31,23 @@ class Attempt:
         return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent)
 
 
+class WriteOutcome(StrEnum):
+    """What a writing function in the database answers; the migrations name these and no others."""
+
+    OK = "ok"
+    STILL_RUNNING = "still_running"
+    KEY_REUSED = "key_reused"
+    NOT_FOUND = "not_found"
+    WRONG_STEP = "wrong_step"
+    EXPIRED = "expired"
+    INSUFFICIENT = "insufficient"
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of a write. `result` is the answer as JSON; `events` are what this very call committed."""
 
-    outcome: str
+    outcome: WriteOutcome
     replayed: bool
     result: bytes
     events: tuple[Event, ...]
@@ -99,7 +112,9 @@ def _written_of(rows: Sequence[Row]) -> Written:
     """What a call's rows say: the first is the answer, and each may bring an event."""
     answer = rows[0]
     events = tuple(_event_of(row) for row in rows if row["seq"] is not None)
-    return Written(answer["outcome"], answer["replayed"], (answer["result"] or "{}").encode(), events)
+    return Written(
+        WriteOutcome(answer["outcome"]), answer["replayed"], (answer["result"] or "{}").encode(), events
+    )
 
 
 def _event_of(row: Row) -> Event:

@@ -1,18 +1,19 @@
 """How a route answers. Bytes that the database made are passed on as they are."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
-from api.db.writes import Written
+from api.db.writes import WriteOutcome, Written
 from backbone.contract.errors import Problem, Refused
 from backbone.runtime.problems import response_of
 
 JSON = "application/json"
 REPLAYED = "Idempotency-Replayed"
 
-Refusals = dict[str, tuple[Problem, str]]
+Refusals = Mapping[WriteOutcome, tuple[Problem, str]]
 """What each outcome of a write but `ok` means to the client."""
 
 
@@ -33,7 +34,7 @@ def ready_json(text: str) -> orjson.Fragment:
 
 def write_answer(written: Written, status: int, refusals: Refusals, body: bytes | None = None) -> Response:
     """Answer for a write: `status` and its result (or `body`) when it went well, else its problem."""
-    if written.outcome == "ok":
+    if written.outcome is WriteOutcome.OK:
         response = raw_answer(written.result if body is None else body, status)
     else:
         problem, detail = refusals[written.outcome]

@@ -9,7 +9,7 @@ from backbone.contract.errors import FieldError, Violation
 from backbone.contract.keys import KeyKind
 from backbone.contract.offset import Offset
 from backbone.eventlog.acks import store_acks
-from backbone.eventlog.history import heads
+from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
 from backbone.runtime.routes import DescribedRoute, RouteDoc
 
@@ -47,7 +47,7 @@ class AckRoutes:
             offset = Offset.parse(body.model.offset)
         except Violation as exc:
             raise wrong_fields([FieldError("offset", exc.detail)]) from exc
-        head = (await heads(self._writes, [caller.tenant])).get(caller.tenant)
+        head = (await read_heads(self._writes, [caller.tenant])).get(caller.tenant)
         if head is None or offset > head:
             raise wrong_fields([FieldError("offset", "is later than the newest event")])
         await store_acks(self._writes, [(caller.device, caller.tenant, offset)])

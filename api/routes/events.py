@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.background.heads import HeadWatch
-from api.core.polling import Start, start_at
 from api.http.answer import raw_answer
 from api.http.body import query_integer
 from api.http.documents import OFFSET, EventPage
@@ -16,7 +15,8 @@ from api.http.guard import Guard, unknown_tenant
 from backbone.contract.event import Event, EventType, parse_types
 from backbone.contract.keys import KeyKind
 from backbone.contract.offset import Offset, parse_after
-from backbone.eventlog import history
+from backbone.contract.resume import Start, resume
+from backbone.eventlog.log_reads import read_events, read_extent
 from backbone.eventlog.postgres import Database
 from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 
@@ -92,10 +92,10 @@ class EventRoutes:
         wait = query_integer(request, "wait", 0, 0, MAX_WAIT_SECONDS)
         deadline = asyncio.get_running_loop().time() + wait
         while True:
-            extent = await history.extent(self._reads, caller.tenant)
+            extent = await read_extent(self._reads, caller.tenant)
             if extent is None:
                 raise unknown_tenant()
-            start = start_at(after, extent.floor, extent.head, extent.forks)
+            start = resume(after, floor=extent.floor, head=extent.head, forks=extent.forks)
             try:
                 page, head = await self._read_or_wait(
                     caller.tenant, start, extent.head, types, limit, deadline
@@ -140,7 +140,7 @@ class EventRoutes:
         for _ in range(PAGES_AN_ANSWER):
             if position >= head:
                 break
-            run = await history.read(self._reads, tenant, position, limit)
+            run = await read_events(self._reads, tenant, position, limit)
             if run.head.epoch != head.epoch:
                 raise EpochEntered
             position = run.events[-1].offset if run.events else run.floor

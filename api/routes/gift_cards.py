@@ -7,11 +7,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.committer import Committer, attempt_of
+from api.committer import Committer
 from api.core import gift_cards as core
 from api.core.money import json_cents
 from api.db.gift_cards import NewCard, get_card, redeem_card, sell_card
+from api.db.writes import WriteOutcome
 from api.http.answer import Refusals, json_answer, write_answer
+from api.http.attempt import attempt_of
 from api.http.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
 from api.http.documents import CardBalance, CardRedeemed, CardSold
 from api.http.guard import Caller, Guard
@@ -40,10 +42,10 @@ class RedeemBody(Body):
 
 
 _NO_CARD = (Problem.NOT_FOUND, "There is no such gift card")
-_REDEEM_REFUSALS: Refusals = {
-    "not_found": _NO_CARD,
-    "expired": (Problem.CARD_EXPIRED, "Its expiry date has passed"),
-    "insufficient": (Problem.INSUFFICIENT_BALANCE, "The balance is less than the amount"),
+REDEEM_REFUSALS: Refusals = {
+    WriteOutcome.NOT_FOUND: _NO_CARD,
+    WriteOutcome.EXPIRED: (Problem.CARD_EXPIRED, "Its expiry date has passed"),
+    WriteOutcome.INSUFFICIENT: (Problem.INSUFFICIENT_BALANCE, "The balance is less than the amount"),
 }
 
 
@@ -146,9 +148,9 @@ class GiftCardRoutes:
             caller.tenant,
             lambda database: redeem_card(database, attempt, number_hmac, use.amount, use.order_id, data),
         )
-        if written.outcome == "not_found":
+        if written.outcome is WriteOutcome.NOT_FOUND:
             self._limits.note_guess(caller.tenant, caller.device)
-        return write_answer(written, 200, _REDEEM_REFUSALS)
+        return write_answer(written, 200, REDEEM_REFUSALS)
 
     def _number(self, request: Request, caller: Caller) -> str:
         """Read the number; one that cannot be a card's is answered like one that is not, and is no guess."""

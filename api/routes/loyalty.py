@@ -6,10 +6,12 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.committer import Committer, attempt_of
+from api.committer import Committer
 from api.core.loyalty import MAX_POINTS, loyalty_data, normalise_phone
 from api.db.loyalty import change_points, get_account
+from api.db.writes import WriteOutcome
 from api.http.answer import Refusals, json_answer, ready_json, write_answer
+from api.http.attempt import attempt_of
 from api.http.body import Body, FilledText, read_body, wrong_fields
 from api.http.documents import Account, PointsChanged
 from api.http.guard import Guard
@@ -27,9 +29,9 @@ class PointsBody(Body):
 
 
 _NO_ACCOUNT = (Problem.NOT_FOUND, "There is no loyalty account with this phone number")
-_REFUSALS: Refusals = {
-    "not_found": _NO_ACCOUNT,
-    "insufficient": (Problem.INSUFFICIENT_POINTS, "The account has fewer points than that"),
+CHANGE_REFUSALS: Refusals = {
+    WriteOutcome.NOT_FOUND: _NO_ACCOUNT,
+    WriteOutcome.INSUFFICIENT: (Problem.INSUFFICIENT_POINTS, "The account has fewer points than that"),
 }
 
 
@@ -97,7 +99,7 @@ class LoyaltyRoutes:
             caller.tenant,
             lambda database: change_points(database, attempt, phone, transaction_type, change, reason, data),
         )
-        return write_answer(written, 200, _REFUSALS)
+        return write_answer(written, 200, CHANGE_REFUSALS)
 
     async def get(self, request: Request) -> Response:
         """`GET /api/{tenant}/loyalty/{phone}`."""

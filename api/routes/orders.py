@@ -6,12 +6,14 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.committer import Committer, attempt_of
+from api.committer import Committer
 from api.core.money import json_cents
 from api.core.orders import Item, NewOrder, OrderStatus, new_order_data, steps_into
 from api.core.paging import read_cursor, write_cursor
 from api.db.orders import Placing, StoredOrder, change_status, get_order, list_orders, new_order_id
+from api.db.writes import WriteOutcome
 from api.http.answer import Refusals, json_answer, ready_json, write_answer
+from api.http.attempt import attempt_of
 from api.http.body import (
     Body,
     Cents,
@@ -78,9 +80,9 @@ class StatusBody(Body):
     status: Literal["pending", "preparing", "ready", "completed", "cancelled"]
 
 
-_STATUS_REFUSALS: Refusals = {
-    "not_found": (Problem.NOT_FOUND, "There is no such order"),
-    "wrong_step": (Problem.WRONG_STEP, "The order is {status}"),
+STATUS_REFUSALS: Refusals = {
+    WriteOutcome.NOT_FOUND: (Problem.NOT_FOUND, "There is no such order"),
+    WriteOutcome.WRONG_STEP: (Problem.WRONG_STEP, "The order is {status}"),
 }
 
 
@@ -199,7 +201,7 @@ class OrderRoutes:
             caller.tenant,
             lambda database: change_status(database, attempt, order_id, status, steps_into(status)),
         )
-        return write_answer(written, 200, _STATUS_REFUSALS)
+        return write_answer(written, 200, STATUS_REFUSALS)
 
 
 def _event_data(order: NewOrder, plain: dict[str, Any]) -> bytes | None:

@@ -13,7 +13,7 @@ from api.http.documents import TerminalList, TerminalRegistered
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
-from backbone.eventlog.history import heads
+from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
 from backbone.runtime.routes import DescribedRoute, RouteDoc
 
@@ -86,7 +86,7 @@ class TerminalRoutes:
         """`GET /api/tenant/{tenant}/terminals`."""
         caller = await self._entry.admit(request)
         terminals = await list_terminals(self._reads, caller.tenant)
-        if not terminals and caller.tenant not in await heads(self._reads, [caller.tenant]):
+        if not terminals and caller.tenant not in await read_heads(self._reads, [caller.tenant]):
             raise unknown_tenant()
         return json_answer(
             {

@@ -19,7 +19,7 @@ from api.webhooks.message import derive_secret
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.event import EventType
 from backbone.contract.keys import KeyKind
-from backbone.eventlog.history import heads
+from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
 from backbone.runtime.openapi import Answer
 from backbone.runtime.routes import DescribedRoute, RouteDoc
@@ -131,7 +131,7 @@ class WebhookRoutes:
     async def create(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/webhooks`. The secret is in the answer and nowhere else."""
         caller = await self._entry.admit(request)
-        if caller.tenant not in await heads(self._writes, [caller.tenant]):
+        if caller.tenant not in await read_heads(self._writes, [caller.tenant]):
             raise unknown_tenant()
         body = (await read_body(request, EndpointBody)).model
         try:
@@ -154,7 +154,7 @@ class WebhookRoutes:
         """`GET /api/tenant/{tenant}/webhooks`."""
         caller = await self._entry.admit(request)
         found = await db.list_endpoints(self._reads, caller.tenant)
-        if not found and caller.tenant not in await heads(self._reads, [caller.tenant]):
+        if not found and caller.tenant not in await read_heads(self._reads, [caller.tenant]):
             raise unknown_tenant()
         return json_answer({"webhooks": [document_of(endpoint) for endpoint in found]})
 

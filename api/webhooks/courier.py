@@ -10,15 +10,15 @@ import random
 from datetime import UTC, datetime
 
 from api.core.delivery import Again, Attempt, Outcome, after_failure
-from api.core.polling import start_at
 from api.db.webhooks import Claim, advance, claim_endpoints, postpone, release
 from api.metrics import WEBHOOK_DELIVERIES, WEBHOOKS_SWITCHED_OFF
 from api.webhooks.message import Message, derive_secret, headers_of, message_of, reset_message
 from api.webhooks.sender import Sender
 from backbone.contract.errors import Unavailable
 from backbone.contract.offset import Offset
+from backbone.contract.resume import resume
 from backbone.contract.trace import HEADER as TRACEPARENT
-from backbone.eventlog import history
+from backbone.eventlog.log_reads import read_events, read_extent
 from backbone.eventlog.postgres import Database
 from backbone.runtime.tracing import Tracing
 
@@ -97,9 +97,9 @@ class Courier:
 
     async def _turn(self, claim: Claim) -> None:
         """Take one endpoint forward until it stands at the head, fails, or has had its time."""
-        extent = await history.extent(self._database, claim.tenant)
+        extent = await read_extent(self._database, claim.tenant)
         assert extent is not None
-        start = start_at(claim.position, extent.floor, extent.head, extent.forks)
+        start = resume(claim.position, floor=extent.floor, head=extent.head, forks=extent.forks)
         if start.reset is not None:
             told = await self._tell_reset(claim, start.position, start.reset)
             if told is None:
@@ -108,7 +108,7 @@ class Courier:
         position = start.position
         ends = asyncio.get_running_loop().time() + TURN_SECONDS
         while asyncio.get_running_loop().time() < ends and not self._stopping:
-            run = await history.read(self._database, claim.tenant, position, PAGE_EVENTS)
+            run = await read_events(self._database, claim.tenant, position, PAGE_EVENTS)
             if run.floor.seq > position.seq:
                 # Retention was faster than we.
                 told = await self._tell_reset(claim, run.floor, "retention")

@@ -35,6 +35,7 @@ class LiveFeed:
     def __init__(
         self,
         settings: PodSettings,
+        topology: Topology,
         on_event: Callable[[str, Event], None],
         on_confirmed: Callable[[str], None],
         together: AbstractContextManager[object] = NOTHING_AROUND,
@@ -43,7 +44,8 @@ class LiveFeed:
         self._on_event = on_event
         self._on_confirmed = on_confirmed
         self._together = together
-        self._topology = Topology(settings, self._on_topology)
+        self._topology = topology
+        topology.on_change(self._on_topology)
         self._wanted: set[str] = set()
         self._tenants: dict[bytes, str] = {}
         """Whose channel it is, of those that are wanted: a look-up, where reading the name would cost ten."""
@@ -86,12 +88,9 @@ class LiveFeed:
         """Keep the subscriptions up for ever; ends by cancellation only."""
         self._homes.clear()
         self._subscriptions.clear()
-        try:
-            await self._topology.ready()
-            async with asyncio.TaskGroup() as group:
-                await self._keep(group)
-        finally:
-            await self._topology.close()
+        await self._topology.ready()
+        async with asyncio.TaskGroup() as group:
+            await self._keep(group)
 
     async def _keep(self, group: asyncio.TaskGroup) -> None:
         """Place everything and keep one task a subscription, whenever something changed."""

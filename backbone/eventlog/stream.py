@@ -39,13 +39,14 @@ class Outcome(Enum):
 
 
 class Stream:
-    """The tenants' streams and live channels."""
+    """The tenants' streams and live channels. Owns the pod's `topology`, which the live feed goes by too."""
 
     def __init__(self, settings: PodSettings) -> None:
         self._settings = settings
         # Looked up for each event, and pydantic is not quick at that.
         self._events, self._seconds = settings.stream_events, settings.stream_seconds
-        self._topology = Topology(settings, self._end_unneeded)
+        self.topology = Topology(settings)
+        self.topology.on_change(self._end_unneeded)
         self._nodes: dict[Address, Node] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -59,7 +60,7 @@ class Stream:
         Returns:
             How many events had which outcome; `FAILED` ones may have arrived nevertheless.
         """
-        await self._topology.ready()
+        await self.topology.ready()
         until = asyncio.get_running_loop().time() + self._settings.redis_timeout_seconds
         return await self._publish(batch, until, follow=True)
 
@@ -88,8 +89,8 @@ class Stream:
 
     async def ping(self) -> None:
         """Raises Unavailable when a server that has something of ours does not answer."""
-        await self._topology.ready()
-        servers = self._topology.picture.servers
+        await self.topology.ready()
+        servers = self.topology.picture.servers
         if not servers:
             raise Unavailable("Redis")
         pings = [self._node(address).run([("PING",)]) for address in servers]
@@ -99,13 +100,13 @@ class Stream:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._topology.close()
+        await self.topology.close()
         await asyncio.gather(*(node.close() for node in self._nodes.values()), *self._closing)
         self._nodes.clear()
 
     async def _ask(self, tenant: str, command: Command) -> Any:
         """Run one command about a tenant's stream; where the stream has moved, at its new server."""
-        await self._topology.ready()
+        await self.topology.ready()
         [answer] = await self._node_of(tenant).run([command])
         if isinstance(answer, MovedError):
             self._learn(answer, tenant)
@@ -115,10 +116,10 @@ class Stream:
         return answer
 
     async def _publish(self, batch: Iterable[Announced], until: float, *, follow: bool) -> Counter[Outcome]:
-        self._topology.look_if_old()
+        self.topology.look_if_old()
         parts: dict[Address | None, list[Announced]] = {}
         for announced in batch:
-            parts.setdefault(self._topology.picture.owner(stream_key(announced[0])), []).append(announced)
+            parts.setdefault(self.topology.picture.owner(stream_key(announced[0])), []).append(announced)
         work = [self._publish_at(address, part, until, follow) for address, part in parts.items()]
         if len(work) == 1:
             return await work[0]
@@ -134,7 +135,7 @@ class Stream:
         lives = [pack(("EXPIRE", stream_key(t), self._seconds)) for t in {t for t, _ in part}]
         try:
             if address is None:
-                self._topology.look_soon()
+                self.topology.look_soon()
                 raise Unavailable("Redis")
             packed = b"".join((*commands, *lives))
             answers = await self._node(address).send(packed, 2 * len(part) + len(lives), until)
@@ -151,7 +152,7 @@ class Stream:
                 outcomes[_outcome(added, heard)] += 1
         if outcomes[Outcome.FAILED]:
             # READONLY, perhaps: the server is no primary any more.
-            self._topology.look_soon()
+            self.topology.look_soon()
         if moved:
             outcomes.update(await self._publish(moved, until, follow=False))
         return outcomes
@@ -164,28 +165,28 @@ class Stream:
         return added + pack(("SPUBLISH", live_channel(tenant), encode_live(event)))
 
     def _learn(self, moved: MovedError, tenant: str) -> None:
-        owner = self._topology.picture.owner(stream_key(tenant))
+        owner = self.topology.picture.owner(stream_key(tenant))
         host = moved.host or (owner.host if owner is not None else "")
-        self._topology.moved(moved.slot_id, Address(host, moved.port))
+        self.topology.moved(moved.slot_id, Address(host, moved.port))
 
     def _node_of(self, tenant: str) -> Node:
-        self._topology.look_if_old()
-        address = self._topology.picture.owner(stream_key(tenant))
+        self.topology.look_if_old()
+        address = self.topology.picture.owner(stream_key(tenant))
         if address is None:
-            self._topology.look_soon()
+            self.topology.look_soon()
             raise Unavailable("Redis")
         return self._node(address)
 
     def _node(self, address: Address) -> Node:
         node = self._nodes.get(address)
         if node is None:
-            url = self._topology.url_of(address)
-            node = self._nodes[address] = Node(self._settings, url, str(address), self._topology.look_soon)
+            url = self.topology.url_of(address)
+            node = self._nodes[address] = Node(self._settings, url, str(address), self.topology.look_soon)
         return node
 
     def _end_unneeded(self) -> None:
         """Another picture: servers that have nothing any more are left."""
-        for address in self._nodes.keys() - self._topology.picture.servers:
+        for address in self._nodes.keys() - self.topology.picture.servers:
             task = asyncio.create_task(self._nodes.pop(address).close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

@@ -32,16 +32,20 @@ NEVER = float("-inf")
 
 
 class Topology:
-    """The newest picture. `on_change` is called, from a task of its own, when there is another one."""
+    """The newest slot map of a pod's Redis. One a pod: whatever one user of it finds out, all know."""
 
-    def __init__(self, settings: PodSettings, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: PodSettings) -> None:
         self._settings = settings
-        self._on_change = on_change
+        self._on_change: list[Callable[[], None]] = []
         self._place = RedisPlace.parse(settings.redis_url)
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = NEVER
         single = self._place.shape is Shape.SINGLE
         self.picture = SlotMap.of_one(self._place.seeds[0]) if single else NOTHING_KNOWN
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called whenever there is another slot map; it must not wait."""
+        self._on_change.append(callback)
 
     @property
     def clustered(self) -> bool:
@@ -100,7 +104,8 @@ class Topology:
         if picture != self.picture:
             self.picture = picture
             log.info("redis.topology", extra={"nodes": sorted(map(str, picture.servers))})
-            self._on_change()
+            for changed in self._on_change:
+                changed()
 
     async def _ask_sentinels(self) -> SlotMap | None:
         user, password = self._place.sentinel_login

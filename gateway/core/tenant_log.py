@@ -14,6 +14,7 @@ from backbone.contract.event import Event
 from backbone.contract.frames import deflated_frame, payload_of, text_frame
 from backbone.contract.lineage import shared_seq
 from backbone.contract.offset import BEGINNING, Offset
+from backbone.contract.resume import Start, resume
 from backbone.contract.sse import event_chunk
 
 
@@ -197,6 +198,12 @@ class TenantLog:
         if epoch == self.epoch:
             return self.known_head.seq if self.known_head.epoch == epoch else self.head_seq
         return self._shared_with(epoch, self.epoch)
+
+    def start(self, after: Offset | None) -> Start:
+        """Where a terminal starts that asks for what lies behind `after`; see `backbone.contract.resume`."""
+        return resume(
+            after, floor=self.floor, head=self.head, forks=self.forks, known_seq=self.shared_seq(self.epoch)
+        )
 
     def _shared_with(self, epoch: int, newest: int) -> int | None:
         return shared_seq(epoch, newest, self.forks)

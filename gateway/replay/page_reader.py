@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from backbone.contract.errors import Unavailable
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
-from backbone.eventlog import history
+from backbone.eventlog.log_reads import Extent, read_events, read_extent
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.stream import Stream
 
@@ -51,10 +51,10 @@ class PageReader:
                 events = ()
             if events:
                 return Page(after, events, "redis", None)
-            run = await history.read(self._database, tenant, after, PAGE_EVENTS)
+            run = await read_events(self._database, tenant, after, PAGE_EVENTS)
             return Page(run.floor, run.events, "postgres", run.head)
 
-    async def extent(self, tenant: str) -> history.Extent:
+    async def extent(self, tenant: str) -> Extent:
         """Return what of the tenant's log is retained, from PostgreSQL.
 
         Raises:
@@ -62,7 +62,7 @@ class PageReader:
             LookupError: there is no such tenant.
         """
         async with self._slots:
-            extent = await history.extent(self._database, tenant)
+            extent = await read_extent(self._database, tenant)
         if extent is None:
             raise LookupError("no such tenant")
         return extent

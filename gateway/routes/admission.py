@@ -15,7 +15,6 @@ from backbone.contract.keys import KeyKind
 from backbone.contract.offset import Offset
 from backbone.eventlog.access import Access, Principal
 from gateway.core.encoding import Encoding
-from gateway.core.resume import Ahead, Start, resume
 from gateway.hub import Hub
 from gateway.rooms.room import Room
 from gateway.rooms.session import Identity, Session
@@ -84,8 +83,7 @@ class Admission:
         """
         room = guest.room
         # Opening waited for the peer: decided from where the log stands now, maybe in another epoch.
-        start = resume(guest.ask.after, room.log, confirmed=True)
-        assert isinstance(start, Start)
+        start = room.log.start(guest.ask.after)
         assert guest.principal.terminal is not None
         identity = Identity(guest.principal.terminal, uuid4())
         terminal = Session(identity, room, socket, door, start.position.seq, guest.ask.types)
@@ -125,5 +123,5 @@ class Admission:
 
     async def _confirm(self, room: Room, after: Offset | None) -> None:
         # A terminal that knows more than we do: PostgreSQL says which of the two is stale.
-        if isinstance(resume(after, room.log, confirmed=False), Ahead):
+        if after is not None and after > room.log.head:
             await self._hub.compare(room)

@@ -67,7 +67,7 @@ async def test_orders_that_wait_together_are_committed_together_in_the_order_the
             assert str(order.order_id).encode() in event.payload
     seqs = [event.offset.seq for answer in answers for event in answer.events]
     assert seqs == list(range(1, len(seqs) + 1))
-    assert not combiner._lines
+    assert not combiner._queues
 
 
 async def test_one_that_cannot_be_written_fails_alone(place: tuple[str, Database]) -> None:
@@ -121,4 +121,4 @@ async def test_a_line_that_stands_still_refuses_what_it_did_not_take_and_holds_u
     # Nothing was done, so the same key is a first time.
     answer = await combiner.place(placing(key="k0"))
     assert (answer.outcome, answer.replayed) == ("ok", False)
-    assert not combiner._lines
+    assert not combiner._queues

@@ -13,6 +13,7 @@ from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import open_database
 from backbone.eventlog.stream import Stream
+from backbone.eventlog.topology import Topology
 from backbone.runtime.settings import PodSettings, load_settings
 from backbone.runtime.tasks import TaskOwner
 from infra.local.ports import free_port
@@ -33,7 +34,9 @@ async def start_watch(database_url: str, redis_url: str) -> AsyncIterator[StartW
             )
             database = await open_database(settings, size=2, application="test-heads")
             stack.push_async_callback(database.close)
-            watch = HeadWatch(settings, database)
+            topology = Topology(settings)
+            stack.push_async_callback(topology.close)
+            watch = HeadWatch(settings, topology, database)
             owner = TaskOwner()
             stack.push_async_callback(owner.stop)
             owner.start("heads", watch.run)
@@ -85,7 +88,7 @@ async def test_what_was_announced_before_the_subscription_held_is_asked_for(
     assert await wait_for(watch, shop.slug, Offset(1, 0)) == Offset(1, 1)
     # Subscribed by now, so no confirmation will come: what was heard in between is remembered.
     await shop.order()
-    while watch._heard[shop.slug] < Offset(1, 2):
+    while watch._watched[shop.slug].heard < Offset(1, 2):
         await asyncio.sleep(0.02)
     assert await wait_for(watch, shop.slug, Offset(1, 1)) == Offset(1, 2)
 
@@ -158,4 +161,4 @@ async def test_a_tenant_is_heard_for_a_while_after_its_last_waiter_and_no_longer
     monkeypatch.setattr(heads, "LINGER_SECONDS", 0.0)
     while shop.slug in watch.feed._wanted:
         await asyncio.sleep(0.1)
-    assert (watch._waiters, watch._heard, watch._idle_since) == ({}, {}, {})
+    assert watch._watched == {}

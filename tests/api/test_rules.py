@@ -8,9 +8,7 @@ from api.core.idempotency import fingerprint, parse_key
 from api.core.loyalty import normalise_phone
 from api.core.orders import Item, NewOrder, OrderStatus, steps_into
 from api.core.paging import read_cursor, write_cursor
-from api.core.polling import Start, start_at
 from backbone.contract.errors import Violation
-from backbone.contract.offset import BEGINNING, Offset
 
 STATUSES = st.sampled_from(OrderStatus)
 
@@ -128,44 +126,3 @@ def test_any_other_text_is_no_cursor(text: str) -> None:
         assert [error.loc for error in exc.errors] == ["after"]
     else:
         assert write_cursor(order_seq) == text.rstrip("=")
-
-
-HEAD, FLOOR = Offset(3, 90), Offset(3, 10)
-FORKS = {1: 0, 2: 40, 3: 60}
-
-
-@pytest.mark.parametrize(
-    ("after", "start"),
-    [
-        (None, Start(HEAD)),
-        (BEGINNING, Start(FLOOR)),
-        (Offset(3, 50), Start(Offset(3, 50))),
-        (HEAD, Start(HEAD)),
-        (FLOOR, Start(FLOOR)),
-        (Offset(3, 9), Start(FLOOR, "retention")),
-        (Offset(3, 91), Start(HEAD, "unknown_offset")),
-        (Offset(4, 1), Start(HEAD, "unknown_offset")),
-        (Offset(0, 5), Start(HEAD, "unknown_offset")),
-        (Offset(2, 60), Start(Offset(3, 60))),
-        (Offset(2, 61), Start(Offset(3, 60), "epoch")),
-        # What the first fork cut off never came back, so it is the earliest that counts.
-        (Offset(1, 41), Start(Offset(3, 40), "epoch")),
-        (Offset(1, 40), Start(Offset(3, 40))),
-        (Offset(1, 5), Start(FLOOR, "retention")),
-    ],
-)
-def test_a_poll_starts_where_it_may_or_says_why_not(after: Offset | None, start: Start) -> None:
-    assert start_at(after, FLOOR, HEAD, FORKS) == start
-
-
-OFFSETS = st.builds(Offset, st.integers(0, 5), st.integers(0, 100))
-
-
-@given(OFFSETS, st.integers(0, 90), st.dictionaries(st.integers(1, 2), st.integers(0, 90)))
-def test_a_poll_never_skips_what_is_retained_without_saying_so(
-    after: Offset, floor: int, forks: dict[int, int]
-) -> None:
-    start = start_at(after, Offset(3, floor), HEAD, {**forks, 3: 60})
-    assert floor <= start.position.seq <= HEAD.seq
-    if start.reset is None and after != BEGINNING:
-        assert start.position.seq == after.seq

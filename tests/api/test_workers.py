@@ -1,4 +1,4 @@
-"""What runs beside the requests: the publisher's queue, the tenants' turns, the housekeeping."""
+"""What runs beside the requests: the publisher's queue, the tenants' slots, the housekeeping."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -96,13 +96,13 @@ async def test_a_failure_is_counted_forgotten_and_does_not_end_the_publisher() -
 
 
 async def test_a_tenant_has_so_many_turns_at_once_and_another_is_not_touched_by_it() -> None:
-    turns = TenantSlots(2, 0.1)
+    slots = TenantSlots(2, 0.1)
     running = 0
     most = 0
 
     async def write() -> None:
         nonlocal running, most
-        async with turns.turn("hot"):
+        async with slots.take("hot"):
             running += 1
             most = max(most, running)
             await asyncio.sleep(0.01)
@@ -110,16 +110,16 @@ async def test_a_tenant_has_so_many_turns_at_once_and_another_is_not_touched_by_
 
     await asyncio.gather(*(write() for _ in range(8)))
     assert most == 2
-    async with turns.turn("hot"), turns.turn("hot"):
+    async with slots.take("hot"), slots.take("hot"):
         with pytest.raises(Unavailable):
-            async with turns.turn("hot"):
+            async with slots.take("hot"):
                 raise AssertionError("a third turn")
-        async with turns.turn("calm"):
+        async with slots.take("calm"):
             pass
-    async with turns.turn("hot"):
+    async with slots.take("hot"):
         pass
-    assert not turns._turns
-    assert not turns._users
+    assert not slots._slots
+    assert not slots._users
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from api.db.migrate import migrate
 from backbone.contract.errors import Unavailable
-from backbone.eventlog import history
+from backbone.eventlog import log_reads
 from backbone.eventlog.postgres import open_database
 from backbone.runtime.settings import PodSettings, load_settings
 from tests.failover.keeper import Keeper, seq_of
@@ -173,7 +173,7 @@ async def test_a_connection_that_ends_up_at_a_standby_learns_nothing_from_it(
     await site.follow(site.second)
     behind_pooler = await asyncpg.connect(site.second.url)
     try:
-        for question in (history._EXTENT, "SELECT settled_epoch()", "SELECT enter_epoch()"):
+        for question in (log_reads._EXTENT, "SELECT settled_epoch()", "SELECT enter_epoch()"):
             arguments = ["shop"] if "$1" in question else []
             with pytest.raises(asyncpg.PostgresError):
                 await behind_pooler.fetch(question, *arguments)

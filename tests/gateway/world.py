@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from backbone.contract.event import Event
 from backbone.contract.offset import BEGINNING, Offset
 from gateway.core.cursor import AtHead, Fetch, Skip, Write, next_step, pack
-from gateway.core.resume import Ahead, Start, resume
 from gateway.core.tenant_log import Entry, TenantLog, entry_of
 
 PAGE = 3
@@ -204,12 +203,10 @@ class Gateway:
                 till.reset(Offset(database.epoch, shared))
 
     def connect(self, till: Till, after: Offset | None) -> None:
-        start = resume(after, self.log, confirmed=False)
-        if isinstance(start, Ahead):
+        if after is not None and after > self.log.head:
             self.check_head()
             self.heal()
-            start = resume(after, self.log, confirmed=True)
-        assert isinstance(start, Start)
+        start = self.log.start(after)
         till.gateway = self
         till.live = False
         if start.reset is not None or after is None or after == BEGINNING:

@@ -175,8 +175,13 @@ async def test_a_frozen_shard_is_noticed_and_makes_its_own_tenants_suspect_and_f
     victims = {tenant for tenant in tenants if cluster.owner(live_channel(tenant)) in frozen}
     heard: list[tuple[str, int]] = []
     settings = settings_of(cluster.url)
-    feed = LiveFeed(settings, lambda tenant, found: heard.append((tenant, found.offset.seq)), lambda _: None)
     stream = Stream(settings)
+    feed = LiveFeed(
+        settings,
+        stream.topology,
+        lambda tenant, found: heard.append((tenant, found.offset.seq)),
+        lambda _: None,
+    )
     running = asyncio.create_task(feed.run())
     try:
         for tenant in tenants:
@@ -234,8 +239,10 @@ async def test_a_subscription_follows_its_slot_by_itself(
     heard: list[int] = []
     confirmed: list[str] = []
     settings = settings_of(cluster.url)
-    feed = LiveFeed(settings, lambda _, found: heard.append(found.offset.seq), confirmed.append)
     stream = Stream(settings)
+    feed = LiveFeed(
+        settings, stream.topology, lambda _, found: heard.append(found.offset.seq), confirmed.append
+    )
     running = asyncio.create_task(feed.run())
     try:
         feed.want(tenant)

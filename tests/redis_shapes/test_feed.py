@@ -7,6 +7,7 @@ from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.stream import Outcome, Stream
+from backbone.eventlog.topology import Topology
 from backbone.runtime.settings import PodSettings, load_settings
 from infra.local.valkey import Valkey
 
@@ -26,7 +27,8 @@ async def test_a_feed_ends_when_it_is_cancelled_at_any_moment(valkey: Valkey) ->
     print("seed", seed)
     chance = random.Random(seed)
     for _ in range(150):
-        feed = LiveFeed(settings_of(valkey.url), lambda *_: None, lambda _: None)
+        settings = settings_of(valkey.url)
+        feed = LiveFeed(settings, Topology(settings), lambda *_: None, lambda _: None)
         running = asyncio.create_task(feed.run())
         for number in range(20):
             feed.want(f"tenant-{number}")
@@ -49,10 +51,12 @@ async def test_a_server_on_a_unix_socket_is_as_good_as_any() -> None:
     with_socket.start()
     try:
         settings = settings_of(f"unix://{with_socket.folder}/valkey.sock")
-        feed = LiveFeed(settings, lambda _, found: heard.append(found.offset.seq), lambda _: None)
+        stream = Stream(settings)
+        feed = LiveFeed(
+            settings, stream.topology, lambda _, found: heard.append(found.offset.seq), lambda _: None
+        )
         running = asyncio.create_task(feed.run())
         feed.want("socket")
-        stream = Stream(settings)
         async with asyncio.timeout(10):
             while feed.unheard():
                 await asyncio.sleep(0.01)

@@ -18,6 +18,7 @@ from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.node import connect
 from backbone.eventlog.raw_connection import RawConnection, Replies, pack, take_over
 from backbone.eventlog.stream import Outcome, Stream
+from backbone.eventlog.topology import Topology
 from infra.local.valkey import Valkey
 from tests.redis_shapes.test_feed import event, settings_of
 
@@ -180,10 +181,12 @@ async def test_through_tls_with_a_user_and_a_password_everything_is_heard_and_pu
                 update={"redis_timeout_seconds": 5}
             )
             heard: list[int] = []
-            feed = LiveFeed(settings, lambda _, found: heard.append(found.offset.seq), lambda _: None)
+            stream = Stream(settings)
+            feed = LiveFeed(
+                settings, stream.topology, lambda _, found: heard.append(found.offset.seq), lambda _: None
+            )
             running = asyncio.create_task(feed.run())
             feed.want("tls")
-            stream = Stream(settings)
             async with asyncio.timeout(SECONDS):
                 while feed.unheard():
                     await asyncio.sleep(0.01)
@@ -205,9 +208,8 @@ async def test_a_user_who_may_not_hear_a_tenant_is_not_believed_to_hear_it(
     server = Valkey(options=["--user", "deaf", "on", ">geheim", "~*", "&bellwire:{canary*", "+@all"])
     server.start()
     try:
-        feed = LiveFeed(
-            settings_of(f"redis://deaf:geheim@127.0.0.1:{server.port}/0"), lambda *_: None, lambda _: None
-        )
+        settings = settings_of(f"redis://deaf:geheim@127.0.0.1:{server.port}/0")
+        feed = LiveFeed(settings, Topology(settings), lambda *_: None, lambda _: None)
         running = asyncio.create_task(feed.run())
         async with asyncio.timeout(SECONDS):
             while not feed.trusted:

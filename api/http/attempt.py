@@ -1,0 +1,31 @@
+"""Who writes, and what makes a second request the same write as a first: read from a request's headers, route and body.
+
+Knows HTTP. What an `Attempt` is for is the write's business.
+"""
+
+from typing import Any
+
+from starlette.requests import Request
+
+from api.core.idempotency import HEADER, fingerprint, parse_key
+from api.db.writes import Attempt
+from api.http.header import header_values
+from backbone.contract.trace import HEADER as TRACEPARENT
+from backbone.contract.trace import parse_traceparent
+
+_KEY, _TRACEPARENT = HEADER.lower().encode(), TRACEPARENT.encode()
+
+
+def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
+    """Return the attempt that a request is; `plain` is its parsed body.
+
+    Raises:
+        Violation: the Idempotency-Key is not one.
+    """
+    keys = header_values(request, _KEY)
+    key = parse_key(keys[0] if keys else None)
+    trace = parse_traceparent(header_values(request, _TRACEPARENT))
+    if key is None:
+        return Attempt(tenant, None, None, trace)
+    asked = fingerprint(request.method, request.scope["route"].path, request.path_params, plain)
+    return Attempt(tenant, key, asked, trace)

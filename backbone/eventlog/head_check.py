@@ -1,0 +1,109 @@
+"""The gateways' head check: in one statement, the heads that differ from what a gateway knows, and its terminals that
+came elsewhere or were revoked.
+
+For PostgreSQL's primary.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from backbone.contract.offset import Offset
+from backbone.eventlog.postgres import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A terminal whose connection may no longer be the one that counts."""
+
+    tenant: str
+    terminal: UUID
+    connection: UUID | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCheck:
+    """The answer to a head check. `moment` is the database's clock: hand it back next time as `since`.
+
+    `heads` has those that differ from what was known. `epoch` is None when the database's history forked and the new
+    epoch is not entered yet: then `heads` are of a history that is over.
+    """
+
+    moment: datetime
+    epoch: int | None
+    heads: dict[str, Offset]
+    changes: tuple[Change, ...]
+
+
+# What changed is asked from a little before the last check on: a transaction that was under way then is not missed.
+# Who came to the gateway that asks is no news to it: in a storm that would be every one of its terminals, each second.
+# Neither is a head that it has. So a check costs what it finds, not what there is. For that, what is recent is taken
+# first, by its index (MATERIALIZED), and asked for as a range, which the planner takes for few rows whatever the moment
+# is: by its own choice it went through all terminals of all tenants. What is known comes as three strings: joined in C,
+# where the driver would make an array of it a value at a time.
+_CHECK = """
+    WITH known AS (
+        SELECT * FROM unnest(
+            string_to_array($1, ','), string_to_array($4, ',')::bigint[], string_to_array($5, ',')::bigint[]
+        ) AS k (tenant, epoch, seq)
+    ), changed AS MATERIALIZED (
+        SELECT tenant, terminal_id, connection_id, gateway, revoked_at IS NOT NULL AS revoked FROM terminals
+        WHERE changed_at BETWEEN $2::timestamptz - interval '15 seconds' AND 'infinity'
+    ), disabled AS MATERIALIZED (
+        SELECT tenant FROM tenants WHERE disabled_at BETWEEN $2::timestamptz - interval '15 seconds' AND 'infinity'
+    )
+    SELECT NULL AS tenant, settled_epoch() AS epoch, NULL::bigint AS seq, NULL::uuid AS terminal_id,
+           NULL::uuid AS connection_id, NULL::boolean AS revoked, clock_timestamp() AS moment
+    UNION ALL
+    SELECT s.tenant, s.epoch, s.seq, NULL, NULL, NULL, NULL
+    FROM known JOIN tenant_streams s USING (tenant)
+    WHERE (s.epoch, s.seq) <> (known.epoch, known.seq)
+    UNION ALL
+    SELECT c.tenant, NULL, NULL, c.terminal_id, c.connection_id, c.revoked OR n.disabled_at IS NOT NULL, NULL
+    FROM changed c JOIN known USING (tenant) JOIN tenants n USING (tenant)
+    WHERE c.gateway IS DISTINCT FROM $3 OR c.revoked OR n.disabled_at IS NOT NULL
+    UNION ALL
+    SELECT t.tenant, NULL, NULL, t.terminal_id, t.connection_id, true, NULL
+    FROM disabled JOIN known USING (tenant) JOIN terminals t USING (tenant)
+"""
+
+_CLOCK = "SELECT clock_timestamp() AS moment"
+
+
+async def check_heads(
+    database: Database, known: Mapping[str, Offset], since: datetime, gateway: str
+) -> HeadCheck:
+    """Compare the `known` heads of tenants, and ask for their terminals that changed elsewhere since `since`.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    epochs, seqs = zip(*known.values(), strict=True) if known else ((), ())
+    rows = await database.fetch(
+        _CHECK, ",".join(known), since, gateway, ",".join(map(str, epochs)), ",".join(map(str, seqs))
+    )
+    found: dict[str, Offset] = {}
+    changes = []
+    moment, epoch = since, None
+    for row in rows:
+        if row["moment"] is not None:
+            moment, epoch = row["moment"], row["epoch"]
+        elif row["terminal_id"] is None:
+            found[row["tenant"]] = Offset(row["epoch"], row["seq"])
+        else:
+            changes.append(Change(row["tenant"], row["terminal_id"], row["connection_id"], row["revoked"]))
+    return HeadCheck(moment, epoch, found, tuple(changes))
+
+
+async def read_clock(database: Database) -> datetime:
+    """Return the database's time.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_CLOCK)
+    assert row is not None
+    moment: datetime = row["moment"]
+    return moment

@@ -1,0 +1,112 @@
+"""Read the log of record: a range of events, what is retained, and heads.
+
+Statements for PostgreSQL's primary, each above the function that runs it.
+"""
+
+from dataclasses import dataclass
+
+from backbone.contract.event import Event
+from backbone.contract.offset import Offset
+from backbone.eventlog.postgres import Database, EpochOver
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive events, oldest first, and the head at the moment they were read.
+
+    `floor` is the position right before the first one; later than the position asked for, it means that what lay
+    between is gone (retention). Without events it is the head, or the position asked for when that is not earlier.
+    """
+
+    floor: Offset
+    head: Offset
+    events: tuple[Event, ...]
+
+
+# One snapshot for head and events: whatever the head counts is committed, so what is not there is gone.
+_READ = """
+    SELECT s.epoch AS head_epoch, s.seq AS head_seq, e.seq, e.epoch, e.type, e.committed_ms, e.payload
+    FROM tenant_streams s LEFT JOIN LATERAL (
+        SELECT l.seq, l.epoch, l.type, (extract(epoch FROM l.committed_at) * 1000)::bigint AS committed_ms, l.payload
+        FROM pos_sync_logs l WHERE l.tenant = $1 AND l.seq > $2 AND l.seq <= s.seq ORDER BY l.seq LIMIT $3
+    ) e ON true
+    WHERE s.tenant = $1
+"""
+
+
+async def read_events(database: Database, tenant: str, after: Offset, limit: int) -> Run:
+    """Return up to `limit` (at least 1) events later than `after`.
+
+    Raises:
+        Unavailable: PostgreSQL.
+        LookupError: there is no such tenant.
+    """
+    rows = await database.fetch(_READ, tenant, after.seq, limit)
+    if not rows:
+        raise LookupError("no such tenant")
+    head = Offset(rows[0]["head_epoch"], rows[0]["head_seq"])
+    events = tuple(
+        Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])
+        for row in rows
+        if row["seq"] is not None
+    )
+    if not events:
+        return Run(max(after, head), head, ())
+    first = events[0].offset
+    floor = after if first.seq == after.seq + 1 else Offset(first.epoch, first.seq - 1)
+    return Run(floor, head, events)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What of a tenant's log can be replayed: everything later than `floor`, up to `head`.
+
+    `forks` has every epoch that the database went through, with the last seq that it shares with the one before.
+    """
+
+    floor: Offset
+    head: Offset
+    forks: dict[int, int]
+
+
+# The subselect is one index probe a partition. An empty log starts at its head. A tenant that was not there yet when
+# an epoch was entered shares nothing with what was before.
+_EXTENT = """
+    SELECT s.epoch, s.seq,
+           coalesce((SELECT l.seq - 1 FROM pos_sync_logs l WHERE l.tenant = $1 ORDER BY l.seq LIMIT 1), s.seq) AS floor,
+           settled_epoch() IS NOT NULL AS settled, lineage.epochs, lineage.forks
+    FROM tenant_streams s, (
+        SELECT array_agg(known.epoch) AS epochs, array_agg(coalesce(f.fork_seq, 0)) AS forks
+        FROM (SELECT epoch FROM cluster_epochs UNION SELECT epoch FROM stream_forks WHERE tenant = $1) known
+        LEFT JOIN stream_forks f ON f.tenant = $1 AND f.epoch = known.epoch
+    ) lineage
+    WHERE s.tenant = $1
+"""
+
+
+async def read_extent(database: Database, tenant: str) -> Extent | None:
+    """Return what of the tenant's log is retained; None when there is no such tenant.
+
+    Raises:
+        Unavailable: PostgreSQL, or its history forked and the new epoch is not entered yet.
+    """
+    row = await database.fetch_row(_EXTENT, tenant)
+    if row is None:
+        return None
+    if not row["settled"]:
+        raise EpochOver("The newest history")
+    forks = dict(zip(row["epochs"] or (), row["forks"] or (), strict=True))
+    return Extent(Offset(row["epoch"], row["floor"]), Offset(row["epoch"], row["seq"]), forks)
+
+
+_HEADS = "SELECT tenant, epoch, seq FROM tenant_streams WHERE tenant = ANY ($1)"
+
+
+async def read_heads(database: Database, tenants: list[str]) -> dict[str, Offset]:
+    """Return the heads of `tenants`, in one statement.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    rows = await database.fetch(_HEADS, tenants)
+    return {row["tenant"]: Offset(row["epoch"], row["seq"]) for row in rows}
