@@ -1,6 +1,6 @@
 """`bellwire …`: run the pods, migrate the database, make an operator key, tail a shop, place an order.
 
-Whatever goes wrong is told in one sentence; a traceback means a bug.
+An error is one sentence; a traceback means a bug. Each command imports what it needs by itself: a pod loads no client.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ import click
 
 from backbone.contract.errors import BellwireError
 from backbone.runtime.settings import InvalidSettings
-from bellwire.client import Peer, Trouble
-from bellwire.verify.client import Unreachable
+from bellwire.trouble import Trouble
+from bellwire.verify.trouble import Unreachable
 
 URL = click.option(
     "--url",
@@ -29,6 +29,8 @@ KEY = click.option(
     required=True,
     help="The key; better given as BELLWIRE_KEY than in a command line.",
 )
+VERIFY_PACKAGES = ("aiohttp", "httpx_sse")
+"""What the extra `verify` installs."""
 TENANT = click.option("--tenant", help="The shop's slug; by default the one that the key belongs to.")
 
 
@@ -195,6 +197,7 @@ def tail(
     no_ack: bool,
 ) -> None:
     """Be a terminal in the console: print every event, acknowledge it, come back and resume after any cut."""
+    from bellwire.client import Peer
     from bellwire.tail import Tail
 
     Tail(Peer(url, key, tenant), after, types, as_json, count, state, ack=not no_ack).run()
@@ -215,6 +218,7 @@ def order(
     url: str, key: str, name: str, items: tuple[str, ...], source: str, idempotency_key: str | None
 ) -> None:
     """Place a sample order with a storefront's or a terminal's key."""
+    from bellwire.client import Peer
     from bellwire.order import place
 
     answer = place(Peer(url, key, None), name, items, source, idempotency_key)
@@ -305,8 +309,16 @@ def verify(
 
     Registers shops of its own (verify-…). Ends with 0 when every promise was kept, with 1 when one was broken.
     """
-    from bellwire.verify.command import verify as check
     from bellwire.verify.settings import Load
+
+    try:
+        from bellwire.verify.command import verify as check
+    except ModuleNotFoundError as exc:
+        if exc.name not in VERIFY_PACKAGES:
+            raise
+        raise click.ClickException(
+            f"bellwire verify needs {exc.name}, which is not installed: pip install 'bellwire[verify]'"
+        ) from exc
 
     load = Load(
         url.rstrip("/"),

@@ -1,4 +1,4 @@
-"""A cluster as seen by the command's client parts: an address, a key, and errors in one sentence."""
+"""A cluster as the commands see it that are its clients: an address, a key, and errors in one sentence."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from bellwire.trouble import Trouble
+
 TIMEOUT_SECONDS = 10.0
-
-
-class Trouble(Exception):
-    """Something went wrong at the other end or on the way; the text is a whole sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from api.db.forget import forget_customer
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.stream import Stream
 from backbone.runtime.settings import PodSettings, load_settings
-from bellwire.client import Trouble
+from bellwire.trouble import Trouble
 
 
 async def forget(database_url: str, redis_url: str, tenant: str, phone: str) -> str:

@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
-from bellwire.client import Peer, Trouble
+from bellwire.client import Peer
+from bellwire.trouble import Trouble
 
 SAMPLE = ("Margherita:1:9.50", "Lemonade:2:3.25")
 

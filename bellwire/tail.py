@@ -17,7 +17,8 @@ import click
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from bellwire.client import Peer, Trouble, explain
+from bellwire.client import Peer, explain
+from bellwire.trouble import Trouble
 
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0

@@ -15,6 +15,7 @@ import aiohttp
 import orjson
 
 from bellwire.verify.notes import Answer
+from bellwire.verify.trouble import Unreachable
 
 ATTEMPT_SECONDS = 10.0
 CONNECTIONS = 300
@@ -23,10 +24,6 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.05, 1.0
 UNDECIDED = frozenset({408, 409, 425, 429})
 STILL_RUNNING = b"still-running"
 NO_ANSWER = 0
-
-
-class Unreachable(Exception):
-    """The cluster did not decide within the time that was given; the text says what it said last."""
 
 
 @dataclass(frozen=True, slots=True)

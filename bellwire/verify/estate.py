@@ -11,7 +11,8 @@ from pathlib import Path
 
 import orjson
 
-from bellwire.verify.client import Client, Unreachable
+from bellwire.verify.client import Client
+from bellwire.verify.trouble import Unreachable
 
 AT_ONCE = 16
 AUDITOR = "auditor"

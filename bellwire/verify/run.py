@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bellwire.verify.client import Client, Unreachable
+from bellwire.verify.client import Client
 from bellwire.verify.estate import Estate
 from bellwire.verify.judge import Violation, judge
 from bellwire.verify.notes import Listed, Notes, TerminalNotes, parse
@@ -20,6 +20,7 @@ from bellwire.verify.settings import Load
 from bellwire.verify.storefront import Storefront
 from bellwire.verify.streaming import StreamingTill
 from bellwire.verify.till import Telemetry, Till, digest
+from bellwire.verify.trouble import Unreachable
 from bellwire.verify.websocket import WebSocketTill
 
 REGISTERING_SECONDS = 120.0

@@ -8,9 +8,10 @@ import asyncio
 import random
 from typing import Any
 
-from bellwire.verify.client import Client, Unreachable
+from bellwire.verify.client import Client
 from bellwire.verify.judge import cents
 from bellwire.verify.notes import Balance, Write
+from bellwire.verify.trouble import Unreachable
 
 DELIBERATE = 0.05
 AT_ONCE = 0.3

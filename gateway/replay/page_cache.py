@@ -4,11 +4,11 @@ What an event was does not change while its epoch lasts; a page of another epoch
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from cachetools import TTLCache
 from prometheus_client import Counter
 
 from gateway.core.tenant_log import Entry
@@ -36,21 +36,44 @@ class Kept:
 
 
 class PageCache(Generic[R]):
-    """The newest page of each room."""
+    """The newest page of each room, oldest first; all are kept equally long, so the oldest is the first to go."""
 
     def __init__(self) -> None:
-        self._kept: TTLCache[R, Kept] = TTLCache(KEEP_BYTES, KEEP_SECONDS, getsizeof=_bytes_of)
+        self._kept: OrderedDict[R, tuple[Kept, float]] = OrderedDict()
+        self._bytes = 0
 
     def get(self, room: R) -> Kept | None:
         """The room's page, when one was read a moment ago."""
-        return self._kept.get(room)
+        self._expire()
+        found = self._kept.get(room)
+        return found[0] if found is not None else None
 
     def keep(self, room: R, page: Kept) -> None:
-        """Remember a page for a moment."""
-        if _bytes_of(page) <= KEEP_BYTES:
-            self._kept[room] = page
-            # The cache itself only looks at its clock when it is used.
-            asyncio.get_running_loop().call_later(KEEP_SECONDS + 0.1, self._kept.expire)
+        """Remember a page for a moment, in the place of those that were kept longest; one that is too big is not."""
+        size = _bytes_of(page)
+        if size > KEEP_BYTES:
+            return
+        if room in self._kept:
+            self._drop(room)
+        while self._bytes + size > KEEP_BYTES:
+            self._drop(next(iter(self._kept)))
+        loop = asyncio.get_running_loop()
+        self._kept[room] = page, loop.time() + KEEP_SECONDS
+        self._bytes += size
+        # A page has an end though nobody asks for one again.
+        loop.call_later(KEEP_SECONDS, self._expire)
+
+    def _expire(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._kept:
+            room, (_, until) = next(iter(self._kept.items()))
+            if until > now:
+                return
+            self._drop(room)
+
+    def _drop(self, room: R) -> None:
+        page, _ = self._kept.pop(room)
+        self._bytes -= _bytes_of(page)
 
 
 def _bytes_of(page: Kept) -> int:

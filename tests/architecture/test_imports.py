@@ -75,7 +75,6 @@ HOMES = {
     "opentelemetry": ("backbone/runtime/tracing.py",),
     "httpcore": ("api/webhooks/",),
     "standardwebhooks": ("api/webhooks/message.py",),
-    "cachetools": ("gateway/replay/page_cache.py",),
 }
 
 # What a pure part must not know: clocks, sockets, environment, randomness, tasks.

@@ -5,9 +5,6 @@ import contextlib
 import random
 import shutil
 import socket
-import subprocess
-import sys
-import zipfile
 from array import array
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -444,27 +441,3 @@ def test_a_fault_in_what_arrived_keeps_nobody_from_a_turn() -> None:
 
     asyncio.run(run())
     assert log == ["a", "b"]
-
-
-# -- the installation --------------------------------------------------------------------------------------------
-
-
-def test_an_installation_has_the_compiled_loop_where_there_is_a_compiler(tmp_path: Path) -> None:
-    checkout = tmp_path / "checkout"
-    checkout.mkdir()
-    for name in ("pyproject.toml", "README.md", "hatch_build.py"):
-        shutil.copy(ROOT / name, checkout)
-    shutil.copytree(
-        ROOT / "gateway", checkout / "gateway", ignore=shutil.ignore_patterns("*.so", "__pycache__")
-    )
-    for name in ("api", "backbone", "bellwire", "infra"):
-        (checkout / name).mkdir()
-    built = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        cwd=checkout, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
-    assert built.returncode == 0, built.stderr
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
-        names = wheel.namelist()
-    assert "gateway/fanout/send_all.py" in names
-    assert ("gateway/fanout/libfanout.so" in names) is (COMPILER is not None)
