@@ -5,12 +5,18 @@ ARGS ?=
 SEEDS ?= 5000
 BIN := .venv/bin
 SETUP := infra/local/bootstrap.sh
+PACKAGES := api backbone bellwire gateway infra loadtests benchmarks chaos conformance tests
 LOCKED := pyproject.toml uv.lock $(SETUP)
 # Killing make ends the demo too: what the recipe becomes gets SIGTERM when make is gone.
 WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$(id -g)
 # Two processes side by side, each with servers of its own; a file of tests stays in one. ARGS="-n 0" for one after another.
 LANES = -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 EXPORT := $(BIN)/uv export --quiet --locked --all-extras --no-hashes --no-header --no-emit-project
+
+# A user without a home: uv keeps here what it has downloaded.
+ifeq ($(UV_CACHE_DIR)$(XDG_CACHE_HOME)$(shell [ ! -w "$$HOME" ] && [ ! -w "$$HOME/.cache" ] || echo home),)
+export UV_CACHE_DIR := $(CURDIR)/.venv/.uv-cache
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all simulate check load chaos conformance bench fmt lock clean
@@ -59,9 +65,16 @@ lock: .venv/.uv ## take the newest versions that pyproject.toml allows, and lock
 	@$(BIN)/uv lock --upgrade
 	@$(EXPORT) > requirements.txt
 
-clean: ## remove everything that can be made again
-	rm -rf gateway/fanout/libfanout.so .venv .tools .bellwire .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+clean: ## remove everything that make made and can make again
+	rm -rf gateway/fanout/libfanout.so .tools .bellwire .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(PACKAGES) -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ -L .venv ] || { [ -d .venv ] && [ ! -e .venv/.bootstrap ]; }; then echo "left .venv, which was not made here"; \
+		else echo rm -rf .venv; rm -rf .venv; fi
+
+# Whose Python is gone, as after an upgrade of the system's, is made again.
+ifneq ($(shell .venv/bin/python -I -S -c '' 2>/dev/null || echo gone),)
+.PHONY: .venv/.uv .venv/.demo .venv/.all
+endif
 
 .venv/.uv: $(SETUP)
 	@sh $(SETUP)

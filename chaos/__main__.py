@@ -1,7 +1,6 @@
 """`python -m chaos`: a cluster of its own, fault after fault under load, a table, and 1 when a promise was broken."""
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from chaos.record import NoPlace, Record
 from chaos.rows import ROWS, SHORT
 from chaos.runner import NoVerdict, Scale, run_row
 from chaos.town import FaultMissed
+from infra.local.workdir import Workdir
 
 
 @click.command()
@@ -74,12 +74,12 @@ def run(
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with (
         log_file.open("w") as log,
-        tempfile.TemporaryDirectory(prefix="bellwire-chaos-") as folder,
+        Workdir("chaos") as folder,
         Place(sink=lambda name, line: print(name, line, file=log)) as place,
     ):
         for name, seed in wanted:
             try:
-                record.add(run_row(place, ROWS[name], seed, scale, Path(folder) / "estate.json", keep))
+                record.add(run_row(place, ROWS[name], seed, scale, folder.path / "estate.json", keep))
                 tell(record.results[-1])
             except (NoVerdict, FaultMissed, TimeoutError) as exc:
                 record.failures.append(f"{name} seed {seed}: {exc}")

@@ -7,8 +7,6 @@ import heapq
 import os
 import random
 import signal
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +23,7 @@ from infra.local.counters import read_total
 from infra.local.ports import free_port
 from infra.local.valkey import Valkey
 from infra.local.waiting import wait_until
+from infra.local.workdir import Workdir
 
 PUBLISHED, FAILED = "bellwire_events_published_total", "failed"
 DISK_BYTES = 3_000_000
@@ -85,9 +84,8 @@ def no_memory(town: Town, seconds: float) -> None:
 def full_disk(town: Town, seconds: float) -> None:
     """A disk of 3 MB that is full: a tmpfs for root, a limit of a file's size for others."""
     with (
-        tempfile.TemporaryDirectory(prefix="bellwire-disk-") as folder,
-        small_disk(Path(folder)) as words,
-        instead(town, Valkey(append_only=True, folder=Path(folder), wrapper=words)) as server,
+        Workdir("disk") as disk,
+        instead(town, Valkey(append_only=True, folder=disk.path, wrapper=small_disk(disk.path))) as server,
         must_fail(town),
         Redis.from_url(server.url) as redis,
     ):
@@ -98,18 +96,14 @@ def full_disk(town: Town, seconds: float) -> None:
         pause(seconds)
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Sequence[str]]:
-    """Make `folder` small, or yield the words before a command that make its files so."""
+def small_disk(folder: Path) -> list[str]:
+    """The words before a command that make `folder`, or each file in it, small."""
     if os.geteuid() != 0:
         # Without the signal the write fails, as it does on a full disk.
-        yield ["env", "--ignore-signal=XFSZ", "prlimit", f"--fsize={DISK_BYTES}"]
-        return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)], check=True)
-    try:
-        yield []
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        return ["env", "--ignore-signal=XFSZ", "prlimit", f"--fsize={DISK_BYTES}"]
+    # Mounted for that process alone: it goes when the process goes, however that happens.
+    mount = f'mount -t tmpfs -o size={DISK_BYTES} tmpfs "$0" && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", mount, str(folder)]
 
 
 def full_output_buffer(town: Town, seconds: float) -> None:

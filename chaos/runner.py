@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from chaos.town import Town, pause
 from infra.local.child import Child
 from infra.local.cluster import ROOT
 from infra.local.waiting import wait_until
+from infra.local.workdir import Workdir
 
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 3.0
 BEGIN_SECONDS, END_SECONDS = 240.0, 300.0
@@ -74,8 +74,8 @@ def run_row(
 
 
 def _run(town: Town, row: Row, seed: int, scale: Scale, name: str, estate: Path, keep: Path | None) -> Result:
-    with tempfile.TemporaryDirectory(prefix="bellwire-chaos-") as folder:
-        file = Path(folder) / "report.json"
+    with Workdir("chaos") as folder:
+        file = folder.path / "report.json"
         begun = threading.Event()
         command = [
             sys.executable, "-m", "bellwire", "verify", "--url", town.cluster.url, "--run", name,

@@ -1,9 +1,9 @@
 """nginx with nchan, from Debian's packages: WebSocket subscribers, a publisher over HTTP, messages in memory."""
 
 import asyncio
+import contextlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,7 +83,7 @@ class Nchan(Daemon):
     async def stop(self) -> None:
         await super().stop()
         if self._made_state:
-            await asyncio.to_thread(shutil.rmtree, STATE)
+            remove_state()
 
 
 def make_state() -> bool:
@@ -92,6 +92,12 @@ def make_state() -> bool:
         return False
     STATE.mkdir()
     return True
+
+
+def remove_state() -> None:
+    """Remove that folder; with anything in it, it is somebody's by now and stays."""
+    with contextlib.suppress(OSError):
+        STATE.rmdir()
 
 
 def find_nchan() -> tuple[Path, Path]:

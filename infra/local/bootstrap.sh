@@ -6,7 +6,8 @@
 #   infra/local/bootstrap.sh demo dev …  more of it                        stamp: .venv/.all
 #
 # Needs Python 3.11 or later. Where Debian keeps `venv` in a package of its own, root gets it installed and
-# everybody else is told what to type. Two of these at once take turns.
+# everybody else is told what to type. Two of these at once take turns. One that was interrupted is made again by the
+# next; a .venv that somebody else made is used, and never taken apart.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -38,27 +39,52 @@ make_environment() {
         fi
         say "installing python$version-venv with apt-get"
         export DEBIAN_FRONTEND=noninteractive
-        apt-get install -y -qq --no-install-recommends "python$version-venv" >/dev/null 2>&1 || {
+        apt-get install -y -qq --no-install-recommends --no-remove "python$version-venv" >/dev/null 2>&1 || {
             apt-get update -qq
-            apt-get install -y -qq --no-install-recommends "python$version-venv" >/dev/null
+            apt-get install -y -qq --no-install-recommends --no-remove "python$version-venv" >/dev/null
         }
     fi
     say "making .venv with $("$python" --version)"
     "$python" -m venv .venv
 }
 
+# Python that runs is not enough: it is there before pip is, and who is interrupted in between has no pip.
+is_whole() { fits .venv/bin/python && { .venv/bin/uv --version || .venv/bin/python -m pip --version; } >/dev/null 2>&1; }
+is_ours() { [ ! -L .venv ] && { [ -e "$mark" ] || [ -z "$(ls -A .venv)" ]; }; }
+
+mark=.venv/.bootstrap
 mkdir -p .venv
-# Not .venv/.lock: that name is uv's own, which would wait for us.
-exec 9>.venv/.bootstrap
+# The folder itself is the lock.
+exec 9<.venv
 flock 9
 
-fits .venv/bin/python || {
+is_whole || {
+    is_ours || {
+        say "$PWD/.venv was not made by Bellwire and has no Python 3.11 or later with pip: mend it, or move it away"
+        exit 1
+    }
+    touch "$mark"
+    rm -f .venv/.uv .venv/.demo .venv/.all
     rm -rf .venv/bin .venv/lib .venv/lib64 .venv/include .venv/pyvenv.cfg
     make_environment
 }
-[ -x .venv/bin/uv ] || {
+
+# A user without a home: what is downloaded is kept here.
+if [ -z "${UV_CACHE_DIR:-}${XDG_CACHE_HOME:-}" ] && [ ! -w "${HOME:-}" ] && [ ! -w "${HOME:-}/.cache" ]; then
+    export UV_CACHE_DIR="$PWD/.venv/.uv-cache" PIP_NO_CACHE_DIR=1
+fi
+# A company's own authority is in the system's store, and uv looks there when it is told to. Not where there is none.
+authorities='import os, ssl, sys; p = ssl.get_default_verify_paths(); sys.exit(not (p.cafile or p.capath and os.listdir(p.capath)))'
+if .venv/bin/python -c "$authorities" 2>/dev/null; then
+    export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
+fi
+
+install_uv() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --ignore-installed 'uv>=0.9,<1'; }
+.venv/bin/uv --version >/dev/null 2>&1 || {
     say "installing uv into .venv"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+    bundle=/etc/ssl/certs/ca-certificates.crt
+    # An old pip trusts its own list alone.
+    install_uv || { [ -z "${PIP_CERT:-}" ] && [ -r "$bundle" ] && PIP_CERT="$bundle" install_uv; }
 }
 touch .venv/.uv
 [ $# -gt 0 ] || exit 0

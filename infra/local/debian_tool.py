@@ -2,9 +2,9 @@
 
 Promise: `find_tool("haproxy", "haproxy")` returns something that runs, or raises `ToolMissing` with one
 sentence that says what to type. Looked for in this order: PATH and the sbin folders; what an earlier call
-fetched; `apt-get install` when we are root (no service is left running); else the package and the libraries
-that it lacks are downloaded and unpacked into a private folder, which needs no root and changes nothing in
-the system.
+fetched; else the package and the libraries that it lacks are downloaded and unpacked into a private folder.
+That needs no root and changes nothing in the system, for root neither: no package is installed, no service
+started, stopped or switched off.
 
 Knows apt and dpkg. Does not know what the program is for, and never starts it.
 """
@@ -21,8 +21,8 @@ from pathlib import Path
 
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 APT_SECONDS = 300
-POLICY = Path("/usr/sbin/policy-rc.d")
-POLICY_TEXT = "#!/bin/sh\n# Written by bellwire for one apt-get install; safe to delete.\nexit 101\n"
+# In each folder that was fetched: it may be replaced.
+FETCHED = ".fetched-by-bellwire"
 
 Progress = Callable[[str], None]
 
@@ -76,10 +76,6 @@ def find_tool(
             return Tool(found)
         if (fetched := unpacked(folder / package, name)) is not None:
             return fetched
-        if os.geteuid() == 0 and tools_dir is None:
-            say(f"installing {package} with apt-get")
-            if install(packages) and (found := on_path(name)) is not None:
-                return Tool(found)
         say(f"fetching {package} into {folder}")
         reason = fetch(packages, folder / package)
         if (fetched := unpacked(folder / package, name)) is not None:
@@ -136,43 +132,6 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def install(packages: tuple[str, ...]) -> bool:
-    """`apt-get install` as root, leaving no service running; False when apt said no."""
-    command = ["install", "--yes", "--no-install-recommends", *packages]
-    with no_service_starts():
-        if apt(command).returncode != 0:
-            apt(["update"])
-            if apt(command).returncode != 0:
-                return False
-    disable_services(packages)
-    return True
-
-
-@contextlib.contextmanager
-def no_service_starts() -> Iterator[None]:
-    """Debian asks this file whether a package may start its service; 101 says no."""
-    if POLICY.exists() and POLICY.read_text(errors="replace") != POLICY_TEXT:
-        yield  # The machine has a policy of its own.
-        return
-    try:
-        POLICY.write_text(POLICY_TEXT)
-        POLICY.chmod(0o755)
-        yield
-    finally:
-        POLICY.unlink(missing_ok=True)
-
-
-def disable_services(packages: tuple[str, ...]) -> None:
-    """Keep a package's service from starting at the next boot, where systemd runs."""
-    if not Path("/run/systemd/system").is_dir():
-        return
-    files = run(["dpkg", "-L", *packages], seconds=30).stdout.splitlines()
-    units = [Path(line).name for line in files if "/systemd/system/" in line and line.endswith(".service")]
-    plain = [unit for unit in units if "@" not in unit]
-    if plain:
-        run(["systemctl", "disable", "--now", *plain], seconds=60)
-
-
 def fetch(packages: tuple[str, ...], target: Path) -> str:
     """Download and unpack without root into `target`, whole or not at all; returns why it failed, or "".
 
@@ -202,9 +161,21 @@ def fetch(packages: tuple[str, ...], target: Path) -> str:
                 return last_line(opened.stderr)
         for ballast in ("doc", "man", "javascript", "nodejs"):
             shutil.rmtree(tree / "usr/share" / ballast, ignore_errors=True)
-        shutil.rmtree(target, ignore_errors=True)
-        tree.rename(target)
+        put_in_place(tree, target)
     return ""
+
+
+def put_in_place(tree: Path, target: Path) -> None:
+    """Move what was fetched to where it is looked for. An older fetch of ours gives way, anything else does not.
+
+    Raises:
+        ToolMissing: something else is there.
+    """
+    (tree / FETCHED).touch()
+    if target.is_symlink() or (target.exists() and not (target / FETCHED).is_file()):
+        raise ToolMissing(f"{target} is in the way and was not fetched by Bellwire; move it away.")
+    shutil.rmtree(target, ignore_errors=True)
+    tree.rename(target)
 
 
 def download(packages: tuple[str, ...], options: list[str], work: Path) -> "subprocess.CompletedProcess[str]":

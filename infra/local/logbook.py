@@ -1,12 +1,14 @@
 """The logs of a run: one file a process, kept after the run, never larger than a bound."""
 
 import contextlib
-import shutil
+import re
 import threading
 from pathlib import Path
 from typing import TextIO
 
 LARGEST_BYTES = 20 * 1024 * 1024
+# What we call our files, after the processes of a cluster; others in the folder are somebody's.
+OURS = re.compile(r"(api-\d+|gateway-\d+|postgres|valkey|haproxy)\.log(\.1)?")
 
 
 class Logbook:
@@ -19,8 +21,7 @@ class Logbook:
         self._lock = threading.Lock()
         self._files: dict[str, TextIO] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("*.log*"):
-            old.unlink(missing_ok=True)
+        self._forget()
 
     def write(self, name: str, line: str) -> None:
         """Append one line to the log of `name`. A full disk costs the line, not the cluster."""
@@ -37,9 +38,16 @@ class Logbook:
             self._files.clear()
 
     def remove(self) -> None:
-        """Remove the folder: the run went well and nobody will ask."""
+        """Remove our files, and the folder when nothing else is in it: the run went well and nobody will ask."""
         self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._forget()
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def _forget(self) -> None:
+        for file in self.folder.iterdir():
+            if OURS.fullmatch(file.name) and file.is_file() and not file.is_symlink():
+                file.unlink(missing_ok=True)
 
     def _open(self, name: str) -> TextIO:
         path = self.folder / f"{name}.log"

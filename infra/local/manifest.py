@@ -7,11 +7,13 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import threading
 from pathlib import Path
 from typing import Any, TextIO
 
 FOLDER = ".bellwire"
+OURS = re.compile(r"demo(-\d{1,5})?\.json")
 
 
 class Manifest:
@@ -29,6 +31,7 @@ class Manifest:
         self._claim, self.path = claimed
         # Left by one that was killed: nothing is ready yet.
         self.path.unlink(missing_ok=True)
+        self._clear_up()
 
     @property
     def is_first(self) -> bool:
@@ -57,6 +60,16 @@ class Manifest:
             self.path.unlink(missing_ok=True)
             Path(self._claim.name).unlink(missing_ok=True)
             self._claim.close()
+
+    def _clear_up(self) -> None:
+        """Remove what demos on other ports left when they were killed."""
+        for lock in self._folder.glob("demo*.json.lock"):
+            name = lock.name.removesuffix(".lock")
+            if OURS.fullmatch(name) and name != self.path.name and (dead := self._claimed(name)):
+                claim, path = dead
+                path.unlink(missing_ok=True)
+                lock.unlink(missing_ok=True)
+                claim.close()
 
     def _claimed(self, name: str) -> tuple[TextIO, Path] | None:
         """Take the name, unless a living demo holds it."""

@@ -1,52 +1,69 @@
-"""A private directory for one run, gone afterwards, swept by the next run if we were killed.
+"""A private directory for one run, gone afterwards, removed by the next run if we were killed.
 
-The owner holds a lock on the file `owner` in it. The kernel lets go of the lock when the owner dies, so "is
-this stale?" has one honest answer, which a process id (soon reused by another process) has not.
+All of them lie in one folder of the user in the temporary folder. What is removed there bears our mark and has a
+dead owner; whatever else lies there or beside it, whatever its name, is somebody's and stays.
+
+The mark is a file `NAME.owner` beside the directory `NAME`: it is written before the directory is made, and then
+learns the directory's inode, so that a copy and a namesake do not bear it. Its owner holds a lock on it. The kernel
+lets go of the lock when the owner dies, so "is this abandoned?" has one honest answer, which a process id (soon
+another process's) has not.
 """
 
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
+import stat
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self
 
-from infra.local.account import Account, ourselves, unprivileged
+from infra.local.account import Account, ourselves
 from infra.local.failure import CannotStart
 
-PREFIX = "bellwire-"
-OWNER = "owner"
-# Between its making and its lock a directory looks abandoned; nobody takes this long for that.
-GRACE_SECONDS = 60.0
+FOLDER = "bellwire-run"
+# The first of these names that is ours or free: somebody's own folder of that name is in nobody's way.
+FOLDERS = 9
+MARK = "Made by Bellwire's local cluster, which removes it: 5c1f6a0e-6f0b-4d0e-9a55-3f4f5a1d7c52"
+FOLDER_MARK = ".bellwire-run"
+OWNER = ".owner"
+LARGEST_MARK_BYTES = 1024
 
 
 class Workdir:
-    """A directory `/tmp/bellwire-…`, mode 0700, of `account`, removed by `remove()`."""
+    """A directory `/tmp/bellwire-run-UID/…`, mode 0700, of `account`, removed by `remove()`.
+
+    Raises:
+        CannotStart: the temporary folder cannot be used.
+    """
 
     def __init__(self, label: str, account: Account | None = None) -> None:
         account = account or ourselves()
-        self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{label}-"))
-        self._lock: TextIO | None = None
-        # Locked under another name first, so that nobody ever sees an `owner` without its lock.
-        fresh = self.path / f"{OWNER}.new"
-        self._lock = fresh.open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._lock.write(f"{os.getpid()}\n")
-        self._lock.flush()
-        fresh.rename(self.path / OWNER)
+        with _folder() as folder:
+            self.path = folder / f"{label}-{secrets.token_hex(4)}"
+            self._owner = folder / f"{self.path.name}{OWNER}"
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._lock: int | None = os.open(self._owner, flags, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            os.write(self._lock, f"{MARK}\n{self.path.name}\n".encode())
+            self.path.mkdir(mode=0o700)
+            os.write(self._lock, f"{self.path.stat().st_ino}\n".encode())
         if account.uid != os.geteuid():
+            # The server's user has to come by; what is in there stays unlisted, and each directory closed.
+            folder.chmod(0o711)
             os.chown(self.path, account.uid, account.gid)
 
     def remove(self) -> None:
         """Remove it with all that is in it; a second call does nothing."""
         if self._lock is None:
             return
-        shutil.rmtree(self.path, ignore_errors=True)
-        self._lock.close()
+        _remove(self.path, self._owner)
+        os.close(self._lock)
         self._lock = None
+        _leave(self.path.parent)
 
     def __enter__(self) -> Self:
         return self
@@ -59,32 +76,132 @@ class Workdir:
 
 def sweep() -> list[Path]:
     """Remove the directories of owners that died without doing so; returns what was removed."""
-    ours = {os.geteuid()}
-    if os.geteuid() == 0:
-        with contextlib.suppress(CannotStart):
-            ours.add(unprivileged().uid)
     swept = []
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        try:
-            state = path.lstat()
-            if state.st_uid in ours and path.is_dir() and not path.is_symlink() and is_abandoned(path):
-                shutil.rmtree(path, ignore_errors=True)
-                swept.append(path)
-        except OSError:
-            continue  # Another sweeper was quicker.
+    for folder in _candidates():
+        with _held(folder, fcntl.LOCK_SH) as ours:
+            if ours:
+                swept += [path for owner in sorted(folder.glob(f"[!.]*{OWNER}")) if (path := _swept(owner))]
+        if ours:
+            _leave(folder)
     return swept
 
 
-def is_abandoned(path: Path) -> bool:
-    """Whether nobody holds the lock of this directory."""
+def _swept(owner: Path) -> Path | None:
+    """Remove the directory that this file marks, if it does mark one whose owner is dead."""
+    path = owner.with_name(owner.name.removesuffix(OWNER))
+    with _opened(owner) as file:
+        if file is None or not _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            return None
+        match os.pread(file, LARGEST_MARK_BYTES, 0).decode("utf-8", "replace").split("\n"):
+            case [mark, name, inode, ""] if (mark, name) == (MARK, path.name):
+                state = _directory(path)
+                if state is not None and str(state.st_ino) == inode and not _holds_a_mount(path):
+                    _remove(path, owner)
+                    return path
+            case [mark, name, ""] if (mark, name) == (MARK, path.name):
+                # Killed before it was noted: nothing can be in it yet.
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+                owner.unlink()
+    return None
+
+
+def _remove(path: Path, owner: Path) -> None:
+    """The directory, then its mark; what resists keeps the mark, and the next run tries again."""
+    shutil.rmtree(path, ignore_errors=True)
+    if not path.exists():
+        owner.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """The user's folder, made when there is none; nobody removes it meanwhile."""
+    for folder in _candidates():
+        for _ in range(3):  # Once more where the last run removed it between our look and our hold.
+            try:
+                folder.mkdir(mode=0o700)
+                (folder / FOLDER_MARK).write_text(f"{MARK}\n{folder.stat().st_ino}\n")
+            except FileExistsError:
+                pass
+            except OSError as exc:
+                raise CannotStart(
+                    f"The temporary folder {folder.parent} cannot be used ({exc.strerror}); name another with TMPDIR."
+                ) from exc
+            with _held(folder, fcntl.LOCK_SH) as ours:
+                if ours:
+                    yield folder
+                    return
+    raise CannotStart(
+        f"{folder} and its namesakes are there and are not Bellwire's; move them away, or name another "
+        "temporary folder with TMPDIR."
+    )
+
+
+def _candidates() -> list[Path]:
+    name = f"{FOLDER}-{os.geteuid()}"
+    names = [name, *(f"{name}-{number}" for number in range(2, FOLDERS + 1))]
+    return [Path(tempfile.gettempdir()) / name for name in names]
+
+
+def _leave(folder: Path) -> None:
+    """Remove the user's folder when there is nothing in it but its mark."""
+    with _held(folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as ours:
+        if ours and os.listdir(folder) == [FOLDER_MARK]:
+            (folder / FOLDER_MARK).unlink()
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+@contextlib.contextmanager
+def _held(folder: Path, how: int) -> Iterator[bool]:
+    """Whether the folder is ours, and ours alone to write in; it is held until the end."""
+    state = _directory(folder)
+    if state is None or state.st_uid != os.geteuid() or state.st_mode & 0o022:
+        yield False
+        return
+    words = f"{MARK}\n{state.st_ino}\n".encode()
+    with _opened(folder / FOLDER_MARK) as file:
+        yield file is not None and _locked(file, how) and os.pread(file, LARGEST_MARK_BYTES, 0) == words
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int | None]:
+    """A plain file of ours, open; None for anything else. A link is not followed, a pipe not waited for."""
     try:
-        descriptor = os.open(path / OWNER, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return time.time() - path.stat().st_mtime > GRACE_SECONDS
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        state = os.fstat(file)
+        yield file if stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid() else None
+    finally:
+        os.close(file)
+
+
+def _locked(file: int, how: int) -> bool:
+    """Take the lock of a file that is still there."""
+    try:
+        fcntl.flock(file, how)
     except BlockingIOError:
         return False
-    finally:
-        os.close(descriptor)
-    return True
+    return os.fstat(file).st_nlink == 1
+
+
+def _directory(path: Path) -> os.stat_result | None:
+    """What the system says of a directory; None when it is none, or a link to one."""
+    try:
+        state = path.lstat()
+    except OSError:
+        return None
+    return state if stat.S_ISDIR(state.st_mode) else None
+
+
+def _holds_a_mount(path: Path) -> bool:
+    """Whether another file system is mounted in there, whose files are not ours to remove."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return False
+    points = [Path(line.split(" ")[4].replace("\\040", " ")) for line in lines]
+    return any(point.is_relative_to(path.resolve()) for point in points)

@@ -22,6 +22,7 @@ from infra.local.debian_tool import (
     last_line,
     locked,
     private_folder,
+    put_in_place,
     run,
     unpacked,
 )
@@ -84,8 +85,7 @@ def wstest(*, progress: Progress | None = None) -> Wstest:
             say(f"fetching wstest and its Python 2.7 into {target}")
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".wstest-") as scratch:
                 make(Path(scratch) / "wstest")
-                shutil.rmtree(target, ignore_errors=True)
-                (Path(scratch) / "wstest").rename(target)
+                put_in_place(Path(scratch) / "wstest", target)
             here = found(target)
     if here is None:
         raise ToolMissing(f"What was fetched into {target} is not a wstest.")

@@ -4,9 +4,8 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -98,18 +97,20 @@ def ways_to_fill_a_disk() -> list[str]:
     return ["file limit", "tmpfs"] if os.geteuid() == 0 else ["file limit"]
 
 
-@contextmanager
-def small_disk(way: str, folder: Path) -> Iterator[list[str]]:
-    """A folder that takes 3 MB; yields the words to put before the server's command."""
+def small_disk(way: str, folder: Path) -> list[str]:
+    """The words before the server's command that make it a disk of 3 MB."""
     if way == "file limit":
         # Without the signal the write fails, as it does on a full disk.
-        yield ["env", "--ignore-signal=XFSZ", "prlimit", "--fsize=3000000"]
-        return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], check=True)
-    try:
-        yield []
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        return ["env", "--ignore-signal=XFSZ", "prlimit", "--fsize=3000000"]
+    # Mounted for that process alone: it goes when the process goes, however that happens.
+    return [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@"',
+        str(folder),
+    ]
 
 
 async def fill(redis: Redis) -> None:
@@ -121,18 +122,19 @@ async def fill(redis: Redis) -> None:
 
 @pytest.mark.parametrize("way", ways_to_fill_a_disk())
 async def test_a_redis_on_a_full_disk(way: str, arena: Arena, tmp_path: Path) -> None:
-    with small_disk(way, tmp_path) as wrapper:
-        server = Valkey(port=arena.redis_port, append_only=True, folder=tmp_path, wrapper=wrapper)
-        server.start()
-        before = await failed(arena)
-        try:
-            async with rush(arena), Redis.from_url(server.url) as redis:
-                with pytest.raises(ResponseError, match="MISCONF"):
-                    await fill(redis)
-                await asyncio.sleep(2)
-            assert await failed(arena) > before
-        finally:
-            server.stop()
+    server = Valkey(
+        port=arena.redis_port, append_only=True, folder=tmp_path, wrapper=small_disk(way, tmp_path)
+    )
+    server.start()
+    before = await failed(arena)
+    try:
+        async with rush(arena), Redis.from_url(server.url) as redis:
+            with pytest.raises(ResponseError, match="MISCONF"):
+                await fill(redis)
+            await asyncio.sleep(2)
+        assert await failed(arena) > before
+    finally:
+        server.stop()
 
 
 async def test_a_subscription_cut_for_its_output_buffer_while_its_gateway_is_frozen(

@@ -100,17 +100,27 @@ def test_what_demo_json_says_is_true_and_stays_true_when_a_pod_is_killed(folder:
         assert is_running(pid_of("api", json.loads(manifest.read_text())))
 
 
-def test_a_killed_demo_leaves_no_process_and_the_next_one_clears_up_after_it(folder: Path) -> None:
-    with demo(folder) as (process, document):
+def test_a_killed_demo_leaves_no_process_and_the_next_one_clears_up_after_it_and_after_nobody_else(
+    folder: Path,
+) -> None:
+    mine = folder / "bellwire-mine"
+    (mine / ".git").mkdir(parents=True)
+    (mine / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    for path in (mine, mine / ".git"):
+        os.utime(path, (path.stat().st_mtime - 3600,) * 2)
+    other = free_port()
+    with demo(folder), demo(folder, f"demo-{other}.json", other) as (process, document):
         process.kill()
         process.wait()
         assert all_gone([each["pid"] for each in document["processes"]], 5.0)
-        assert (folder / ".bellwire" / "demo.json").exists()
-        leftovers = list(folder.glob("bellwire-*"))
-        assert leftovers
-        (folder / ".bellwire" / "demo.json").unlink()  # or the next one would look ready before it is
+        assert (folder / ".bellwire" / f"demo-{other}.json").exists()
+        assert list(folder.glob("bellwire-run-*/*"))
     with demo(folder):
-        assert [path for path in leftovers if path.exists()] == []
+        assert not (folder / ".bellwire" / f"demo-{other}.json").exists()
+    left = {path.name for path in folder.iterdir()}
+    assert left == {".bellwire", "bellwire-mine", "demo.json.out", f"demo-{other}.json.out"}
+    assert {path.name for path in (folder / ".bellwire").iterdir()} == {"logs", f"logs-{other}"}
+    assert (mine / ".git" / "HEAD").read_text() == "ref: refs/heads/main"
 
 
 def test_two_demos_in_one_directory_do_not_disturb_each_other(folder: Path) -> None:

@@ -25,3 +25,24 @@ def test_a_full_log_is_set_aside_once_and_never_grows_beyond_twice_the_bound(tmp
     assert {path.name for path in tmp_path.iterdir()} == {"api-1.log", "api-1.log.1"}
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 220
     assert (tmp_path / "api-1.log").read_text().endswith("line 99\n")
+
+
+def test_files_that_are_not_of_a_run_are_kept_by_the_next_one_and_at_the_end(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (tmp_path / "precious").write_text("mine")
+    (folder / "my-notes.log").write_text("mine")
+    (folder / "api-1.log.backup").write_text("mine")
+    (folder / "api-2.log").symlink_to(tmp_path / "precious")
+    logbook = Logbook(folder)
+    logbook.write("api-1", "one")
+    logbook.remove()
+    assert {path.name for path in folder.iterdir()} == {"my-notes.log", "api-1.log.backup", "api-2.log"}
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_an_empty_folder_goes_with_its_logs(tmp_path: Path) -> None:
+    logbook = Logbook(tmp_path / "logs")
+    logbook.write("valkey", "one")
+    logbook.remove()
+    assert list(tmp_path.iterdir()) == []

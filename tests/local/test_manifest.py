@@ -55,3 +55,21 @@ def test_the_same_port_twice_is_refused(tmp_path: Path) -> None:
         Manifest(8090, tmp_path)
     for demo in demos:
         demo.remove()
+
+
+def test_those_of_killed_demos_on_other_ports_are_removed_those_of_living_ones_and_others_files_are_not(
+    tmp_path: Path,
+) -> None:
+    living, second = Manifest(8080, tmp_path), Manifest(8081, tmp_path)
+    second.write({})
+    for name in ("demo-8090.json", "demo-mine.json"):
+        (tmp_path / name).write_text("{}")
+        (tmp_path / f"{name}.lock").touch()
+    (tmp_path / "demo-8091.json").write_text("{}")
+    third = Manifest(8082, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "demo.json.lock", "demo-8081.json", "demo-8081.json.lock", "demo-8082.json.lock",
+        "demo-mine.json", "demo-mine.json.lock", "demo-8091.json",
+    }  # fmt: skip
+    for manifest in (living, second, third):
+        manifest.remove()

@@ -1,6 +1,7 @@
 """A program is found where it is, used from where it was fetched, and missed in one sentence."""
 
 import os
+import re
 import subprocess
 import threading
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import debian_tool
-from infra.local.debian_tool import Tool, ToolMissing, find_tool, locked, no_service_starts, private_folder
+from infra.local.debian_tool import Tool, ToolMissing, find_tool, locked, private_folder, put_in_place
 
 
 def program(path: Path, text: str = "#!/bin/sh\necho it runs\n") -> Path:
@@ -78,24 +79,46 @@ def test_two_fetchers_take_turns(tmp_path: Path) -> None:
     assert order == ["first", "second"]
 
 
-def test_services_are_kept_from_starting_for_one_installation_only(
+def test_nothing_of_the_system_is_installed_removed_or_switched_off_for_root_neither(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    policy = tmp_path / "policy-rc.d"
-    monkeypatch.setattr(debian_tool, "POLICY", policy)
-    with no_service_starts():
-        assert subprocess.run([policy], check=False).returncode == 101
-    assert not policy.exists()
+    """Programs that only write down how they were called stand in for all that could change the system."""
+    calls = tmp_path / "calls"
+    for name in ("apt-get", "dpkg", "systemctl", "service", "update-rc.d", "invoke-rc.d"):
+        program(tmp_path / "bin" / name, f'#!/bin/sh\necho {name} "$@" >> {calls}\nexit 1\n')
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    monkeypatch.setattr(debian_tool, "private_folder", lambda: tmp_path / "tools")
+    with pytest.raises(ToolMissing):
+        find_tool("bellwire-sample", "sample-package")
+    said = calls.read_text().splitlines()
+    assert said
+    for line in said:
+        assert line.startswith("apt-get ")
+        assert re.search(rf" --download-only | download |Dir::State::lists={tmp_path}", line), line
 
 
-def test_a_policy_that_the_machine_has_of_its_own_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_folder_in_the_way_that_was_not_fetched_is_named_and_kept_an_older_fetch_gives_way(
+    tmp_path: Path,
 ) -> None:
-    policy = program(tmp_path / "policy-rc.d", "#!/bin/sh\nexit 104\n")
-    monkeypatch.setattr(debian_tool, "POLICY", policy)
-    with no_service_starts():
-        assert subprocess.run([policy], check=False).returncode == 104
-    assert subprocess.run([policy], check=False).returncode == 104
+    tree, target = tmp_path / "tree", tmp_path / "target"
+    program(tree / "usr/bin/sample")
+    target.mkdir()
+    (target / "precious").write_text("mine")
+    with pytest.raises(ToolMissing, match="is in the way"):
+        put_in_place(tree, target)
+    assert (target / "precious").exists()
+    (target / "precious").unlink()
+    target.rmdir()
+    put_in_place(tree, target)
+    program(tree / "usr/bin/newer")
+    put_in_place(tree, target)
+    assert [path.name for path in (target / "usr/bin").iterdir()] == ["newer"]
+    target.rename(tmp_path / "elsewhere")
+    target.symlink_to(tmp_path / "elsewhere")
+    program(tree / "usr/bin/newest")
+    with pytest.raises(ToolMissing, match="is in the way"):
+        put_in_place(tree, target)
+    assert (tmp_path / "elsewhere/usr/bin/newer").exists()
 
 
 def test_what_is_fetched_lies_within_the_checkout_or_the_user_s_cache() -> None:
