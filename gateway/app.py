@@ -88,11 +88,11 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         tasks = TaskOwner()
         stack.push_async_callback(tasks.stop)
         tasks.start("feed", hub.feed.run)
-        tasks.start("head-check", hub.run_head_check)
-        tasks.start("upkeep", hub.run_upkeep)
-        tasks.start("ledger", hub.ledger.run)
-        doorstep = HandshakeQueue(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
-        admission = Admission(settings, hub, Access(database, KEY_LOOKUPS_APART_SECONDS), doorstep)
+        tasks.start("head-check", hub.head_check.run)
+        tasks.start("upkeep", hub.upkeep.run)
+        tasks.start("write-behind", hub.write_behind.run)
+        handshakes = HandshakeQueue(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
+        admission = Admission(settings, hub, Access(database, KEY_LOOKUPS_APART_SECONDS), handshakes)
         endpoint = Endpoint(admission)
         streams = DescribedRoute("GET", "/sse/pos/{tenant}", EventStreamEndpoint(admission), _STREAM)
         # A HEAD would be a stream without a body, and nobody's terminal.
@@ -105,7 +105,7 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         ]
         documentation = Documentation("Bellwire gateway", _INTRODUCTION, http)
         routes = [WebSocketRoute("/ws/pos/{tenant}", endpoint.connect), *documentation.routes(), *http]
-        yield Pod(Starlette(routes=routes, exception_handlers=HANDLERS), hub.drain, protocol_at(doorstep))
+        yield Pod(Starlette(routes=routes, exception_handlers=HANDLERS), hub.drain, protocol_at(handshakes))
 
 
 def run(**overrides: object) -> None:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from gateway.core.tenant_log import Entry, TenantLog
 
-Spelling = Callable[[Entry], bytes]
-"""What an entry is at a terminal's door; see `gateway.core.encoding`."""
-WEBSOCKET_FRAME: Spelling = attrgetter("frame")
+Encode = Callable[[Entry], bytes]
+"""What an entry becomes for a socket; see `gateway.core.encoding`."""
+WEBSOCKET_FRAME: Encode = attrgetter("frame")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def next_step(
     log: TenantLog,
     types: frozenset[str] | None,
     max_bytes: int,
-    spelling: Spelling = WEBSOCKET_FRAME,
+    encode: Encode = WEBSOCKET_FRAME,
 ) -> AtHead | Write | Fetch | Skip:
     """Decide for a cursor at `position`."""
     if position < log.floor.seq:
@@ -55,7 +55,7 @@ def next_step(
     entries = log.entries_after(position)
     if entries is None:
         return Fetch()
-    return pack(entries, position, log.head_seq, types, max_bytes, spelling)
+    return pack(entries, position, log.head_seq, types, max_bytes, encode)
 
 
 def pack(
@@ -64,9 +64,9 @@ def pack(
     through: int,
     types: frozenset[str] | None,
     max_bytes: int,
-    spelling: Spelling = WEBSOCKET_FRAME,
+    encode: Encode = WEBSOCKET_FRAME,
 ) -> Write:
-    """Join, each in its `spelling`, consecutive `entries` that follow `position`, about `max_bytes` of them.
+    """Join, each as `encode` makes it, consecutive `entries` that follow `position`, about `max_bytes` of them.
 
     Entries at or before `position` are passed over, and so are those of other types; the position moves past those too.
     None later than `through`, the log's head, is taken: a page of history may know more than the log does, and what the
@@ -80,14 +80,14 @@ def pack(
         if entry.seq > through or size >= max_bytes:
             break
         if types is None or entry.type in types:
-            frames.append(spelling(entry))
+            frames.append(encode(entry))
             size += len(frames[-1])
         position = entry.seq
     return Write(b"".join(frames), len(frames), position)
 
 
 class Portions:
-    """What live cursors get next. Those that stand at one position and read one spelling share the finished bytes.
+    """What live cursors get next. Those that stand at one position and take one encoding share the finished bytes.
 
     They come one after the other, so that the last portion is the one that is asked for again.
     """
@@ -100,16 +100,16 @@ class Portions:
         self._key: object = None
         self._write: Write | None = None
 
-    def after(self, position: int, types: frozenset[str] | None, spelling: Spelling) -> Write | None:
+    def after(self, position: int, types: frozenset[str] | None, encode: Encode) -> Write | None:
         """Return about `max_bytes` of what follows `position`; None when the log's ring does not reach back to it."""
         log = self._log
         # With the epoch: one history's seqs are another one's too, and stand for other events there.
-        key = (position, log.epoch, log.head_seq, types, spelling)
+        key = (position, log.epoch, log.head_seq, types, encode)
         if key != self._key:
             entries = log.entries_after(position)
             if entries is None:
                 return None
-            self._write = pack(entries, position, log.head_seq, types, self._max_bytes, spelling)
+            self._write = pack(entries, position, log.head_seq, types, self._max_bytes, encode)
             self._key = key
         return self._write
 

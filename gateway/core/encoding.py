@@ -1,4 +1,4 @@
-"""How each door writes what a terminal is told: one cursor, one log, three spellings. Pure."""
+"""How what a terminal is told becomes bytes: one cursor, one log, three encodings. Pure."""
 
 from typing import Protocol
 
@@ -9,13 +9,13 @@ from gateway.core.tenant_log import Entry
 
 
 class Encoding(Protocol):
-    """A spelling. `name` is the metrics' `transport`; `answers_pings` says whether a living peer can be asked."""
+    """One way to write. `name` is the metrics' `transport`; `answers_pings` says whether a living peer can be asked."""
 
     name: str
     answers_pings: bool
 
     def event(self, entry: Entry) -> bytes:
-        """An event, built once for all terminals at this door."""
+        """An event, built once for all sessions of this encoding."""
 
     def control(self, payload: bytes) -> bytes:
         """A control message."""
@@ -24,7 +24,7 @@ class Encoding(Protocol):
         """We are here, and this is the newest offset we know of."""
 
 
-class WebSocketDoor:
+class WebSocketEncoding:
     """Unmasked text frames."""
 
     name = "websocket"
@@ -43,7 +43,7 @@ class WebSocketDoor:
         return text_frame(frames.heartbeat(head)) + PING_FRAME
 
 
-class DeflatedWebSocketDoor(WebSocketDoor):
+class DeflatedWebSocketEncoding(WebSocketEncoding):
     """Events compressed, once each for all such sockets; the short control messages as they are."""
 
     def event(self, entry: Entry) -> bytes:
@@ -51,7 +51,7 @@ class DeflatedWebSocketDoor(WebSocketDoor):
         return entry.deflated()
 
 
-class EventStreamDoor:
+class EventStreamEncoding:
     """Server-sent events in chunks. A dead peer shows by what TCP does not get acknowledged."""
 
     name = "sse"
@@ -70,7 +70,7 @@ class EventStreamDoor:
         return sse.heartbeat_chunk(frames.heartbeat(head))
 
 
-WEBSOCKET: Encoding = WebSocketDoor()
-DEFLATED_WEBSOCKET: Encoding = DeflatedWebSocketDoor()
-EVENT_STREAM: Encoding = EventStreamDoor()
-DOORS = (WEBSOCKET, DEFLATED_WEBSOCKET, EVENT_STREAM)
+WEBSOCKET: Encoding = WebSocketEncoding()
+DEFLATED_WEBSOCKET: Encoding = DeflatedWebSocketEncoding()
+EVENT_STREAM: Encoding = EventStreamEncoding()
+ENCODINGS = (WEBSOCKET, DEFLATED_WEBSOCKET, EVENT_STREAM)

@@ -161,12 +161,14 @@ class TenantLog:
 
     def entries_after(self, seq: int) -> Iterator[Entry] | None:
         """The entries later than position `seq`, or None when the ring does not reach back so far."""
-        if seq < self.ring_start:
+        # `ring_start`, without a call; this is asked twice for each event.
+        start = self.head_seq - len(self._ring)
+        if seq < start:
             return None
         missing = self.head_seq - seq
         if missing <= FEW:
             return iter([self._ring[-back] for back in range(missing, 0, -1)])
-        return islice(self._ring, seq - self.ring_start, None)
+        return islice(self._ring, seq - start, None)
 
     def raise_floor(self, floor: Offset) -> None:
         """History up to `floor` turned out to be gone."""

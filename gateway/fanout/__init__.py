@@ -1,1 +1,1 @@
-"""One event to many sockets: cohorts, slices, and the loop that writes. Knows no room and no tenant."""
+"""One event to many sockets: cohorts, slices, and the loop that writes. Knows no room."""

@@ -1,22 +1,22 @@
-"""Terminals that stand at one position and are sent the same bytes: a slice of a room's fan-out.
+"""Cursors that stand at one position and are sent the same bytes: a slice of a room's fan-out.
+
+Knows sockets and positions. A cursor's room, tenant and terminal are unknown here: `gateway.rooms.session` adds them.
 
 `descriptors` holds, side by side, where each one's bytes go. A socket is in it only while its transport holds nothing
-back and nobody has begun to close it; so what is written past the transport overtakes nothing, follows no Close frame,
+back and nobody has begun to close it. So what is written past the transport overtakes nothing, follows no Close frame,
 and goes to no stranger: a descriptor's number is free for others only after its connection was told that it is lost,
-and it left long before.
+and the cursor left long before.
 """
 
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from backbone.runtime.faults import FAULTS
 from gateway import metrics
 from gateway.core.cursor import Write
 from gateway.core.encoding import Encoding
 from gateway.fanout.send_all import SendAll, Shorts
-
-if TYPE_CHECKING:
-    from gateway.rooms.session import Session
+from gateway.transport.connection import Connection
 
 SIZE = 128
 """Sockets that are written without a look at anything else; about a millisecond of them."""
@@ -24,60 +24,87 @@ TURN_BYTES = 48 * 1024
 """Written to one socket before the next one has its turn."""
 
 
-class Kind(NamedTuple):
-    """What makes two terminals' bytes the same; `direct` ones are written past their transports."""
+class Cursor:
+    """A position in a tenant's log, and the socket that is sent what follows it.
 
-    door: Encoding
+    While a cursor is live its `cohort` has the position, and `index` is where it stands there; `position` counts only
+    while `cohort` is None. Holds no queue, task or timer.
+    """
+
+    __slots__ = ("cohort", "encoding", "index", "position", "socket", "types")
+
+    def __init__(
+        self, socket: Connection, encoding: Encoding, position: int, types: frozenset[str] | None
+    ) -> None:
+        self.socket = socket
+        self.encoding = encoding
+        self.position = position
+        self.types = types
+        # Any: a cursor of whatever kind is in a cohort of its own kind, which only its cohort can say.
+        self.cohort: Cohort[Any] | None = None
+        self.index = 0
+
+
+C = TypeVar("C", bound=Cursor)
+
+
+class Kind(NamedTuple):
+    """What makes two cursors' bytes the same; `direct` ones are written past their transports."""
+
+    encoding: Encoding
     types: frozenset[str] | None
     direct: bool
 
 
-def kind_of(terminal: "Session") -> Kind:
-    """Return what a terminal is to be sent, and how."""
-    return Kind(terminal.door, terminal.types, terminal.socket.descriptor is not None)
+def kind_of(cursor: Cursor) -> Kind:
+    """Return what a cursor is to be sent, and how."""
+    return Kind(cursor.encoding, cursor.types, cursor.socket.descriptor is not None)
 
 
-class Cohort:
-    """Up to `SIZE` live terminals of one kind. `due` says that it waits for its turn."""
+class Cohort(Generic[C]):
+    """Up to `SIZE` live cursors of one kind. `due` says that it waits for its turn."""
 
-    __slots__ = ("_send_all", "descriptors", "due", "kind", "position", "terminals")
+    __slots__ = ("_send_all", "cursors", "descriptors", "due", "kind", "position")
 
     def __init__(self, kind: Kind, position: int, send_all: SendAll) -> None:
         self.kind = kind
         self.position = position
-        self.terminals: list[Session] = []
+        self.cursors: list[C] = []
         self.descriptors = array("i")
         self.due = False
         self._send_all = send_all
 
-    def add(self, terminal: "Session") -> None:
-        """Take in a terminal that stands at our position."""
-        terminal.cohort = self
-        terminal.place = len(self.terminals)
-        self.terminals.append(terminal)
-        if terminal.socket.descriptor is not None:
-            self.descriptors.append(terminal.socket.descriptor)
+    def add(self, cursor: C) -> None:
+        """Take in a cursor that stands at our position."""
+        cursor.cohort = self
+        cursor.index = len(self.cursors)
+        self.cursors.append(cursor)
+        if cursor.socket.descriptor is not None:
+            self.descriptors.append(cursor.socket.descriptor)
 
-    def remove(self, terminal: "Session") -> None:
-        """Let a terminal go, with our position as its own. The last one takes its place."""
-        place = terminal.place
-        last = self.terminals.pop()
-        if last is not terminal:
-            self.terminals[place] = last
-            last.place = place
+    def remove(self, cursor: C) -> None:
+        """Let a cursor go, with our position as its own. The last one takes its place."""
+        # A list and an array in step: what is done to one is done to the other before anything else happens. One
+        # entry off, and a socket would be sent what belongs to the next one.
+        index = cursor.index
+        last = self.cursors.pop()
+        if last is not cursor:
+            self.cursors[index] = last
+            last.index = index
         if self.kind.direct:
             number = self.descriptors.pop()
-            if last is not terminal:
-                self.descriptors[place] = number
-        terminal.cohort = None
-        terminal.position = self.position
+            if last is not cursor:
+                self.descriptors[index] = number
+        cursor.cohort = None
+        cursor.position = self.position
 
     def advance(self, step: Write) -> None:
         """Send what follows our position, in one write for each socket."""
-        # Moved first: whoever turns slow in mid-send leaves with a position behind what its transport was handed.
+        # Moved first: a cursor that turns slow in mid-send leaves with the position behind what its transport was
+        # handed.
         self.position = step.position
-        if step.data and self.terminals:
-            metrics.DELIVERED[self.kind.door.name].inc(step.events * len(self.terminals))
+        if step.data and self.cursors:
+            metrics.DELIVERED[self.kind.encoding.name].inc(step.events * len(self.cursors))
             self._send(step.data)
 
     def _send(self, data: bytes) -> None:
@@ -88,17 +115,18 @@ class Cohort:
             if shorts:
                 self._hand_over_rest(shorts, data)
         else:
-            for terminal in tuple(self.terminals):
-                terminal.socket.write(data)
+            # A copy: a write may turn its cursor slow, and then it leaves the list.
+            for cursor in tuple(self.cursors):
+                cursor.socket.write(data)
 
     def _hand_over_rest(self, shorts: Shorts, data: bytes) -> None:
-        # Found by their places first: who turns slow leaves, and another one has its place then.
-        slow = [(self.terminals[place], sent) for place, sent in shorts]
-        for terminal, sent in slow:
-            terminal.socket.write(memoryview(data)[sent:])
+        # Looked up before the first write: a cursor that turns slow leaves, and another one has its index then.
+        slow = [(self.cursors[index], sent) for index, sent in shorts]
+        for cursor, sent in slow:
+            cursor.socket.write(memoryview(data)[sent:])
 
     def _send_singly(self, data: bytes) -> None:
-        for number, terminal in enumerate(tuple(self.terminals)):
+        for number, cursor in enumerate(tuple(self.cursors)):
             if FAULTS and number:
                 FAULTS.hit("mid_send")
-            terminal.socket.write(data)
+            cursor.socket.write(data)

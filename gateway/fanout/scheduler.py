@@ -1,7 +1,7 @@
-"""Rooms with news take turns: a slice of one, a slice of the next, and between them the event loop looks around.
+"""Broadcasts with news take turns: a slice of one, a slice of the next, and between them the event loop looks around.
 
-So what a crowd costs is spread, and nobody else waits for more than a slice of it. What comes while a room waits for
-its turn goes out with the rest, in one write a socket. No task: a turn is a callback of the loop.
+So what a large room costs is spread, and nobody else waits for more than a slice of it. What comes while a broadcast
+waits for its turn goes out with the rest, in one write a socket. No task: a turn is a callback of the loop.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from typing import Protocol
 
 from gateway.fanout.cohort import SIZE
 
-log = logging.getLogger("bellwire.turns")
+log = logging.getLogger("bellwire.scheduler")
 
 
 class Busy(Protocol):
-    """A room, as far as turns go."""
+    """A room's broadcast, as far as turns go."""
 
     tenant: str
 
@@ -28,10 +28,10 @@ class Busy(Protocol):
 
 
 class Scheduler:
-    """The line of rooms that have something to send.
+    """The line of broadcasts that have something to send.
 
-    As a context manager, rooms only get in line; at its end the first slice goes at once, unless turns are on their way
-    already: for a room of a few tills a round of the loop costs as much as its sends.
+    As a context manager, broadcasts only get in line; at its end the first slice goes at once, unless turns are on
+    their way already: for a room of a few tills a round of the loop costs as much as its sends.
     """
 
     def __init__(self) -> None:
@@ -49,12 +49,12 @@ class Scheduler:
             self._under_way = True
             self._run()
 
-    def add(self, room: Busy) -> None:
-        """Get a room in line; one that stands there already keeps its place."""
-        if room in self._members:
+    def add(self, broadcast: Busy) -> None:
+        """Get a broadcast in line; one that stands there already keeps its place."""
+        if broadcast in self._members:
             return
-        self._members.add(room)
-        self._line.append(room)
+        self._members.add(broadcast)
+        self._line.append(broadcast)
         if not (self._gathering or self._under_way):
             self._under_way = True
             asyncio.get_running_loop().call_soon(self._run)
@@ -62,16 +62,16 @@ class Scheduler:
     def _run(self) -> None:
         left = SIZE
         while self._line and left > 0:
-            room = self._line[0]
+            broadcast = self._line[0]
             try:
-                left -= max(1, room.take_turn())
+                left -= max(1, broadcast.take_turn())
             except Exception:
-                log.exception("room.bug", extra={"task": "fan-out", "tenant": room.tenant})
+                log.exception("room.bug", extra={"task": "fan-out", "tenant": broadcast.tenant})
             self._line.popleft()
-            if room.busy:
-                self._line.append(room)
+            if broadcast.busy:
+                self._line.append(broadcast)
             else:
-                self._members.discard(room)
+                self._members.discard(broadcast)
         if self._line:
             asyncio.get_running_loop().call_soon(self._run)
         else:

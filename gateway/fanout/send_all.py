@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 Shorts = list[tuple[int, int]]
-"""Who took less than everything: the place in the array, and how many bytes it took."""
+"""The sockets that took less than everything: each one's index in the array, and how many bytes it took."""
 SendAll = Callable[["array[int]", bytes], Shorts]
 
 LIBRARY = Path(__file__).with_name("libfanout.so")
@@ -26,13 +26,13 @@ def send_all_python(descriptors: "array[int]", data: bytes) -> Shorts:
     length = len(data)
     shorts = []
     write = os.write
-    for place, descriptor in enumerate(descriptors):
+    for index, descriptor in enumerate(descriptors):
         try:
             sent = write(descriptor, data)
         except OSError:
             sent = 0
         if sent != length:
-            shorts.append((place, sent))
+            shorts.append((index, sent))
     return shorts
 
 
@@ -48,15 +48,15 @@ def load_compiled(library: Path = LIBRARY) -> SendAll | None:
     ]  # fmt: skip
 
     # Written by each call and read before the next one: only the event loop's thread sends.
-    places, sent = (ctypes.c_int * 0)(), (ctypes.c_size_t * 0)()
+    indexes, sent = (ctypes.c_int * 0)(), (ctypes.c_size_t * 0)()
 
     def send_all(descriptors: "array[int]", data: bytes) -> Shorts:
-        nonlocal places, sent
+        nonlocal indexes, sent
         address, count = descriptors.buffer_info()
-        if count > len(places):
-            places, sent = (ctypes.c_int * count)(), (ctypes.c_size_t * count)()
-        shorts = function(address, count, data, len(data), places, sent)
-        return [(places[short], sent[short]) for short in range(shorts)] if shorts else []
+        if count > len(indexes):
+            indexes, sent = (ctypes.c_int * count)(), (ctypes.c_size_t * count)()
+        shorts = function(address, count, data, len(data), indexes, sent)
+        return [(indexes[short], sent[short]) for short in range(shorts)] if shorts else []
 
     return send_all
 

@@ -13,7 +13,7 @@ from gateway.replay.page_reader import PageReader
 from gateway.replay.room_tasks import RoomTasks
 from gateway.rooms.room import Room
 
-log = logging.getLogger("bellwire.healer")
+log = logging.getLogger("bellwire.gap_filler")
 
 HOLD_SECONDS = 0.02
 """Another pod's publish may have been overtaken; it is usually here by then."""

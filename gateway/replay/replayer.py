@@ -1,6 +1,6 @@
 """Bring lagging cursors forward: from the ring, then from pages of history, in turns that leave the loop to others.
 
-One line for all rooms with laggards: a room's turn is a few terminals, then it stands at the end of the line again, and
+One line for all rooms with laggards: a room's turn is a few sessions, then it stands at the end of the line again, and
 after some milliseconds of turns the loop has its own. So a thousand rooms that lag cost the live ones no more than one
 does, and a shop of a thousand tills delays a shop of two by a turn. A page is read once and serves every laggard that
 stands in it, also those who come a little later: a crowd that comes back costs one read a tenant.
@@ -23,9 +23,9 @@ from gateway.replay.room_tasks import RoomTasks
 from gateway.rooms.room import Room
 from gateway.rooms.session import Session
 
-log = logging.getLogger("bellwire.pump")
+log = logging.getLogger("bellwire.replayer")
 
-TERMINALS_A_TURN = 16
+SESSIONS_A_TURN = 16
 SLICE_SECONDS = 0.004
 """Of turns before the loop has its own."""
 RETRY_SECONDS = 0.5
@@ -56,7 +56,7 @@ class Replayer:
         self._rounds: dict[Room, Round] = {}
         self._line: deque[Round] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._reads = RoomTasks("pump", self._fetch, self._fetched)
+        self._reads = RoomTasks("replay", self._fetch, self._fetched)
         # Held from before a page is read until it has served its round: so few pages are in memory, whoever comes.
         self._slots = asyncio.Semaphore(READS_AT_ONCE)
         self._pages: PageCache[Room] = PageCache()
@@ -78,7 +78,7 @@ class Replayer:
         round_.due = list(round_.room.lagging)
         self._line.append(round_)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="pump")
+            self._task = asyncio.create_task(self._run(), name="replay")
 
     async def _run(self) -> None:
         # Whoever began to lag in this turn of the loop has company by the next one.
@@ -89,7 +89,7 @@ class Replayer:
             try:
                 self._turn(round_)
             except Exception:
-                log.exception("room.bug", extra={"task": "pump", "tenant": round_.room.tenant})
+                log.exception("room.bug", extra={"task": "replay", "tenant": round_.room.tenant})
                 self._forget(round_)
                 # Later, so that a bug does not spin.
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._restart, round_.room)
@@ -99,14 +99,14 @@ class Replayer:
         self._task = None
 
     def _turn(self, round_: Round) -> None:
-        """Bring a few of a room's terminals forward, and put the room where it belongs then."""
+        """Bring a few of a room's sessions forward, and put the room where it belongs then."""
         room = round_.room
         # Nothing waits in here, so the log stands still: who stands at the same position gets the same bytes.
         steps: dict[object, Step] = {}
-        for _ in range(min(TERMINALS_A_TURN, len(round_.due))):
-            terminal = round_.due.pop()
-            if terminal in room.lagging:
-                self._bring_forward(round_, terminal, steps)
+        for _ in range(min(SESSIONS_A_TURN, len(round_.due))):
+            session = round_.due.pop()
+            if session in room.lagging:
+                self._bring_forward(round_, session, steps)
         if round_.due:
             self._line.append(round_)
             return
@@ -118,34 +118,32 @@ class Replayer:
         else:
             del self._rounds[room]
 
-    def _bring_forward(self, round_: Round, terminal: Session, steps: dict[object, Step]) -> None:
+    def _bring_forward(self, round_: Round, session: Session, steps: dict[object, Step]) -> None:
         room = round_.room
-        place = (terminal.position, terminal.types, terminal.door)
-        step = steps.get(place)
+        standing = (session.position, session.types, session.encoding)
+        step = steps.get(standing)
         if step is None:
-            step = steps[place] = self._next_step(round_, terminal)
+            step = steps[standing] = self._next_step(round_, session)
         match step:
             case AtHead():
-                room.settle(terminal)
+                room.settle(session)
             case Write():
-                _send(terminal, step)
+                _send(session, step)
             case Skip(position):
-                terminal.reset(Offset(room.log.epoch, position), "retention")
+                session.reset(Offset(room.log.epoch, position), "retention")
             case Fetch():
-                round_.waiting.append(terminal)
+                round_.waiting.append(session)
 
-    def _next_step(self, round_: Round, terminal: Session) -> Step:
-        room, spelling = round_.room, terminal.door.event
-        step = next_step(terminal.position, room.log, terminal.types, TURN_BYTES, spelling)
+    def _next_step(self, round_: Round, session: Session) -> Step:
+        room, encode = round_.room, session.encoding.event
+        step = next_step(session.position, room.log, session.types, TURN_BYTES, encode)
         if isinstance(step, Write):
             metrics.REPLAYED_RING.inc(step.events)
         elif isinstance(step, Fetch):
             page = round_.page or self._pages.get(room)
-            entries = None if page is None else page.entries_after(room.log.epoch, terminal.position)
+            entries = None if page is None else page.entries_after(room.log.epoch, session.position)
             if page is not None and entries is not None:
-                step = pack(
-                    entries, terminal.position, room.log.head_seq, terminal.types, TURN_BYTES, spelling
-                )
+                step = pack(entries, session.position, room.log.head_seq, session.types, TURN_BYTES, encode)
                 page.replayed.inc(step.events)
         return step
 
@@ -165,14 +163,14 @@ class Replayer:
 
     async def _page_for(self, room: Room, waiting: list[Session]) -> Kept | None:
         # Some have left while their page had to wait.
-        positions = [terminal.position for terminal in waiting if terminal in room.lagging]
+        positions = [session.position for session in waiting if session in room.lagging]
         if not positions:
             return None
         start, epoch = min(positions), room.log.epoch
         page = await self._history.page(room.tenant, Offset(epoch, start), room.log.head)
         metrics.PAGES.labels(page.source).inc()
         if page.head is not None and page.head.epoch != room.log.epoch:
-            # History forked, or a server answers for one that is over: the healer enters the new epoch first.
+            # History forked, or a server answers for one that is over: the gap filler enters the new epoch first.
             room.learn(page.head)
             raise Unavailable("the event log")
         if page.floor.seq > start:
@@ -210,9 +208,9 @@ class Replayer:
             self.start(room)
 
 
-def _send(terminal: Session, step: Write) -> None:
+def _send(session: Session, step: Write) -> None:
     """Move the cursor, then write: a socket that turns slow in mid-write stands where it will go on."""
-    terminal.position = step.position
-    metrics.DELIVERED[terminal.door.name].inc(step.events)
+    session.position = step.position
+    metrics.DELIVERED[session.encoding.name].inc(step.events)
     if step.data:
-        terminal.socket.write(step.data)
+        session.socket.write(step.data)

@@ -1,11 +1,12 @@
-"""One connected terminal: a cursor over its tenant's log, and what it says to us.
+"""One connection of a terminal: a cursor over its tenant's log, and what the terminal says to us.
 
-Holds no queue, task or timer. While it is live its position is its cohort's; only a cursor that lags carries one of its
-own.
+Holds no queue, task or timer. Knows its room by what it needs of it (`Home`), so that rooms are built on sessions and
+not the other way round.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import Protocol
 from uuid import UUID
 
 from backbone.contract import frames
@@ -14,11 +15,9 @@ from backbone.contract.frames import Ack
 from backbone.contract.offset import Offset
 from gateway import metrics
 from gateway.core.encoding import Encoding
+from gateway.core.tenant_log import TenantLog
+from gateway.fanout.cohort import Cursor
 from gateway.transport.connection import Connection
-
-if TYPE_CHECKING:
-    from gateway.fanout.cohort import Cohort
-    from gateway.rooms.room import Room
 
 BAD_MESSAGES = 5
 MESSAGES_A_TURN = 4000
@@ -27,48 +26,93 @@ MESSAGES_A_TURN = 4000
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is connected: the terminal, and which of its connections this is."""
+    """Which terminal is connected, and which of its connections this is."""
 
     terminal: UUID
     connection: UUID
 
 
-class Session:
-    """A connection's listener (see `gateway.transport.connection.Listener`), and the spelling of its door."""
+class Place(Enum):
+    """Where a session stands; see `gateway.rooms.room.Room.place_of`."""
 
-    __slots__ = ("acked", "bad_messages", "caught_up", "cohort", "door", "identity", "messages", "paused_at", "place",
-                 "position", "recorded", "room", "slot", "socket", "types", "unanswered_pings")  # fmt: skip
+    LIVE = "live"
+    LAGGING = "lagging"
+    PAUSED = "paused"
+    GONE = "gone"
+
+
+class Home(Protocol):
+    """A session's room, as far as sessions and their host need it. `gateway.rooms.room` is it."""
+
+    tenant: str
+    log: TenantLog
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is connected."""
+
+    def enter(self, session: "Session") -> None:
+        """Take a session in."""
+
+    def leave(self, session: "Session") -> None:
+        """Forget a session."""
+
+    def on_paused(self, session: "Session") -> None:
+        """The session's socket takes nothing."""
+
+    def on_writable(self, session: "Session") -> None:
+        """The session's socket takes more again."""
+
+    def on_ack(self, session: "Session", offset: Offset) -> None:
+        """The session's terminal stored everything up to `offset`.
+
+        Raises:
+            Violation: there is no such event yet.
+        """
+
+
+class Host(Protocol):
+    """Lets sessions in and out. `gateway.hub` is it."""
+
+    def leave(self, session: "Session") -> None:
+        """A session that was let in is over."""
+
+
+class Session(Cursor):
+    """A connection's listener (see `gateway.transport.connection.Listener`).
+
+    `recorded` says that PostgreSQL has this connection on record as its terminal's newest one. The write-behind sets it
+    when the arrival is written; only from then on can a connection on record that is not this one be a newer one.
+    """
+
+    __slots__ = ("acked", "bad_messages", "caught_up", "host", "identity", "messages", "recorded", "room", "slot",
+                 "unanswered_pings")  # fmt: skip
 
     def __init__(
         self,
         identity: Identity,
-        room: "Room",
+        host: Host,
+        room: Home,
         socket: Connection,
-        door: Encoding,
+        encoding: Encoding,
         position: int,
         types: frozenset[str] | None,
     ) -> None:
+        super().__init__(socket, encoding, position, types)
         self.identity = identity
+        self.host = host
         self.room = room
-        self.socket = socket
-        self.door = door
-        self.position = position
-        self.types = types
         self.caught_up = False
         self.acked = 0
         self.bad_messages = 0
         self.messages = 0
         self.unanswered_pings = 0
-        self.paused_at: float | None = None
         self.recorded = False
         self.slot = 0
-        # While it is live its position is its cohort's; `place` is where it stands there.
-        self.cohort: Cohort | None = None
-        self.place = 0
 
     def say(self, payload: bytes) -> None:
         """Send one control message."""
-        self.socket.write(self.door.control(payload))
+        self.socket.write(self.encoding.control(payload))
 
     def reset(self, to: Offset, reason: str) -> None:
         """Tell that history before `to` cannot be replayed; the stream goes on behind it."""
@@ -111,7 +155,7 @@ class Session:
     def on_closing(self, code: int) -> None:
         """Gone, or going."""
         metrics.CLOSED.labels(str(code)).inc()
-        self.room.leave(self)
+        self.host.leave(self)
 
     def _may_go_on(self) -> bool:
         self.messages += 1

@@ -1,14 +1,14 @@
-"""What this gateway has to tell the log of record about its terminals: who came, who went, what they acked.
+"""What this gateway has to tell the log of record about its sessions: arrivals, departures, acks.
 
 Gathered in memory, written in batches by one task, at most a second late. What could not be written is kept and written
-with the next batch, newest word per terminal; so the memory is bounded by the number of terminals.
+with the next batch, the newest word of each terminal; so the memory is bounded by the number of terminals.
 """
 
 import asyncio
 import logging
 from collections.abc import Sized
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from backbone.contract.errors import Unavailable
@@ -17,11 +17,9 @@ from backbone.eventlog.acks import store_acks
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import Arrival, record_arrivals, record_departures, renew_lease
 from backbone.runtime.faults import FAULTS
+from gateway.rooms.session import Session
 
-if TYPE_CHECKING:
-    from gateway.rooms.session import Session
-
-log = logging.getLogger("bellwire.ledger")
+log = logging.getLogger("bellwire.write_behind")
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,7 +31,7 @@ WORDS_A_STATEMENT = 1000
 
 
 class WriteBehind:
-    """Pending words about terminals. `run` is its only task's body."""
+    """Pending words about sessions and their terminals. `run` is its only task's body."""
 
     def __init__(self, database: Database, gateway: str) -> None:
         self._database = database
@@ -42,26 +40,28 @@ class WriteBehind:
         self._departures: dict[UUID, UUID] = {}
         self._acks: dict[UUID, tuple[str, Offset]] = {}
 
-    def arrived(self, terminal: "Session") -> None:
+    def arrived(self, session: Session) -> None:
         """A connection was made."""
-        identity = terminal.identity
+        identity = session.identity
         self._arrivals[identity.terminal] = (
             Arrival(identity.terminal, identity.connection, datetime.now(UTC)),
-            terminal,
+            session,
         )
 
-    def departed(self, terminal: "Session") -> None:
+    def departed(self, session: Session) -> None:
         """A connection is gone."""
-        identity = terminal.identity
+        identity = session.identity
         pending = self._arrivals.get(identity.terminal)
-        if pending is not None and pending[1] is terminal:
+        # A newer session of the same terminal may have arrived already; that word stays.
+        if pending is not None and pending[1] is session:
             del self._arrivals[identity.terminal]
-        if terminal.recorded:
+        # One whose arrival is being written right now is seen to when that is done.
+        if session.recorded:
             self._departures[identity.connection] = identity.terminal
 
-    def acked(self, tenant: str, terminal: "Session", offset: Offset) -> None:
-        """A terminal stored everything up to `offset`."""
-        self._acks[terminal.identity.terminal] = (tenant, offset)
+    def acked(self, tenant: str, session: Session, offset: Offset) -> None:
+        """A session's terminal stored everything up to `offset`."""
+        self._acks[session.identity.terminal] = (tenant, offset)
 
     async def run(self) -> None:
         """Write what has gathered, for ever; ends by cancellation only."""
@@ -74,7 +74,7 @@ class WriteBehind:
                     renewed_at = now()
                 await self.flush()
             except Unavailable:
-                # Told by whoever watches PostgreSQL; what is pending stays.
+                # The head check reports it; what is pending stays.
                 await asyncio.sleep(FLUSH_SECONDS)
             await asyncio.sleep(FLUSH_SECONDS)
 
@@ -116,10 +116,10 @@ class WriteBehind:
         except BaseException:
             self._arrivals = arrivals | self._arrivals
             raise
-        for _, terminal in arrivals.values():
-            terminal.recorded = True
-            if terminal.socket.closing:
-                self._departures[terminal.identity.connection] = terminal.identity.terminal
+        for _, session in arrivals.values():
+            session.recorded = True
+            if session.socket.closing:
+                self._departures[session.identity.connection] = session.identity.terminal
 
     async def _flush_departures(self) -> None:
         departures, self._departures = _split(self._departures)

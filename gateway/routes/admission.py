@@ -1,4 +1,4 @@
-"""From a terminal's request to its place in a room, whichever door it comes to: who, where from, and with what.
+"""From a terminal's request to its place in a room, whichever door it comes to: whose key, where from, and with what.
 
 Knows HTTP's headers and query, and no transport. Each door reads its own `Ask` and answers in its own way.
 """
@@ -51,11 +51,13 @@ def origin_allowed(origin: str | None, host: str | None, allowed: tuple[str, ...
 class Admission:
     """The porter."""
 
-    def __init__(self, settings: GatewaySettings, hub: Hub, access: Access, doorstep: HandshakeQueue) -> None:
+    def __init__(
+        self, settings: GatewaySettings, hub: Hub, access: Access, handshakes: HandshakeQueue
+    ) -> None:
         self._settings = settings
         self._hub = hub
         self._access = access
-        self._doorstep = doorstep
+        self._handshakes = handshakes
 
     async def admit(self, connection: HTTPConnection, ask: Ask) -> Guest:
         """Decide on a request, in bounded time.
@@ -65,10 +67,10 @@ class Admission:
             Refused: the wrong tenant, kind of key or origin.
             Unavailable: this gateway is full, or PostgreSQL is away.
         """
-        # Said at the doorstep already; here for requests that do not stand in line, which are those for streams.
-        if self._hub.full or self._doorstep.busy:
+        # Said at the handshake queue already; here for requests that do not stand in line, which are those for streams.
+        if self._hub.full or self._handshakes.busy:
             raise Unavailable("room on this gateway", retry_after=2)
-        with self._doorstep.under_way():
+        with self._handshakes.under_way():
             try:
                 # Bounded as a whole: a handshake that cannot be decided in time is one for later.
                 async with asyncio.timeout(2 * self._settings.database_timeout_seconds):
@@ -76,8 +78,8 @@ class Admission:
             except TimeoutError as exc:
                 raise Unavailable("the gateway") from exc
 
-    def seat(self, guest: Guest, socket: Connection, door: Encoding) -> Session:
-        """Put a guest, whose connection is open, into its room; hand the terminal to the connection at once.
+    def seat(self, guest: Guest, socket: Connection, encoding: Encoding) -> Session:
+        """Put a guest, whose connection is open, into its room; hand the session to the connection at once.
 
         Nothing waits in here, so the log cannot move between the hello and the first event.
         """
@@ -86,17 +88,17 @@ class Admission:
         start = room.log.start(guest.ask.after)
         assert guest.principal.terminal is not None
         identity = Identity(guest.principal.terminal, uuid4())
-        terminal = Session(identity, room, socket, door, start.position.seq, guest.ask.types)
-        terminal.say(
+        session = Session(identity, self._hub, room, socket, encoding, start.position.seq, guest.ask.types)
+        session.say(
             frames.hello(
                 room.tenant, str(identity.terminal), room.log.head, start.position, start.resumed,
                 self._settings.heartbeat_seconds,
             )
         )  # fmt: skip
         if start.reset is not None:
-            terminal.reset(start.position, start.reset)
-        self._hub.enter(terminal)
-        return terminal
+            session.reset(start.position, start.reset)
+        self._hub.enter(session)
+        return session
 
     async def _decide(self, connection: HTTPConnection, ask: Ask) -> Guest:
         principal = await self._identify(connection, ask)

@@ -61,5 +61,5 @@ class Endpoint:
         await websocket.accept(subprotocol=frames.SUBPROTOCOL if frames.SUBPROTOCOL in offered else None)
         socket: WebSocketProtocol = websocket.scope["extensions"][EXTENSION]
         if not socket.closing:
-            door = DEFLATED_WEBSOCKET if socket.takes_deflated else WEBSOCKET
-            socket.attach(self._admission.seat(guest, socket, door))
+            encoding = DEFLATED_WEBSOCKET if socket.takes_deflated else WEBSOCKET
+            socket.attach(self._admission.seat(guest, socket, encoding))

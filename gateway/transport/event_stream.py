@@ -4,7 +4,7 @@ An application that takes the handle from `scope["extensions"]["bellwire.eventst
 attaches a listener and returns: from then on the connection has no task and no queue, and finished chunks go straight
 to its transport. What the peer still sends is passed over.
 
-A request for a WebSocket waits at the doorstep until it is its turn, or is turned away there.
+A request for a WebSocket waits in the handshake queue until it is its turn, or is turned away there.
 """
 
 import asyncio
@@ -33,15 +33,15 @@ def _turned_away(retry_after: int) -> bytes:
     return b"\r\n".join([*head, b"", bytes(response.body)])
 
 
-def protocol_at(doorstep: HandshakeQueue) -> type["EventStreamProtocol"]:
-    """The class of a gateway's HTTP connections, whose WebSockets wait at `doorstep`."""
-    return type("GatewayHttp", (EventStreamProtocol,), {"doorstep": doorstep})
+def protocol_at(handshakes: HandshakeQueue) -> type["EventStreamProtocol"]:
+    """The class of a gateway's HTTP connections, whose WebSockets wait in `handshakes`."""
+    return type("GatewayHttp", (EventStreamProtocol,), {"handshakes": handshakes})
 
 
 class EventStreamProtocol(HttpToolsProtocol):
     """One HTTP connection; `attach` makes it a terminal's. Made by a class of `protocol_at`."""
 
-    doorstep: HandshakeQueue
+    handshakes: HandshakeQueue
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -105,7 +105,7 @@ class EventStreamProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Stand in line; or be turned away, before the request has cost anything."""
-        retry_after = self.doorstep.knock(self._enter)
+        retry_after = self.handshakes.enqueue(self._enter)
         self._waits = retry_after is None
         if retry_after is not None:
             metrics.REFUSED.labels(str(Problem.UNAVAILABLE.status)).inc()

@@ -38,7 +38,7 @@ class HandshakeQueue:
         """Whether as many handshakes are under way as may be."""
         return self._under_way >= self._at_once
 
-    def knock(self, begin: Callable[[], None]) -> int | None:
+    def enqueue(self, begin: Callable[[], None]) -> int | None:
         """Take a handshake into the line; `begin` is called when it is its turn, soon or at once in the next slice.
 
         Returns:

@@ -80,7 +80,9 @@ async def test_an_ack_that_is_being_stored_when_the_pod_is_told_to_stop_is_store
     pool = await open_database(settings, size=2, application="test-ledger")
     ledger = WriteBehind(pool, "a-gateway")
     nobody = cast("Any", None)
-    ledger.acked(shop.slug, Session(Identity(own, own), nobody, nobody, nobody, 0, None), Offset(1, 1))
+    ledger.acked(
+        shop.slug, Session(Identity(own, own), nobody, nobody, nobody, nobody, 0, None), Offset(1, 1)
+    )
     try:
         await interrupted(ledger, database, own)
         await ledger.flush()

@@ -1,4 +1,4 @@
-"""The fan-out on a stage: real sockets, the gateway's own protocol, rooms and pump, on the loop that pods run on.
+"""The fan-out on a stage: real sockets, the gateway's own protocol, rooms and replayer, on the loop that pods run on.
 
 No database and no Redis: the events are made here, so that two shops' bytes can be told apart to the last one.
 """
@@ -22,8 +22,8 @@ from gateway.core.tenant_log import TenantLog
 from gateway.fanout.scheduler import Scheduler
 from gateway.fanout.send_all import SendAll
 from gateway.replay.replayer import Replayer
-from gateway.rooms.room import Room
-from gateway.rooms.session import Identity, Session
+from gateway.rooms.room import Room, Shared
+from gateway.rooms.session import Identity, Place, Session
 from gateway.rooms.write_behind import WriteBehind
 from gateway.transport.websocket import EXTENSION, WebSocketProtocol
 
@@ -111,24 +111,31 @@ class Client(asyncio.Protocol):
 
 @dataclass(eq=False)
 class Stage:
-    """Rooms behind one listener. `terminals` are those whose connection is open, as the server sees it."""
+    """Rooms behind one listener; it lets sessions in and out as the hub does.
+
+    `sessions` are those whose connection is open, as the server sees it.
+    """
 
     send_all: SendAll
-    turns: Scheduler = field(default_factory=Scheduler)
+    scheduler: Scheduler = field(default_factory=Scheduler)
     rooms: dict[str, Room] = field(default_factory=dict)
-    terminals: set[Session] = field(default_factory=set)
+    sessions: set[Session] = field(default_factory=set)
+    paused: dict[Session, float] = field(default_factory=dict)
     clients: list[Client] = field(default_factory=list)
 
     async def start(self) -> None:
         """Listen."""
-        pump = Replayer(cast("Any", None))
-        ledger = WriteBehind(cast("Any", None), "stage")
+        shared = Shared(
+            write_behind=WriteBehind(cast("Any", None), "stage"),
+            send_all=self.send_all,
+            paused=self.paused,
+            schedule=self.scheduler.add,
+            replay=Replayer(cast("Any", None)).start,
+            fill_gap=lambda _: None,
+        )
         for tenant in ("a", "b"):
             tenant_log = TenantLog(Offset(1, 0), Offset(1, 0), max_events=RING, max_bytes=RING)
-            self.rooms[tenant] = Room(
-                tenant, tenant_log, ledger, pump.start, lambda _: None, self._left, self.turns.add, self.send_all,
-                set(),
-            )  # fmt: skip
+            self.rooms[tenant] = Room(tenant, tenant_log, shared)
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -154,14 +161,16 @@ class Stage:
             return
         room = self.rooms[scope["path"].strip("/")]
         identity = Identity(uuid4(), uuid4())
-        terminal = Session(identity, room, connection, WEBSOCKET, room.log.head_seq, None)
-        terminal.say(frames.hello(room.tenant, "till", room.log.head, room.log.head, False, 20))
-        self.terminals.add(terminal)
-        room.enter(terminal)
-        connection.attach(terminal)
+        session = Session(identity, self, room, connection, WEBSOCKET, room.log.head_seq, None)
+        session.say(frames.hello(room.tenant, "till", room.log.head, room.log.head, False, 20))
+        self.sessions.add(session)
+        room.enter(session)
+        connection.attach(session)
 
-    def _left(self, _: Room, terminal: Session) -> None:
-        self.terminals.discard(terminal)
+    def leave(self, session: Session) -> None:
+        """A connection begins to close."""
+        session.room.leave(session)
+        self.sessions.discard(session)
 
     async def connect(self, tenant: str, *, slow: bool = False) -> Client:
         """A client; a slow one has hardly any room for what it does not read."""
@@ -182,22 +191,36 @@ class Stage:
         room.receive(Event(Offset(1, seq), "new_order", 0, payload(tenant, seq, size)))
 
     def check(self) -> None:
-        """Every descriptor in a cohort is that of a terminal which is open, keeps up, and stands in that place."""
+        """Each session stands in one place, the one that its socket and its position call for.
+
+        Every descriptor in a cohort is that of a session which is open, keeps up, and has that index.
+        """
         for room in self.rooms.values():
-            for terminal in room.live:
-                cohort = terminal.cohort
+            live = set(room.live)
+            assert not self.sessions - set().union(*(set(one.sessions) for one in self.rooms.values()))
+            for session in room.sessions:
+                assert not session.socket.closing
+                places = {
+                    Place.LIVE: session in live,
+                    Place.LAGGING: session in room.lagging,
+                    Place.PAUSED: session in self.paused,
+                }
+                assert [place for place, stands in places.items() if stands] == [room.place_of(session)]
+                assert (room.place_of(session) is Place.PAUSED) == session.socket.paused
+            for session in live:
+                cohort = session.cohort
                 assert cohort is not None
-                assert cohort.terminals[terminal.place] is terminal
-                assert not terminal.socket.closing
-                assert not terminal.socket.paused
-                own = array("i", [one.socket.descriptor or -1 for one in cohort.terminals])
+                assert cohort.cursors[session.index] is session
+                assert not session.socket.closing
+                assert not session.socket.paused
+                own = array("i", [one.socket.descriptor or -1 for one in cohort.cursors])
                 assert cohort.descriptors == own
                 assert cohort.position <= room.log.head_seq
 
     async def stop(self) -> None:
         """End everything."""
-        for terminal in tuple(self.terminals):
-            terminal.socket.abort()
+        for session in tuple(self.sessions):
+            session.socket.abort()
         for client in self.clients:
             client.transport.abort()
         self.server.close()

@@ -149,7 +149,7 @@ def on_stage(send_all: SendAll, play: Callable[[Stage], Awaitable[None]]) -> Non
 
 async def everybody_is_here(stage: Stage, count: int) -> None:
     async with asyncio.timeout(60):
-        while len(stage.terminals) < count:
+        while len(stage.sessions) < count:
             await asyncio.sleep(0.01)
 
 
@@ -178,7 +178,7 @@ class Churn:
         self._publish()
         if self.clients and chance.random() < 0.5:
             self._client_acts(chance.choice(self.clients))
-        if stage.terminals and chance.random() < 0.3:
+        if stage.sessions and chance.random() < 0.3:
             self._server_acts()
         self._publish()
         stage.check()
@@ -208,9 +208,7 @@ class Churn:
         self.clients.remove(client)
 
     def _server_acts(self) -> None:
-        terminal = self.chance.choice(
-            sorted(self.stage.terminals, key=lambda one: str(one.identity.terminal))
-        )
+        terminal = self.chance.choice(sorted(self.stage.sessions, key=lambda one: str(one.identity.terminal)))
         if self.chance.random() < 0.5:
             terminal.socket.close(4403, "thrown out")
         else:
@@ -253,7 +251,7 @@ def test_a_socket_that_turns_slow_in_mid_broadcast_gets_the_rest_once_when_it_re
             stage.publish("a", 30_000)
             await asyncio.sleep(0.005)
         assert len(tuple(stage.rooms["a"].live)) == 3
-        assert len(stage.rooms["a"].paused) == 3
+        assert len(stage.paused) == 3
         for client in slow:
             client.transport.resume_reading()
         for client in quick + slow:

@@ -37,7 +37,7 @@ def test_whoever_comes_is_let_in_in_order_or_told_when_to_come_back(
 
         admitted = []
         for number in range(crowd):
-            retry_after = doorstep.knock(lambda number=number: begin(number))  # type: ignore[misc]
+            retry_after = doorstep.enqueue(lambda number=number: begin(number))  # type: ignore[misc]
             if retry_after is None:
                 admitted.append(number)
             else:
@@ -56,7 +56,7 @@ def test_whoever_comes_is_let_in_in_order_or_told_when_to_come_back(
 
 async def test_a_full_house_lets_nobody_stand_in_line() -> None:
     doorstep = HandshakeQueue(1, 10, lambda: True)
-    assert doorstep.knock(lambda: None) is not None
+    assert doorstep.enqueue(lambda: None) is not None
 
 
 @contextlib.asynccontextmanager

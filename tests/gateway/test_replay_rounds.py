@@ -10,8 +10,8 @@ from gateway.core.encoding import WEBSOCKET
 from gateway.core.tenant_log import TenantLog
 from gateway.fanout.send_all import send_all_python
 from gateway.replay.page_reader import PageReader
-from gateway.replay.replayer import TERMINALS_A_TURN, Replayer
-from gateway.rooms.room import Room
+from gateway.replay.replayer import SESSIONS_A_TURN, Replayer
+from gateway.rooms.room import Room, Shared
 from gateway.rooms.session import Identity, Session
 from gateway.rooms.write_behind import WriteBehind
 
@@ -36,25 +36,24 @@ class Line:
         self._notes.append((self._tenant, len(frames)))
 
 
-def room_of(tenant: str, pump: Replayer, notes: list[tuple[str, int]], terminals: int) -> Room:
-    """A room whose terminals all lag behind everything."""
+def room_of(tenant: str, replayer: Replayer, notes: list[tuple[str, int]], sessions: int) -> Room:
+    """A room whose sessions all lag behind everything."""
     log = TenantLog(Offset(1, 0), Offset(1, 0))
-    room = Room(
-        tenant,
-        log,
-        WriteBehind(cast("Any", None), "g"),
-        pump.start,
-        lambda _: None,
-        lambda _room, _terminal: None,
-        lambda _: None,
-        send_all_python,
-        set(),
+    shared = Shared(
+        write_behind=WriteBehind(cast("Any", None), "g"),
+        send_all=send_all_python,
+        paused={},
+        schedule=lambda _: None,
+        replay=replayer.start,
+        fill_gap=lambda _: None,
     )
+    room = Room(tenant, log, shared)
     for seq in range(1, EVENTS + 1):
         log.receive(Event(Offset(1, seq), "new_order", 0, b"x" * 300))
-    for _ in range(terminals):
+    for _ in range(sessions):
         identity = Identity(uuid.uuid4(), uuid.uuid4())
-        room.enter(Session(identity, room, cast("Any", Line(tenant, notes)), WEBSOCKET, 0, None))
+        nobody, line = cast("Any", None), cast("Any", Line(tenant, notes))
+        room.enter(Session(identity, nobody, room, line, WEBSOCKET, 0, None))
     return room
 
 
@@ -65,21 +64,21 @@ async def all_at_head(*rooms: Room) -> None:
 
 
 async def test_a_shop_of_two_waits_for_a_turn_of_a_shop_of_a_thousand_and_not_for_its_end() -> None:
-    pump, notes = Replayer(cast("PageReader", None)), cast("list[tuple[str, int]]", [])
-    large = room_of("large", pump, notes, 1000)
-    small = room_of("small", pump, notes, 2)
+    replayer, notes = Replayer(cast("PageReader", None)), cast("list[tuple[str, int]]", [])
+    large = room_of("large", replayer, notes, 1000)
+    small = room_of("small", replayer, notes, 2)
     await all_at_head(large, small)
-    assert [tenant for tenant, _ in notes].index("small") <= TERMINALS_A_TURN
-    # Three writes a terminal: two of events and one `caught_up`, each in a round of its own.
+    assert [tenant for tenant, _ in notes].index("small") <= SESSIONS_A_TURN
+    # Three writes a session: two of events and one `caught_up`, each in a round of its own.
     of_small = [index for index, (tenant, _) in enumerate(notes) if tenant == "small"]
     assert len(of_small) == 2 * len({size for tenant, size in notes if tenant == "small"})
     assert of_small[-1] < 1000
-    await pump.stop()
+    await replayer.stop()
 
 
 async def test_the_loop_has_its_turns_while_a_thousand_rooms_are_brought_forward() -> None:
-    pump, notes = Replayer(cast("PageReader", None)), cast("list[tuple[str, int]]", [])
-    rooms = [room_of(f"shop-{number}", pump, notes, 3) for number in range(1000)]
+    replayer, notes = Replayer(cast("PageReader", None)), cast("list[tuple[str, int]]", [])
+    rooms = [room_of(f"shop-{number}", replayer, notes, 3) for number in range(1000)]
     turns = 0
 
     async def breathe() -> None:
@@ -91,16 +90,16 @@ async def test_the_loop_has_its_turns_while_a_thousand_rooms_are_brought_forward
     await asyncio.wait_for(breathe(), 60)
     assert turns >= 3
     assert all(len(list(room.live)) == 3 for room in rooms)
-    await pump.stop()
+    await replayer.stop()
 
 
 async def test_a_bug_in_one_room_leaves_the_others_alone() -> None:
-    pump, notes = Replayer(cast("PageReader", None)), cast("list[tuple[str, int]]", [])
-    broken = room_of("broken", pump, notes, 1)
-    for terminal in broken.terminals:
-        cast("Any", terminal.socket).broken = True
-    well = room_of("well", pump, notes, 40)
+    replayer, notes = Replayer(cast("PageReader", None)), cast("list[tuple[str, int]]", [])
+    broken = room_of("broken", replayer, notes, 1)
+    for session in broken.sessions:
+        cast("Any", session.socket).broken = True
+    well = room_of("well", replayer, notes, 40)
     await all_at_head(well)
     assert len(list(well.live)) == 40
     assert len(broken.lagging) == 1
-    await pump.stop()
+    await replayer.stop()

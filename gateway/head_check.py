@@ -1,0 +1,120 @@
+"""The comparison of every room's head with PostgreSQL, each second or so: what heals every gap that nothing else shows.
+
+It brings along which keys were revoked and which terminals have a newer connection at another gateway, and it notices
+that history forked. Knows rooms; a room that is behind sees to the rest itself.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+
+from backbone.contract.errors import Unavailable
+from backbone.contract.offset import Offset
+from backbone.eventlog.epochs import enter_epoch
+from backbone.eventlog.head_check import HeadCheck, check_heads, read_clock
+from backbone.eventlog.live import LiveFeed
+from backbone.eventlog.log_reads import read_heads
+from backbone.eventlog.postgres import Database
+from backbone.runtime.health import Health
+from backbone.runtime.metrics import LOG_EPOCH, POSTGRES_UP, REDIS_UP
+from gateway import metrics
+from gateway.rooms.room import Room
+from gateway.settings import GatewaySettings
+
+SUSPECT_CHECK_SECONDS = 0.25
+GATHER_SECONDS = 0.005
+
+
+class HeadChecker:
+    """`rooms` are the open ones by their tenants, whichever they are at the moment. `run` is its only task's body."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        database: Database,
+        feed: LiveFeed,
+        health: Health,
+        rooms: Mapping[str, Room],
+    ) -> None:
+        self._pod = settings.pod_name
+        self._seconds = settings.head_check_seconds
+        self._database = database
+        self._feed = feed
+        self._health = health
+        self._rooms = rooms
+        self._now = asyncio.Event()
+
+    def soon(self) -> None:
+        """There is a reason to compare at once."""
+        self._now.set()
+
+    async def run(self) -> None:
+        """Compare, for ever; ends by cancellation only."""
+        since = None
+        while True:
+            try:
+                since = since or await read_clock(self._database)
+                heads = {tenant: room.log.head_to_compare for tenant, room in self._rooms.items()}
+                check = await check_heads(self._database, heads, since, self._pod)
+                if check.epoch is None:
+                    # Level-triggered: whichever pod sees it first enters the new epoch, and the heads are asked anew.
+                    await enter_epoch(self._database)
+                    continue
+                LOG_EPOCH.set(check.epoch)
+                since = max(since, check.moment)
+                self._apply(check)
+                self._report(postgres=True)
+            except Unavailable:
+                self._report(postgres=False)
+            await self._until_next()
+
+    def _apply(self, check: HeadCheck) -> None:
+        metrics.HEAD_CHECK_LAG.set(self._learn(check.heads))
+        for change in check.changes:
+            room = self._rooms.get(change.tenant)
+            if room is not None and change.revoked:
+                room.revoke(change.terminal)
+            elif room is not None and change.connection is not None:
+                room.replace(change.terminal, change.connection)
+
+    def _learn(self, heads: dict[str, Offset]) -> int:
+        """Tell the rooms; returns how many events are missing here."""
+        missing = 0
+        for tenant, head in heads.items():
+            # It may have been closed while PostgreSQL was asked.
+            room = self._rooms.get(tenant)
+            if room is not None:
+                missing += max(0, head.seq - room.log.head_seq)
+                room.learn(head)
+        return missing
+
+    def _report(self, *, postgres: bool) -> None:
+        self._health.report("PostgreSQL", postgres)
+        POSTGRES_UP.set(postgres)
+        REDIS_UP.set(self._feed.trusted)
+        metrics.UNHEARD.set(len(self._feed.unheard()))
+
+    async def _until_next(self) -> None:
+        seconds = self._seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
+        due = time.monotonic() + seconds
+        while (left := due - time.monotonic()) > 0:
+            try:
+                async with asyncio.timeout(min(left, SUSPECT_CHECK_SECONDS)):
+                    await self._now.wait()
+            except TimeoutError:
+                await self._check_unheard()
+                continue
+            # Confirmations come in crowds; one check answers those of the next moment too.
+            await asyncio.sleep(GATHER_SECONDS)
+            break
+        self._now.clear()
+
+    async def _check_unheard(self) -> None:
+        """Look more often after those tenants whose Redis cannot be trusted, and after no others."""
+        tenants = [tenant for tenant in self._feed.unheard() if tenant in self._rooms]
+        if tenants:
+            try:
+                self._learn(await read_heads(self._database, tenants))
+            except Unavailable:
+                self._report(postgres=False)

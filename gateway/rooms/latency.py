@@ -1,0 +1,47 @@
+"""How long a tenant's events took from their commit to our sockets, and to the first terminal's ack.
+
+Compares two servers' clocks: the database's, which stamped the event, and ours. An event is observed once, however it
+came: one that had to be fetched is a late one, not another kind of one.
+"""
+
+import time
+
+from gateway import metrics
+from gateway.core.tenant_log import TenantLog
+
+
+class Latency:
+    """What of one tenant's log was observed already: up to which seq it was sent, and `acked` by anybody."""
+
+    __slots__ = ("_log", "_sent", "acked")
+
+    def __init__(self, log: TenantLog) -> None:
+        self._log = log
+        self._sent = log.head_seq
+        self.acked = log.head_seq
+
+    def observe_sent(self) -> None:
+        """Every live session has been sent everything up to the head."""
+        sent, self._sent = self._sent, self._log.head_seq
+        now_ms = time.time() * 1000
+        # What is older than the ring was no live event here.
+        for entry in self._log.entries_after(max(sent, self._log.ring_start)) or ():
+            metrics.DELIVERY_SECONDS.observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
+
+    def observe_acked(self, through: int) -> None:
+        """A terminal acked up to seq `through`, and is the first one: `through` is later than `acked`."""
+        now_ms = time.time() * 1000
+        for entry in self._log.entries_after(max(self.acked, self._log.ring_start)) or ():
+            if entry.seq > through:
+                break
+            metrics.ACK_SECONDS.observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
+        self.acked = through
+
+    def pass_over(self) -> None:
+        """The head moved without events: history before it is gone."""
+        self._sent = self._log.head_seq
+
+    def fork(self, shared: int) -> None:
+        """The log entered an epoch that shares no more than seq `shared`; the seqs behind it come again."""
+        self._sent = self._log.head_seq
+        self.acked = min(self.acked, shared)
