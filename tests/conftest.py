@@ -6,7 +6,9 @@ A server that does not start is a failure, never a skip.
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -23,6 +25,10 @@ from tests.lanes import longest_first
 from tests.shop import Operator, Shop
 
 ROOT = Path(__file__).resolve().parents[1]
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    # As in the Makefile: hundreds of processes would each compile all that they import.
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".venv" / "bytecode"))
 CARD_SECRET = "a secret of the tests, long enough to be one"
 
 
@@ -137,17 +143,32 @@ def api_pod_of(name: str, env: dict[str, str], lines: list[str]) -> Pod:
     )
 
 
+def stop_all(pods: Iterable[Pod]) -> None:
+    """Stop pods at the same time: each may drain for a second."""
+    stopping = list(pods)
+    with ThreadPoolExecutor(max(1, len(stopping))) as threads:
+        list(threads.map(lambda pod: pod.stop(10), stopping))
+
+
+@contextmanager
+def running(*pods: Pod) -> Iterator[None]:
+    """Pods that were started at the same time and are ready, and are stopped at the end."""
+    try:
+        for pod in pods:
+            pod.start()
+        for pod in pods:
+            pod.await_ready()
+        yield
+    finally:
+        stop_all(pods)
+
+
 @pytest.fixture(scope="session")
 def api_pods(pod_env: dict[str, str]) -> Iterator[tuple[Pod, Pod]]:
     """The run's two API pods, on one database and one Valkey."""
     first, second = (api_pod_of(f"api-{number}", pod_env, []) for number in (1, 2))
-    for pod in (first, second):
-        pod.start()
-    for pod in (first, second):
-        pod.await_ready()
-    yield first, second
-    for pod in (first, second):
-        pod.stop(10)
+    with running(first, second):
+        yield first, second
 
 
 @pytest.fixture(scope="session")
@@ -171,8 +192,7 @@ def start_api_pod(pod_env: dict[str, str]) -> Iterator[StartApiPod]:
         return pod
 
     yield start
-    for pod in pods:
-        pod.stop(10)
+    stop_all(pods)
 
 
 @pytest.fixture(scope="session")
@@ -225,13 +245,8 @@ def gateway_of(name: str, env: dict[str, str], lines: list[str]) -> Pod:
 def gateways(pod_env: dict[str, str]) -> Iterator[tuple[Pod, Pod]]:
     """The run's two gateway pods."""
     pods = (gateway_of("gateway-1", pod_env, []), gateway_of("gateway-2", pod_env, []))
-    for pod in pods:
-        pod.start()
-    for pod in pods:
-        pod.await_ready()
-    yield pods
-    for pod in pods:
-        pod.stop(10)
+    with running(*pods):
+        yield pods
 
 
 @pytest.fixture(scope="session")
@@ -254,5 +269,25 @@ def start_gateway(pod_env: dict[str, str]) -> Iterator[StartGateway]:
         return pod
 
     yield start
-    for pod in pods:
-        pod.stop(10)
+    stop_all(pods)
+
+
+@pytest.fixture(scope="module")
+def share_gateway(pod_env: dict[str, str]) -> Iterator[StartGateway]:
+    """Call it for a gateway that a file's tests share: the same settings, the same pod. Leave it as it was.
+
+    A list for its log is the pod's from then on: the first one that was given gets all that it says.
+    """
+    pods: dict[frozenset[tuple[str, str]], Pod] = {}
+
+    def share(settings: dict[str, str], lines: list[str] | None = None) -> Pod:
+        key = frozenset(settings.items())
+        if key not in pods:
+            name = f"shared-gateway-{len(pods)}"
+            pods[key] = gateway_of(name, {**pod_env, **settings}, [] if lines is None else lines)
+            pods[key].start()
+            pods[key].await_ready()
+        return pods[key]
+
+    yield share
+    stop_all(pods.values())

@@ -11,7 +11,7 @@ from chaos.tcp import ChaosProxy, chaos_proxy
 from infra.local.pods import Pod
 from infra.local.ports import free_port
 from infra.local.valkey import Valkey
-from tests.conftest import api_pod_of, gateway_of
+from tests.conftest import api_pod_of, gateway_of, running
 from tests.shop import Operator, Shop
 
 
@@ -46,11 +46,7 @@ async def arena(pod_env: dict[str, str], operator: Operator) -> AsyncIterator[Ar
             gateway_of("fault-gateway-1", gateway_env, []),
             gateway_of("fault-gateway-2", gateway_env, []),
         )
-        for pod in (*apis, *gateways):
-            stack.callback(pod.stop, 10)
-            pod.start()
-        for pod in (*apis, *gateways):
-            pod.await_ready()
+        stack.enter_context(running(*apis, *gateways))
         one, other = [
             await stack.enter_async_context(httpx.AsyncClient(base_url=pod.url, timeout=10)) for pod in apis
         ]

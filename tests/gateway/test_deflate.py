@@ -27,9 +27,9 @@ OFFER = "Sec-WebSocket-Extensions: permessage-deflate"
 
 
 @pytest.fixture
-def pod(start_gateway: StartGateway) -> Pod:
+def pod(share_gateway: StartGateway) -> Pod:
     """A gateway with compression on."""
-    return start_gateway({"BELLWIRE_COMPRESSION": "true"})
+    return share_gateway({"BELLWIRE_COMPRESSION": "true"})
 
 
 def inflated(sent: bytes, window_bits: int = 12) -> bytes:

@@ -75,11 +75,25 @@ def examples(count: int) -> settings:
     return settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.fixture(scope="module")
+def log() -> list[str]:
+    """What the file's own pod said, from its start."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def pod(share_gateway: StartGateway, log: list[str]) -> Pod:
+    """A gateway that is silent by itself: no heartbeat comes between what a test sends and hears."""
+    return share_gateway({"BELLWIRE_HEARTBEAT_SECONDS": "60"}, log)
+
+
+def bugs(log: list[str]) -> list[str]:
+    return [line for line in log if '"ERROR"' in line or "Traceback" in line]
+
+
 async def test_a_fault_anywhere_is_answered_with_its_code_and_others_go_on(
-    start_gateway: StartGateway, shop: Shop
+    pod: Pod, log: list[str], shop: Shop
 ) -> None:
-    log: list[str] = []
-    pod = start_gateway({}, log)
     witness = await shop.add_terminal("witness")
 
     @examples(120)
@@ -95,12 +109,10 @@ async def test_a_fault_anywhere_is_answered_with_its_code_and_others_go_on(
         await asyncio.to_thread(holds)
         await shop.order()
         await till.has(1)
-    assert [line for line in log if '"ERROR"' in line or "Traceback" in line] == []
+    assert bugs(log) == []
 
 
-async def test_no_bytes_at_all_are_a_bug_of_ours(start_gateway: StartGateway, shop: Shop) -> None:
-    log: list[str] = []
-    pod = start_gateway({}, log)
+async def test_no_bytes_at_all_are_a_bug_of_ours(pod: Pod, log: list[str], shop: Shop) -> None:
     witness = await shop.add_terminal("witness")
 
     @examples(80)
@@ -120,7 +132,7 @@ async def test_no_bytes_at_all_are_a_bug_of_ours(start_gateway: StartGateway, sh
         await asyncio.to_thread(holds)
         await shop.order()
         await till.has(1)
-    assert [line for line in log if '"ERROR"' in line or "Traceback" in line] == []
+    assert bugs(log) == []
 
 
 async def test_a_close_frame_amid_a_message_is_answered_with_its_own_code(gateway: Pod, shop: Shop) -> None:
@@ -164,6 +176,7 @@ async def test_what_comes_ahead_of_the_answer_is_not_answered_ahead_of_it(
     start_gateway: StartGateway, shop: Shop
 ) -> None:
     log: list[str] = []
+    # Its heartbeats end a connection that never answers them.
     pod = start_gateway({}, log)
 
     def speak() -> bytes:
@@ -173,7 +186,7 @@ async def test_what_comes_ahead_of_the_answer_is_not_answered_ahead_of_it(
                 return stream.read()
 
     assert b"too early" not in await asyncio.to_thread(speak)
-    assert [line for line in log if '"ERROR"' in line or "Traceback" in line] == []
+    assert bugs(log) == []
 
 
 @pytest.mark.parametrize(
@@ -185,10 +198,8 @@ async def test_what_comes_ahead_of_the_answer_is_not_answered_ahead_of_it(
     ],
 )
 async def test_a_flood_of_small_frames_ends_like_a_flood_of_messages(
-    start_gateway: StartGateway, shop: Shop, chatter: bytes
+    pod: Pod, shop: Shop, chatter: bytes
 ) -> None:
-    pod = start_gateway({"BELLWIRE_HEARTBEAT_SECONDS": "60"})
-
     def flood() -> int | None:
         connection = raw_socket(pod, shop.slug, shop.terminal_key)
         connection.sendall(frame(0x01, b"{"))
@@ -225,10 +236,7 @@ async def test_a_peer_that_never_reads_our_pongs_is_heard_no_further_and_cut(
     assert sent < 8 << 20
 
 
-async def test_thousands_of_malformed_connections_leave_nothing_behind(
-    start_gateway: StartGateway, shop: Shop
-) -> None:
-    pod = start_gateway({})
+async def test_thousands_of_malformed_connections_leave_nothing_behind(pod: Pod, shop: Shop) -> None:
     unfinished = frame(0x01, b"x" * 4000)
     kinds = [
         unfinished + frame(0x81, b"x"),

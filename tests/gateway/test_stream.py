@@ -217,17 +217,16 @@ async def test_an_offset_that_this_gateway_has_not_heard_of_yet_is_no_reset(
 
 
 async def test_what_is_older_than_retention_is_reset_never_skipped(
-    start_gateway: StartGateway, shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
+    gateway: Pod, shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     await append_events(database, shop.slug, 10)
     await database.execute("DELETE FROM pos_sync_logs WHERE tenant = $1 AND seq <= 6", shop.slug)
-    pod = start_gateway({})
-    async with open_till(pod, shop.slug, shop.terminal_key, "?after=1-2") as till:
+    async with open_till(gateway, shop.slug, shop.terminal_key, "?after=1-2") as till:
         assert (till.hello["after"], till.hello["resumed"]) == ("1-6", False)
         assert await till.next() == {"type": "reset", "to": "1-6", "reason": "retention"}
         await till.until("caught_up")
         assert till.offsets == ["1-7", "1-8", "1-9", "1-10"]
-    async with open_till(pod, shop.slug, shop.terminal_key, "?after=0") as till:
+    async with open_till(gateway, shop.slug, shop.terminal_key, "?after=0") as till:
         assert (till.hello["after"], till.hello["resumed"]) == ("1-6", True)
         await till.until("caught_up")
         assert till.offsets == ["1-7", "1-8", "1-9", "1-10"]

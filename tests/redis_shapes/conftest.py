@@ -12,7 +12,7 @@ from infra.local.counters import read_total
 from infra.local.pods import Pod
 from infra.local.valkey_cluster import ValkeyCluster
 from infra.local.valkey_sentinel import Sentinels
-from tests.conftest import api_pod_of, gateway_of
+from tests.conftest import api_pod_of, gateway_of, running
 from tests.shop import Operator, Shop
 
 
@@ -44,15 +44,8 @@ def estate_on(redis_url: str, pod_env: dict[str, str], operator: Operator) -> It
     apis = (api_pod_of("shape-api-1", env, []), api_pod_of("shape-api-2", env, []))
     deaf = {**env, "BELLWIRE_HEAD_CHECK_SECONDS": "60"}
     gateways = (gateway_of("shape-gateway-1", env, []), gateway_of("shape-gateway-2", deaf, []))
-    try:
-        for pod in (*apis, *gateways):
-            pod.start()
-        for pod in (*apis, *gateways):
-            pod.await_ready()
+    with running(*apis, *gateways):
         yield Estate(apis, gateways, operator)
-    finally:
-        for pod in (*apis, *gateways):
-            pod.stop(10)
 
 
 @pytest.fixture
