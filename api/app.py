@@ -119,9 +119,9 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         closing.push_async_callback(courier.finish, FINISH_SECONDS)
         owner.start("webhooks", courier.run)
 
-        turns = TenantSlots(settings.tenant_writes, settings.tenant_wait_seconds)
+        slots = TenantSlots(settings.tenant_writes, settings.tenant_wait_seconds)
         combiner = Combiner(writes, settings.orders_a_commit, settings.tenant_wait_seconds)
-        committer = Committer(writes, turns, combiner, publisher)
+        committer = Committer(writes, slots, combiner, publisher)
         routes = _documented(
             [
                 *health.routes(),
@@ -131,8 +131,8 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         )
         starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
-        front = FastPath(RequestMetrics(starlette), routes)
-        app = front if tracing is None else TracedRequests(front, tracing)
+        fast_path = FastPath(RequestMetrics(starlette), routes)
+        app = fast_path if tracing is None else TracedRequests(fast_path, tracing)
 
         async def drain() -> None:
             # Say on /readyz that this pod is going, send who waits for events home, and give both a moment.
@@ -148,20 +148,20 @@ def _routes(
     settings: ApiSettings, reads: Database, writes: Database, committer: Committer, watch: HeadWatch
 ) -> list[BaseRoute]:
     limits = Limits(settings)
-    entry = Guard(Access(reads), limits, settings.trust_forwarded_for)
+    guard = Guard(Access(reads), limits, settings.trust_forwarded_for)
     secret = settings.card_secret.get_secret_value().encode()
     return [
-        *OrderRoutes(entry, committer, reads).routes(),
-        *GiftCardRoutes(entry, committer, reads, secret, limits).routes(),
-        *LoyaltyRoutes(entry, committer, reads).routes(),
-        *EventRoutes(entry, reads, watch).routes(),
-        *AckRoutes(entry, writes).routes(),
-        *DailyReportRoutes(entry, reads, writes).routes(),
-        *StatusRoutes(entry, reads).routes(),
-        *TenantRoutes(entry, writes).routes(),
-        *TerminalRoutes(entry, reads, writes).routes(),
-        *WebhookRoutes(entry, reads, writes, secret, private=settings.webhook_private).routes(),
-        *WhoamiRoutes(entry).routes(),
+        *OrderRoutes(guard, committer, reads).routes(),
+        *GiftCardRoutes(guard, committer, reads, secret, limits).routes(),
+        *LoyaltyRoutes(guard, committer, reads).routes(),
+        *EventRoutes(guard, reads, watch).routes(),
+        *AckRoutes(guard, writes).routes(),
+        *DailyReportRoutes(guard, reads, writes).routes(),
+        *StatusRoutes(guard, reads).routes(),
+        *TenantRoutes(guard, writes).routes(),
+        *TerminalRoutes(guard, reads, writes).routes(),
+        *WebhookRoutes(guard, reads, writes, secret, private=settings.webhook_private).routes(),
+        *WhoamiRoutes(guard).routes(),
     ]
 
 

@@ -32,7 +32,7 @@ class Committer:
             Violation: as the write.
             Unavailable: PostgreSQL, or too many writes of this tenant.
         """
-        async with self._slots.take(tenant):
+        async with self._slots.occupy(tenant):
             if FAULTS:
                 await FAULTS.pause("before_write")
             written = await write(self._database)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from api.core.rate import Excess, Rate, look, take
+from api.core.rate import Excess, Rate, look, spend
 from api.settings import ApiSettings
 from backbone.contract.errors import TooMany
 from backbone.eventlog.access import Principal
@@ -38,13 +38,13 @@ class Bucket:
         self._full_at: OrderedDict[object, float] = OrderedDict()
         LIMITED.labels(name)
 
-    def take(self, owner: object) -> None:
+    def spend(self, owner: object) -> None:
         """Take one.
 
         Raises:
             TooMany: there is none.
         """
-        excess = self._take(owner)
+        excess = self._spend(owner)
         if excess is not None:
             self._refuse(excess)
 
@@ -56,11 +56,11 @@ class Bucket:
 
     def note(self, owner: object) -> None:
         """Take one if there is one; whether there was is found at the next look."""
-        self._take(owner)
+        self._spend(owner)
 
-    def _take(self, owner: object) -> Excess | None:
+    def _spend(self, owner: object) -> Excess | None:
         full_at = self._full_at.get(owner, 0.0)
-        found = take(full_at, self._clock(), self._rate)
+        found = spend(full_at, self._clock(), self._rate)
         excess = found if isinstance(found, Excess) else None
         self._full_at[owner] = found if isinstance(found, float) else full_at
         self._full_at.move_to_end(owner)
@@ -88,12 +88,12 @@ class Limits:
         )
         self._tenant_guesses = Bucket("tenant_guesses", Rate(settings.tenant_guesses, GUESS_SECONDS), clock)
 
-    def admit(self, key: str, principal: Principal) -> None:
+    def charge(self, key: str, principal: Principal) -> None:
         """Count a request with a valid key. Raises TooMany."""
         # By its hash alone: the key itself is kept nowhere.
-        self._keys.take(hash(key))
+        self._keys.spend(hash(key))
         if principal.tenant is not None:
-            self._tenants.take(principal.tenant)
+            self._tenants.spend(principal.tenant)
 
     def look_at_stranger(self, address: str) -> None:
         """Raises TooMany for an address that came with too many wrong keys: the next is not even looked up."""

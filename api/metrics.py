@@ -50,7 +50,7 @@ WEBHOOKS_SWITCHED_OFF = Counter(
 
 SHARED_COMMITS = Histogram(
     "bellwire_api_orders_a_commit",
-    "Orders that shared a commit because they waited in their tenant's line at the same time.",
+    "Orders that shared a commit because they waited in their tenant's queue at the same time.",
     buckets=(1, 2, 4, 8, 16, 32),
 )
 

@@ -28,7 +28,7 @@ class ApiSettings(PodSettings):
         description="orders of one tenant that share a commit when they come at the same time",
     )
     tenant_wait_seconds: float = Field(
-        1.0, gt=0, le=10, description="how long a tenant's next write waits for its turn"
+        1.0, gt=0, le=10, description="how long a tenant's next write waits while as many of them run as may"
     )
     key_rate: int = Field(
         1000,

@@ -20,7 +20,7 @@ class TenantSlots:
         self._users: dict[str, int] = {}
 
     @contextlib.asynccontextmanager
-    async def take(self, tenant: str) -> AsyncIterator[None]:
+    async def occupy(self, tenant: str) -> AsyncIterator[None]:
         """Wait for a slot and hold it.
 
         Raises:

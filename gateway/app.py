@@ -123,9 +123,9 @@ def run(**overrides: object) -> None:
         raise SystemExit(code)
 
 
-def run_worker(number: int, roster: WorkerStates) -> None:
+def run_worker(number: int, worker_states: WorkerStates) -> None:
     """Run one worker of a pod until a polite signal. Raises as `run`."""
-    _serve(_settings(), Health(REQUIREMENT, roster=roster, worker=number))
+    _serve(_settings(), Health(REQUIREMENT, worker_states=worker_states, worker=number))
 
 
 def _settings(**overrides: object) -> GatewaySettings:

@@ -28,7 +28,7 @@ class Excess:
     retry_after: int
 
 
-def take(full_at: float, now: float, rate: Rate) -> float | Excess:
+def spend(full_at: float, now: float, rate: Rate) -> float | Excess:
     """Take one from a bucket; returns its new number, or that there was none."""
     later = max(full_at, now) + rate.spacing
     # A hair of tolerance: what was given back piece by piece is a whole again.
@@ -38,5 +38,5 @@ def take(full_at: float, now: float, rate: Rate) -> float | Excess:
 
 def look(full_at: float, now: float, rate: Rate) -> Excess | None:
     """Whether one could be taken now, without taking it."""
-    found = take(full_at, now, rate)
+    found = spend(full_at, now, rate)
     return found if isinstance(found, Excess) else None

@@ -1,6 +1,6 @@
 """Who may enter: a key in the header, for the tenant in the path, of a kind that may do this; in that order.
 
-The tenant of everything behind this door is the key's; only an operator's is the path's.
+The tenant of everything behind this guard is the key's; only an operator's is the path's.
 """
 
 from dataclasses import dataclass
@@ -35,14 +35,14 @@ class Caller:
 
 
 class Guard:
-    """The door."""
+    """Lets a request in, or refuses it."""
 
     def __init__(self, access: Access, limits: Limits, trust_forwarded_for: bool) -> None:
         self._access = access
         self._limits = limits
         self._trust_forwarded_for = trust_forwarded_for
 
-    async def admit(self, request: Request) -> Caller:
+    async def authorize(self, request: Request) -> Caller:
         """Let a caller in, if the route's description says so.
 
         Raises:
@@ -53,7 +53,7 @@ class Guard:
             Unavailable: PostgreSQL.
         """
         route: DescribedRoute = request.scope["route"]
-        kinds = route.about.keys
+        kinds = route.doc.keys
         if request.scope["query_string"]:
             refuse_key_in_query(request.query_params.multi_items())
         principal = await self._holder(request)
@@ -79,7 +79,7 @@ class Guard:
                 self._limits.note_stranger(address)
                 raise Violation(Problem.UNAUTHORIZED, "Send a valid key as `Authorization: Bearer <key>`")
         assert key is not None
-        self._limits.admit(key, principal)
+        self._limits.charge(key, principal)
         return principal
 
     def _address(self, request: Request) -> str:

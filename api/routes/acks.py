@@ -23,13 +23,13 @@ class AckBody(Body):
 class AckRoutes:
     """The one route."""
 
-    def __init__(self, entry: Guard, writes: Database) -> None:
-        self._entry = entry
+    def __init__(self, guard: Guard, writes: Database) -> None:
+        self._guard = guard
         self._writes = writes
 
     def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        about = RouteDoc(
+        doc = RouteDoc(
             "Events",
             "A terminal's word that it has stored everything up to an offset.",
             (KeyKind.TERMINAL,),
@@ -37,11 +37,11 @@ class AckRoutes:
             204,
             body=AckBody,
         )
-        return [DescribedRoute("POST", "/api/tenant/{tenant}/acks", self.ack, about)]
+        return [DescribedRoute("POST", "/api/tenant/{tenant}/acks", self.ack, doc)]
 
     async def ack(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/acks`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         body = await read_body(request, AckBody)
         try:
             offset = Offset.parse(body.model.offset)

@@ -54,8 +54,8 @@ _LIST = RouteDoc(
 class DailyReportRoutes:
     """The two routes."""
 
-    def __init__(self, entry: Guard, reads: Database, writes: Database) -> None:
-        self._entry = entry
+    def __init__(self, guard: Guard, reads: Database, writes: Database) -> None:
+        self._guard = guard
         self._reads = reads
         self._writes = writes
 
@@ -69,7 +69,7 @@ class DailyReportRoutes:
 
     async def store(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/daily-reports`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         totals = await read_object(request)
         try:
             day = parse_date(totals.pop("businessDate", None))
@@ -84,7 +84,7 @@ class DailyReportRoutes:
 
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/daily-reports`: by default the last 31 days."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         first, last = _days(request)
         reports = await list_reports(self._reads, caller.tenant, first, last)
         if reports is None:

@@ -74,8 +74,8 @@ class EpochEntered(Exception):
 class EventRoutes:
     """The one route."""
 
-    def __init__(self, entry: Guard, reads: Database, watch: HeadWatch) -> None:
-        self._entry = entry
+    def __init__(self, guard: Guard, reads: Database, watch: HeadWatch) -> None:
+        self._guard = guard
         self._reads = reads
         self._watch = watch
 
@@ -85,7 +85,7 @@ class EventRoutes:
 
     async def poll(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/events`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         after = parse_after(request.query_params.get("after"))
         types = parse_types(request.query_params.get("types"))
         limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)

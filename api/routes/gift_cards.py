@@ -81,10 +81,10 @@ class GiftCardRoutes:
     """The three routes. `secret` makes and finds card numbers."""
 
     def __init__(
-        self, entry: Guard, committer: Committer, reads: Database, secret: bytes, limits: Limits
+        self, guard: Guard, committer: Committer, reads: Database, secret: bytes, limits: Limits
     ) -> None:
         self._limits = limits
-        self._entry = entry
+        self._guard = guard
         self._committer = committer
         self._reads = reads
         self._secret = secret
@@ -100,7 +100,7 @@ class GiftCardRoutes:
 
     async def purchase(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/purchase`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         body = await read_body(request, PurchaseBody)
         attempt = attempt_of(request, caller.tenant, body.plain)
         sale = body.model
@@ -127,7 +127,7 @@ class GiftCardRoutes:
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/gift-cards/{cardNumber}`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         number = self._number(request, caller)
         card = await get_card(self._reads, caller.tenant, core.number_hmac(self._secret, number))
         if card is None:
@@ -137,7 +137,7 @@ class GiftCardRoutes:
 
     async def redeem(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/redeem`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         body = await read_body(request, RedeemBody)
         number = self._number(request, caller)
         attempt = attempt_of(request, caller.tenant, body.plain)

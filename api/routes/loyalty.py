@@ -67,8 +67,8 @@ _GET = RouteDoc(
 class LoyaltyRoutes:
     """The three routes."""
 
-    def __init__(self, entry: Guard, committer: Committer, reads: Database) -> None:
-        self._entry = entry
+    def __init__(self, guard: Guard, committer: Committer, reads: Database) -> None:
+        self._guard = guard
         self._committer = committer
         self._reads = reads
 
@@ -89,7 +89,7 @@ class LoyaltyRoutes:
         return await self._change(request, "redeem", -1)
 
     async def _change(self, request: Request, transaction_type: str, sign: int) -> Response:
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         body = await read_body(request, PointsBody)
         phone = _phone(request)
         attempt = attempt_of(request, caller.tenant, body.plain)
@@ -103,7 +103,7 @@ class LoyaltyRoutes:
 
     async def get(self, request: Request) -> Response:
         """`GET /api/{tenant}/loyalty/{phone}`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         account = await get_account(self._reads, caller.tenant, _phone(request))
         if account is None:
             raise Refused(*_NO_ACCOUNT)

@@ -130,8 +130,8 @@ _CHANGE_STATUS = RouteDoc(
 class OrderRoutes:
     """The four routes."""
 
-    def __init__(self, entry: Guard, committer: Committer, reads: Database) -> None:
-        self._entry = entry
+    def __init__(self, guard: Guard, committer: Committer, reads: Database) -> None:
+        self._guard = guard
         self._committer = committer
         self._reads = reads
 
@@ -148,7 +148,7 @@ class OrderRoutes:
 
     async def create(self, request: Request) -> Response:
         """`POST /api/tenant/orders/create`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         body = await read_body(request, OrderBody)
         if body.model.tenant not in (None, caller.tenant):
             raise unknown_tenant()
@@ -164,7 +164,7 @@ class OrderRoutes:
 
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/orders`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         status = _query_status(request)
         limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
         after = request.query_params.get("after")
@@ -181,7 +181,7 @@ class OrderRoutes:
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/orders/{orderId}`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         order = await get_order(self._reads, caller.tenant, path_uuid(request, "orderId", "order"))
         if order is None:
             raise Refused(Problem.NOT_FOUND, "There is no such order")
@@ -192,7 +192,7 @@ class OrderRoutes:
 
     async def change_status(self, request: Request) -> Response:
         """`PATCH /api/tenant/{tenant}/orders/{orderId}/status`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         body = await read_body(request, StatusBody)
         order_id = path_uuid(request, "orderId", "order")
         attempt = attempt_of(request, caller.tenant, body.plain)

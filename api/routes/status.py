@@ -15,23 +15,23 @@ from backbone.runtime.routes import DescribedRoute, RouteDoc
 class StatusRoutes:
     """The one route."""
 
-    def __init__(self, entry: Guard, reads: Database) -> None:
-        self._entry = entry
+    def __init__(self, guard: Guard, reads: Database) -> None:
+        self._guard = guard
         self._reads = reads
 
     def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        about = RouteDoc(
+        doc = RouteDoc(
             "Tenants",
             "Whether anybody is listening, and for how long an order has waited unseen.",
             (KeyKind.STOREFRONT, KeyKind.OPERATOR),
             TenantStanding,
         )
-        return [DescribedRoute("GET", "/api/tenant/{tenant}/status", self.get, about)]
+        return [DescribedRoute("GET", "/api/tenant/{tenant}/status", self.get, doc)]
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/status`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         status = await tenant_status(self._reads, caller.tenant)
         if status is None:
             raise unknown_tenant()

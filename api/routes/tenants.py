@@ -49,13 +49,13 @@ _CHANGE = RouteDoc(
 class TenantRoutes:
     """The two routes."""
 
-    def __init__(self, entry: Guard, writes: Database) -> None:
-        self._entry = entry
+    def __init__(self, guard: Guard, writes: Database) -> None:
+        self._guard = guard
         self._writes = writes
 
     def routes(self) -> list[DescribedRoute]:
         """Where they are."""
-        about = RouteDoc(
+        doc = RouteDoc(
             "Tenants",
             "Open a shop.",
             (KeyKind.OPERATOR,),
@@ -66,13 +66,13 @@ class TenantRoutes:
             problems=(Problem.TENANT_EXISTS,),
         )
         return [
-            DescribedRoute("POST", "/api/tenants", self.create, about),
+            DescribedRoute("POST", "/api/tenants", self.create, doc),
             DescribedRoute("PATCH", "/api/tenant/{tenant}", self.change, _CHANGE),
         ]
 
     async def create(self, request: Request) -> Response:
         """`POST /api/tenants`. The storefront key is in the answer and nowhere else."""
-        await self._entry.admit(request)
+        await self._guard.authorize(request)
         body = (await read_body(request, TenantBody)).model
         key = make_key(KeyKind.STOREFRONT, secrets.token_bytes(KEY_BYTES))
         key_hash = hash_key(key)
@@ -83,7 +83,7 @@ class TenantRoutes:
 
     async def change(self, request: Request) -> Response:
         """`PATCH /api/tenant/{tenant}`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         hundredths = (await read_body(request, TenantChange)).model.points_per_unit
         points = None if hundredths is None else Decimal(hundredths) / 100
         if not await set_points_per_unit(self._writes, caller.tenant, points):

@@ -53,8 +53,8 @@ _REVOKE = RouteDoc(
 class TerminalRoutes:
     """The three routes."""
 
-    def __init__(self, entry: Guard, reads: Database, writes: Database) -> None:
-        self._entry = entry
+    def __init__(self, guard: Guard, reads: Database, writes: Database) -> None:
+        self._guard = guard
         self._reads = reads
         self._writes = writes
 
@@ -69,7 +69,7 @@ class TerminalRoutes:
 
     async def create(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/terminals`. The key is in the answer and nowhere else."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         body = (await read_body(request, TerminalBody)).model
         key = make_key(KeyKind.TERMINAL, secrets.token_bytes(KEY_BYTES))
         key_hash = hash_key(key)
@@ -84,7 +84,7 @@ class TerminalRoutes:
 
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/terminals`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         terminals = await list_terminals(self._reads, caller.tenant)
         if not terminals and caller.tenant not in await read_heads(self._reads, [caller.tenant]):
             raise unknown_tenant()
@@ -108,7 +108,7 @@ class TerminalRoutes:
 
     async def revoke(self, request: Request) -> Response:
         """`DELETE /api/tenant/{tenant}/terminals/{terminalId}`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         terminal = path_uuid(request, "terminalId", "terminal")
         if not await revoke_terminal(self._writes, caller.tenant, terminal):
             raise Refused(Problem.NOT_FOUND, "There is no such terminal")

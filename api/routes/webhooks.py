@@ -83,9 +83,9 @@ class WebhookRoutes:
     """The six routes."""
 
     def __init__(
-        self, entry: Guard, reads: Database, writes: Database, secret: bytes, *, private: bool
+        self, guard: Guard, reads: Database, writes: Database, secret: bytes, *, private: bool
     ) -> None:
-        self._entry = entry
+        self._guard = guard
         self._reads = reads
         self._writes = writes
         self._secret = secret
@@ -96,12 +96,12 @@ class WebhookRoutes:
         path = "/api/tenant/{tenant}/webhooks"
         one = path + "/{webhookId}"
 
-        def about(summary: str, answer: type[Answer] | None, status: int = 200, **more: Any) -> RouteDoc:
+        def doc(summary: str, answer: type[Answer] | None, status: int = 200, **more: Any) -> RouteDoc:
             return RouteDoc(
                 "Webhooks", summary, (KeyKind.OPERATOR, KeyKind.STOREFRONT), answer, status, **more
             )
 
-        made = about(
+        made = doc(
             "Register an endpoint, starting at the head.",
             WebhookMade,
             201,
@@ -111,26 +111,26 @@ class WebhookRoutes:
         )
         return [
             DescribedRoute("POST", path, self.create, made),
-            DescribedRoute("GET", path, self.list, about("The tenant's endpoints.", Webhooks)),
-            DescribedRoute("GET", one, self.get, about("One endpoint, and how it fares.", Webhook)),
-            DescribedRoute("DELETE", one, self.delete, about("Remove an endpoint.", None, 204)),
+            DescribedRoute("GET", path, self.list, doc("The tenant's endpoints.", Webhooks)),
+            DescribedRoute("GET", one, self.get, doc("One endpoint, and how it fares.", Webhook)),
+            DescribedRoute("DELETE", one, self.delete, doc("Remove an endpoint.", None, 204)),
             DescribedRoute(
                 "POST",
                 one + "/rotate",
                 self.rotate,
-                about("Give an endpoint a new secret; for 24 hours both sign.", WebhookRotated),
+                doc("Give an endpoint a new secret; for 24 hours both sign.", WebhookRotated),
             ),
             DescribedRoute(
                 "POST",
                 one + "/enable",
                 self.enable,
-                about("Switch it on again, from where it stopped.", None, 204),
+                doc("Switch it on again, from where it stopped.", None, 204),
             ),
         ]
 
     async def create(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/webhooks`. The secret is in the answer and nowhere else."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         if caller.tenant not in await read_heads(self._writes, [caller.tenant]):
             raise unknown_tenant()
         body = (await read_body(request, EndpointBody)).model
@@ -152,7 +152,7 @@ class WebhookRoutes:
 
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/webhooks`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         found = await db.list_endpoints(self._reads, caller.tenant)
         if not found and caller.tenant not in await read_heads(self._reads, [caller.tenant]):
             raise unknown_tenant()
@@ -160,7 +160,7 @@ class WebhookRoutes:
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/webhooks/{webhookId}`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         found = await db.list_endpoints(self._reads, caller.tenant, webhook_id(request))
         if not found:
             raise unknown_webhook()
@@ -168,14 +168,14 @@ class WebhookRoutes:
 
     async def delete(self, request: Request) -> Response:
         """`DELETE /api/tenant/{tenant}/webhooks/{webhookId}`."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         if not await db.delete_endpoint(self._writes, caller.tenant, webhook_id(request)):
             raise unknown_webhook()
         return Response(status_code=204)
 
     async def rotate(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/webhooks/{webhookId}/rotate`. Both secrets sign for a day."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         endpoint = webhook_id(request)
         rotation = await db.rotate_secret(self._writes, caller.tenant, endpoint)
         if rotation is None:
@@ -187,7 +187,7 @@ class WebhookRoutes:
 
     async def enable(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/webhooks/{webhookId}/enable`: on again, from where it stopped."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         if not await db.enable_endpoint(self._writes, caller.tenant, webhook_id(request)):
             raise unknown_webhook()
         return Response(status_code=204)

@@ -13,17 +13,17 @@ from backbone.runtime.routes import DescribedRoute, RouteDoc
 class WhoamiRoutes:
     """The one route."""
 
-    def __init__(self, entry: Guard) -> None:
-        self._entry = entry
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
 
     def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        about = RouteDoc("Tenants", "What a key is.", tuple(KeyKind), Whoami)
-        return [DescribedRoute("GET", "/api/whoami", self.get, about)]
+        doc = RouteDoc("Tenants", "What a key is.", tuple(KeyKind), Whoami)
+        return [DescribedRoute("GET", "/api/whoami", self.get, doc)]
 
     async def get(self, request: Request) -> Response:
         """`GET /api/whoami`: 200 `{kind, tenant, terminalId}`; what does not apply is null."""
-        caller = await self._entry.admit(request)
+        caller = await self._guard.authorize(request)
         terminal = None if caller.terminal is None else str(caller.terminal)
         return json_answer(
             {"kind": caller.kind.value, "tenant": caller.tenant or None, "terminalId": terminal}

@@ -1,7 +1,7 @@
-"""Connections kept at hand between statements, so that most statements cost neither a visit to the pool nor a task.
+"""Connections that stay open between statements, so that most statements cost neither a visit to the pool nor a task.
 
-Knows asyncpg's pool, which stays the owner: every `HOLD_SECONDS` what is at hand goes back to it for a moment, so
-that it goes on closing those that are idle or worn. What failed in any way is given back at once, for it to look after.
+Knows asyncpg's pool, which stays the owner: every `HOLD_SECONDS` the idle ones go back to it for a moment, so
+that it goes on closing those that are idle or worn. A connection that failed in any way is given back at once.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ RELEASE_SECONDS = 1
 
 
 class IdleConnections:
-    """The connections of one pool that nobody uses at the moment. Whoever takes one counts who may."""
+    """The connections of one pool that no statement uses at the moment. Their number is the caller's to bound."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
@@ -25,7 +25,7 @@ class IdleConnections:
         self._sweep: asyncio.TimerHandle | None = None
         self._releases: set[asyncio.Task[None]] = set()
 
-    async def take(self) -> Any:
+    async def acquire(self) -> Any:
         """Return a connection that is open, as far as one can tell. Raises what asyncpg does when it opens one."""
         while self._connections:
             connection = self._connections.pop()
@@ -34,7 +34,7 @@ class IdleConnections:
             await self.release(connection)
         return await self._pool.acquire()
 
-    def keep(self, connection: Any) -> None:
+    def put_back(self, connection: Any) -> None:
         """Keep a connection whose statement ended well."""
         self._connections.append(connection)
         if self._sweep is None:

@@ -98,9 +98,9 @@ class LiveFeed:
         placed_by: SlotMap | None = None
         while True:
             self._changed.clear()
-            # Who is heard stays where he is as long as the picture stays what it is.
-            if self._topology.picture is not placed_by or self.unheard():
-                placed_by = self._topology.picture
+            # A tenant that is heard stays where it is as long as the slot map stays the same.
+            if self._topology.slot_map is not placed_by or self.unheard():
+                placed_by = self._topology.slot_map
                 self._place(self._wanted)
             self._end_unneeded()
             for subscription in self._subscriptions.values():
@@ -118,10 +118,10 @@ class LiveFeed:
         self._changed.set()
 
     def _place(self, tenants: Iterable[str]) -> None:
-        picture = self._topology.picture
+        slot_map = self._topology.slot_map
         for tenant in tenants:
             channel = live_channel(tenant)
-            owner = picture.owner(channel)
+            owner = slot_map.owner(channel)
             if owner is None:
                 self._leave(tenant)
                 self._topology.look_soon()
@@ -149,7 +149,7 @@ class LiveFeed:
 
     def _end_unneeded(self) -> None:
         """One server is always listened to, so that there is an answer to the question whether Redis is there."""
-        home = self._topology.picture.owner(canary_channel(self._settings.pod_name))
+        home = self._topology.slot_map.owner(canary_channel(self._settings.pod_name))
         if home is not None:
             self._subscription(home)
         for address, subscription in list(self._subscriptions.items()):
@@ -158,13 +158,13 @@ class LiveFeed:
 
     def _canary_at(self, address: Address) -> str | None:
         """A channel of our own that this server has; None when it has no slot any more."""
-        picture = self._topology.picture
-        if address not in picture.servers:
+        slot_map = self._topology.slot_map
+        if address not in slot_map.servers:
             return None
         names = (
             canary_channel(f"{self._settings.pod_name}{f':{n}' if n else ''}") for n in range(CANARY_NAMES)
         )
-        return next((name for name in names if picture.owner(name) == address), None)
+        return next((name for name in names if slot_map.owner(name) == address), None)
 
     def _confirmed(self, channel: str) -> None:
         self._on_confirmed(tenant_of_channel(channel))

@@ -1,4 +1,4 @@
-"""One Redis server: a line to it that neither retries nor waits, and a breaker of its own.
+"""One Redis server: a pipeline to it that neither retries nor waits, and a breaker of its own.
 
 Whatever fails here is `Unavailable` within the time given. After a failure the server is left alone: calls fail at
 once, and a ping in the background finds out when it is back. So a frozen server costs the one call that meets it first
@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from backbone.contract.errors import Unavailable
-from backbone.eventlog.pipeline import Pipeline, open_line
+from backbone.eventlog.pipeline import Pipeline, open_pipeline
 from backbone.eventlog.raw_connection import Command, Replies, pack
 from backbone.runtime.settings import PodSettings
 
@@ -48,7 +48,7 @@ class Node:
 
     def __init__(self, settings: PodSettings, url: str, name: str, on_trouble: Callable[[], None]) -> None:
         self._client = connect(settings, url)
-        self._line: Pipeline | None = None
+        self._pipeline: Pipeline | None = None
         self._opening = asyncio.Lock()
         self._name = name
         self._seconds = settings.redis_timeout_seconds
@@ -72,25 +72,25 @@ class Node:
             raise Unavailable("Redis")
         try:
             async with asyncio.timeout_at(until or asyncio.get_running_loop().time() + self._seconds):
-                line = self._line
-                if line is None or not line.open:
-                    line = await self._opened()
-                return await line.ask(packed, count)
+                pipeline = self._pipeline
+                if pipeline is None or not pipeline.open:
+                    pipeline = await self._opened()
+                return await pipeline.ask(packed, count)
         except (RedisError, OSError, TimeoutError) as exc:
             await self._leave_alone(exc)
             raise Unavailable("Redis") from exc
 
     async def _opened(self) -> Pipeline:
         async with self._opening:
-            if self._line is None or not self._line.open:
+            if self._pipeline is None or not self._pipeline.open:
                 await self._hang_up()
-                self._line = await open_line(self._client.connection_pool.make_connection())
-            return self._line
+                self._pipeline = await open_pipeline(self._client.connection_pool.make_connection())
+            return self._pipeline
 
     async def _hang_up(self) -> None:
-        line, self._line = self._line, None
-        if line is not None:
-            await line.close()
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            await pipeline.close()
 
     async def close(self) -> None:
         """Close the connections; calls under way fail."""

@@ -1,4 +1,4 @@
-"""Questions to one Redis server and their answers, in the order of asking, over one wire.
+"""Questions to one Redis server and their answers, in the order of asking, over one connection.
 
 Many may ask at once: each gets its own answers, and answers that nobody waits for any more are dropped. Knows no
 command, and no timeout: the caller bounds the wait.
@@ -25,16 +25,16 @@ class _Call:
 
 
 class Pipeline:
-    """Made by `open_line` alone."""
+    """Made by `open_pipeline` alone."""
 
     def __init__(self) -> None:
         self._calls: deque[_Call] = deque()
-        self._wire: RawConnection | None = None
+        self._raw_connection: RawConnection | None = None
 
     @property
     def open(self) -> bool:
         """Whether it is of use still."""
-        return self._wire is not None and self._wire.open
+        return self._raw_connection is not None and self._raw_connection.open
 
     async def ask(self, packed: bytes, count: int) -> Replies:
         """Send packed commands, `count` of them, in one write and return their answers; an error is a value there.
@@ -42,25 +42,25 @@ class Pipeline:
         Raises:
             RedisError, OSError: the connection ended; some of the commands may have been carried out.
         """
-        if self._wire is None or not self._wire.open:
-            raise LinkLost("the line is closed")
+        if self._raw_connection is None or not self._raw_connection.open:
+            raise LinkLost("the pipeline is closed")
         call = _Call(count, asyncio.get_running_loop().create_future())
         self._calls.append(call)
-        self._wire.write(packed)
+        self._raw_connection.write(packed)
         return await call.done
 
     async def close(self) -> None:
-        """End it at once; whoever waits is told."""
-        if self._wire is not None:
-            await self._wire.close()
+        """End it at once; calls that wait fail."""
+        if self._raw_connection is not None:
+            await self._raw_connection.close()
 
-    def hold(self, wire: RawConnection) -> None:
-        """Speak over this wire, until it ends."""
-        self._wire = wire
-        wire.ended.add_done_callback(self._fail)
+    def attach(self, raw_connection: RawConnection) -> None:
+        """Speak over this connection, until it ends."""
+        self._raw_connection = raw_connection
+        raw_connection.ended.add_done_callback(self._fail)
 
-    def take(self, replies: Replies) -> None:
-        """Give everybody what is theirs."""
+    def on_replies(self, replies: Replies) -> None:
+        """Give each call its answers."""
         calls = self._calls
         for reply in replies:
             if isinstance(reply, hiredis.PushNotification):
@@ -75,19 +75,19 @@ class Pipeline:
                     call.done.set_result(call.answers)
 
     def _fail(self, ended: asyncio.Future[None]) -> None:
-        reason = ended.exception() or LinkLost("the line is closed")
+        reason = ended.exception() or LinkLost("the pipeline is closed")
         while self._calls:
             call = self._calls.popleft()
             if not call.done.done():
                 call.done.set_exception(reason)
 
 
-async def open_line(link: AbstractConnection) -> Pipeline:
+async def open_pipeline(link: AbstractConnection) -> Pipeline:
     """Connect; the caller bounds the wait.
 
     Raises:
         RedisError, OSError: the server, or what it said to the login.
     """
-    line = Pipeline()
-    line.hold(await take_over(link, line.take))
-    return line
+    pipeline = Pipeline()
+    pipeline.attach(await take_over(link, pipeline.on_replies))
+    return pipeline

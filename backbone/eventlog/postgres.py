@@ -57,7 +57,7 @@ class Database:
 
     def __init__(self, pool: "asyncpg.Pool[Row]", size: int, acquire_seconds: float) -> None:
         self._pool = pool
-        self._at_hand = IdleConnections(pool)
+        self._idle_connections = IdleConnections(pool)
         # Counted here, so that only who has to wait pays for a bound: asyncpg's own takes a task a statement.
         self._free = asyncio.Semaphore(size)
         self._acquire_seconds = acquire_seconds
@@ -74,10 +74,10 @@ class Database:
             await self._take()
             taken = True
             # Bounded by the time a connection may take to open: one is free.
-            connection = await self._at_hand.take()
+            connection = await self._idle_connections.acquire()
             STATEMENTS.inc()
             rows: Sequence[Row] = await connection.fetch(sql, *args)
-            self._at_hand.keep(connection)
+            self._idle_connections.put_back(connection)
             connection = None
             return rows
         except _AWAY as exc:
@@ -101,7 +101,7 @@ class Database:
         finally:
             try:
                 if connection is not None:
-                    await self._at_hand.release(connection)
+                    await self._idle_connections.release(connection)
             finally:
                 if taken:
                     self._free.release()
@@ -131,7 +131,7 @@ class Database:
         """Close every connection; those that do not end within 2 s are cut."""
         try:
             async with asyncio.timeout(2):
-                await self._at_hand.close()
+                await self._idle_connections.close()
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()

@@ -104,7 +104,7 @@ class RawConnection(asyncio.Protocol):
 async def take_over(link: AbstractConnection, on_replies: Callable[[Replies], None]) -> RawConnection:
     """Connect by the library and take the connection from it; the caller bounds the wait.
 
-    `on_replies` must not wait; what it raises ends the wire.
+    `on_replies` must not wait; what it raises ends the connection.
 
     Raises:
         RedisError, OSError: the server, or what it said to the login.
@@ -118,9 +118,9 @@ async def take_over(link: AbstractConnection, on_replies: Callable[[Replies], No
         await link.disconnect(nowait=True)
         raise
     transport = cast("asyncio.Transport", link._writer.transport)  # type: ignore[union-attr]
-    wire = RawConnection(link, transport, on_replies)
-    transport.set_protocol(wire)
-    return wire
+    raw_connection = RawConnection(link, transport, on_replies)
+    transport.set_protocol(raw_connection)
+    return raw_connection
 
 
 def _error_of(text: str) -> Exception:

@@ -1,6 +1,6 @@
 """Which server has which slot, as far as is known. Pure.
 
-One server or one primary is the same picture with one owner of everything: nothing else has to tell shapes apart.
+One server or one primary is the same map with one owner of everything: nothing else has to tell shapes apart.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class SlotMap:
         return self.owners[slot_of(name)]
 
     def moved(self, slot: int, address: Address) -> "SlotMap":
-        """The picture with one slot in another hand."""
+        """The map with another owner of one slot."""
         if self.owners[slot] == address:
             return self
         return SlotMap((*self.owners[:slot], address, *self.owners[slot + 1 :]))

@@ -90,7 +90,7 @@ class Stream:
     async def ping(self) -> None:
         """Raises Unavailable when a server that has something of ours does not answer."""
         await self.topology.ready()
-        servers = self.topology.picture.servers
+        servers = self.topology.slot_map.servers
         if not servers:
             raise Unavailable("Redis")
         pings = [self._node(address).run([("PING",)]) for address in servers]
@@ -119,7 +119,7 @@ class Stream:
         self.topology.look_if_old()
         parts: dict[Address | None, list[Announced]] = {}
         for announced in batch:
-            parts.setdefault(self.topology.picture.owner(stream_key(announced[0])), []).append(announced)
+            parts.setdefault(self.topology.slot_map.owner(stream_key(announced[0])), []).append(announced)
         work = [self._publish_at(address, part, until, follow) for address, part in parts.items()]
         if len(work) == 1:
             return await work[0]
@@ -165,13 +165,13 @@ class Stream:
         return added + pack(("SPUBLISH", live_channel(tenant), encode_live(event)))
 
     def _learn(self, moved: MovedError, tenant: str) -> None:
-        owner = self.topology.picture.owner(stream_key(tenant))
+        owner = self.topology.slot_map.owner(stream_key(tenant))
         host = moved.host or (owner.host if owner is not None else "")
         self.topology.moved(moved.slot_id, Address(host, moved.port))
 
     def _node_of(self, tenant: str) -> Node:
         self.topology.look_if_old()
-        address = self.topology.picture.owner(stream_key(tenant))
+        address = self.topology.slot_map.owner(stream_key(tenant))
         if address is None:
             self.topology.look_soon()
             raise Unavailable("Redis")
@@ -185,8 +185,8 @@ class Stream:
         return node
 
     def _end_unneeded(self) -> None:
-        """Another picture: servers that have nothing any more are left."""
-        for address in self._nodes.keys() - self.topology.picture.servers:
+        """Another slot map: connections to servers that own nothing any more are closed."""
+        for address in self._nodes.keys() - self.topology.slot_map.servers:
             task = asyncio.create_task(self._nodes.pop(address).close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

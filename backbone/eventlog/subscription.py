@@ -107,35 +107,35 @@ class Subscription:
         self._canary = canary.encode()
         self._asked = {canary}
         client: Redis = connect(self._settings, self._topology.url_of(self._address))
-        wire: RawConnection | None = None
+        raw_connection: RawConnection | None = None
         try:
             async with asyncio.timeout(4 * self._settings.redis_timeout_seconds):
-                wire = await take_over(client.connection_pool.make_connection(), self._take)
+                raw_connection = await take_over(client.connection_pool.make_connection(), self._take)
             self._heard_at = time.monotonic()
-            wire.write(pack(("SSUBSCRIBE", canary)))
+            raw_connection.write(pack(("SSUBSCRIBE", canary)))
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch(wire), name="live-watch")
-                tasks.create_task(self._follow_wanted(wire), name="live-subscribe")
+                tasks.create_task(self._watch(raw_connection), name="live-watch")
+                tasks.create_task(self._follow_wanted(raw_connection), name="live-subscribe")
                 tasks.create_task(self._sing(client), name="live-canary")
         finally:
             self._up = False
             self._confirmed.clear()
             # Bounded: closing must not hang on the peer that we leave because it hangs.
             async with asyncio.timeout(1):
-                if wire is not None:
-                    await wire.close()
+                if raw_connection is not None:
+                    await raw_connection.close()
                 await client.aclose()
 
-    async def _watch(self, wire: RawConnection) -> None:
-        """Raise what ended the wire; a canary comes each second, so silence is an end as well."""
+    async def _watch(self, raw_connection: RawConnection) -> None:
+        """Raise what ended the connection; a canary comes each second, so silence is an end as well."""
         while (left := self._heard_at + CANARY_MISSED_SECONDS - time.monotonic()) > 0:
-            await asyncio.wait([wire.ended], timeout=left)
-            if not wire.open:
-                wire.ended.result()
+            await asyncio.wait([raw_connection.ended], timeout=left)
+            if not raw_connection.open:
+                raw_connection.ended.result()
         raise CanaryMissed
 
     def _take(self, replies: Replies) -> None:
-        """Everything that arrived together; called by the wire, whose end is whatever this raises."""
+        """Everything that arrived together; called by the connection, which ends with whatever this raises."""
         with self._together:
             for reply in replies:
                 # First the one that comes by the thousand.
@@ -180,18 +180,18 @@ class Subscription:
         if self._canary.decode() in gone:
             raise CanaryMissed
 
-    async def _follow_wanted(self, wire: RawConnection) -> None:
+    async def _follow_wanted(self, raw_connection: RawConnection) -> None:
         canary = {self._canary.decode()}
         while True:
             self._changed.clear()
             added, removed = self._wanted - self._asked, self._asked - self._wanted - canary
             self._asked = self._asked.union(added).difference(removed)
             self._confirmed -= removed
-            await self._say(wire, "SSUBSCRIBE", added)
-            await self._say(wire, "SUNSUBSCRIBE", removed)
+            await self._say(raw_connection, "SSUBSCRIBE", added)
+            await self._say(raw_connection, "SUNSUBSCRIBE", removed)
             await self._changed.wait()
 
-    async def _say(self, wire: RawConnection, word: str, channels: Iterable[str]) -> None:
+    async def _say(self, raw_connection: RawConnection, word: str, channels: Iterable[str]) -> None:
         waiting = list(channels)
         for start in range(0, len(waiting), CHANNELS_A_WRITE):
             some = waiting[start : start + CHANNELS_A_WRITE]
@@ -199,9 +199,9 @@ class Subscription:
             commands = [pack((word, *some))]
             if self._topology.clustered:
                 commands = [pack((word, channel)) for channel in some]
-            wire.write(b"".join(commands))
+            raw_connection.write(b"".join(commands))
             async with asyncio.timeout(CANARY_MISSED_SECONDS):
-                await wire.drained()
+                await raw_connection.drained()
 
     async def _sing(self, client: Redis) -> None:
         # A connection of its own, so that a stuck subscription does not silence the canary that would show it.

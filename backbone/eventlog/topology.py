@@ -41,7 +41,7 @@ class Topology:
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = NEVER
         single = self._place.shape is Shape.SINGLE
-        self.picture = SlotMap.of_one(self._place.seeds[0]) if single else NOTHING_KNOWN
+        self.slot_map = SlotMap.of_one(self._place.seeds[0]) if single else NOTHING_KNOWN
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever there is another slot map; it must not wait."""
@@ -58,7 +58,7 @@ class Topology:
 
     async def ready(self) -> None:
         """Wait for the first look, within the settings' timeout; after it, whatever came of it, return at once."""
-        if self.picture is NOTHING_KNOWN:
+        if self.slot_map is NOTHING_KNOWN:
             self.look_soon()
             if self._looking is not None and self._looked_at == NEVER:
                 await asyncio.wait([self._looking], timeout=self._settings.redis_timeout_seconds)
@@ -70,13 +70,13 @@ class Topology:
             self._looking.add_done_callback(self._looked)
 
     def look_if_old(self) -> None:
-        """Somebody goes by the picture: see to it that it is not an old one."""
+        """The slot map is in use: see to it that it is not an old one."""
         if asyncio.get_running_loop().time() - self._looked_at > LOOK_SECONDS:
             self.look_soon()
 
     def moved(self, slot: int, address: Address) -> None:
         """A server said who has this slot now; it may not be the only one that moved."""
-        self._take(self.picture.moved(slot, address))
+        self._take(self.slot_map.moved(slot, address))
         self.look_soon()
 
     async def close(self) -> None:
@@ -88,11 +88,11 @@ class Topology:
     async def _look(self) -> None:
         now = asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, self._looked_at + LOOK_AGAIN_SECONDS - now))
-        picture = await (self._ask_cluster() if self.clustered else self._ask_sentinels())
-        if picture is None:
+        slot_map = await (self._ask_cluster() if self.clustered else self._ask_sentinels())
+        if slot_map is None:
             log.warning("redis.nobody_answers", extra={"shape": self._place.shape.value})
         else:
-            self._take(picture)
+            self._take(slot_map)
 
     def _looked(self, task: asyncio.Task[None]) -> None:
         self._looked_at = asyncio.get_running_loop().time()
@@ -100,10 +100,10 @@ class Topology:
         if not task.cancelled() and task.exception() is not None:
             log.error("redis.topology_bug", exc_info=task.exception())
 
-    def _take(self, picture: SlotMap) -> None:
-        if picture != self.picture:
-            self.picture = picture
-            log.info("redis.topology", extra={"nodes": sorted(map(str, picture.servers))})
+    def _take(self, slot_map: SlotMap) -> None:
+        if slot_map != self.slot_map:
+            self.slot_map = slot_map
+            log.info("redis.topology", extra={"nodes": sorted(map(str, slot_map.servers))})
             for changed in self._on_change:
                 changed()
 
@@ -130,12 +130,12 @@ class Topology:
 
     async def _ask_cluster(self) -> SlotMap | None:
         # Whoever has slots first: a seed may have left the cluster and not know it.
-        known = list(self.picture.servers)
+        known = list(self.slot_map.servers)
         seeds = [seed for seed in self._place.seeds if seed not in known]
         for address in (*random.sample(known, len(known)), *random.sample(seeds, len(seeds))):
-            picture = await self._ask_node(address)
-            if picture is not None:
-                return picture
+            slot_map = await self._ask_node(address)
+            if slot_map is not None:
+                return slot_map
         return None
 
     async def _ask_node(self, address: Address) -> SlotMap | None:
@@ -148,8 +148,8 @@ class Topology:
             return None
         finally:
             await client.aclose()
-        picture = SlotMap.of_ranges(_ranges(slots, address))
-        return picture if picture.servers else None
+        slot_map = SlotMap.of_ranges(_ranges(slots, address))
+        return slot_map if slot_map.servers else None
 
 
 def _ranges(slots: Any, asked: Address) -> list[tuple[int, int, Address]]:

@@ -36,7 +36,7 @@ class Batcher(Generic[Q, A]):
         self._due = False
 
     async def ask(self, question: Q) -> A | None:
-        """Return the answer, or None when there is none. Whoever gives up takes nothing from the others.
+        """Return the answer, or None when there is none. A caller that gives up takes nothing from the others.
 
         Raises:
             Whatever the call that carried the question raised.
@@ -58,10 +58,10 @@ class Batcher(Generic[Q, A]):
         self._due = False
         self._not_before = asyncio.get_running_loop().time() + self._apart_seconds
         batch = {q: self._waiting.pop(q) for q in list(self._waiting)[: self._most]}
-        # Who gave up while waiting is not asked for.
+        # Questions that all callers gave up meanwhile are not asked.
         batch = {q: waiters for q, waiters in batch.items() if not all(w.done() for w in waiters)}
         if batch:
-            task = asyncio.create_task(self._call(batch), name="gather")
+            task = asyncio.create_task(self._call(batch), name="batcher")
             self._calls.add(task)
             task.add_done_callback(lambda task: self._ended(task, batch))
         self._look()

@@ -19,7 +19,7 @@ STOP_SECONDS = 5.0
 DELAY_SECONDS = 0.3
 
 POINTS = {
-    "before_write": "API: a write has its turn, nothing was sent to PostgreSQL",
+    "before_write": "API: a write has its tenant's slot, nothing was sent to PostgreSQL",
     "after_commit": "API: PostgreSQL has committed, nobody knows yet",
     "before_publish": "API: a batch is about to go to Redis",
     "after_publish": "API: a batch has gone to Redis",

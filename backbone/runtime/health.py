@@ -18,13 +18,15 @@ BALANCER = "balancer"
 class Health:
     """What the pod says about itself. A requirement counts as missing until it was met once.
 
-    A worker says it to the others too: `roster` and its number there.
+    A worker tells the others too, through `worker_states`, where `worker` is its number.
     """
 
-    def __init__(self, *requirements: str, roster: WorkerStates | None = None, worker: int = 0) -> None:
+    def __init__(
+        self, *requirements: str, worker_states: WorkerStates | None = None, worker: int = 0
+    ) -> None:
         self._missing = dict.fromkeys(requirements, True)
         self._draining = False
-        self._roster = roster
+        self._worker_states = worker_states
         self._worker = worker
 
     def report(self, requirement: str, met: bool) -> None:
@@ -53,12 +55,12 @@ class Health:
         ]
 
     def _others(self) -> list[State]:
-        return [] if self._roster is None else self._roster.states()
+        return [] if self._worker_states is None else self._worker_states.states()
 
     def _tell(self) -> None:
-        if self._roster is not None:
+        if self._worker_states is not None:
             ready = State.WAITING if any(self._missing.values()) else State.READY
-            self._roster.tell(self._worker, State.DRAINING if self._draining else ready)
+            self._worker_states.set_state(self._worker, State.DRAINING if self._draining else ready)
 
     async def healthz(self, _: Request) -> Response:
         """`GET /healthz`: 200 while the process works at all."""

@@ -46,5 +46,5 @@ async def metrics_page(_: Request) -> Response:
 
 def metrics_route() -> DescribedRoute:
     """The one route; the load balancer does not pass it on."""
-    about = RouteDoc("Pod", "What this pod counts.", ANYBODY, "text/plain")
-    return DescribedRoute("GET", "/metrics", metrics_page, about)
+    doc = RouteDoc("Pod", "What this pod counts.", ANYBODY, "text/plain")
+    return DescribedRoute("GET", "/metrics", metrics_page, doc)

@@ -82,7 +82,7 @@ def document(
     title: str, says: str, version: str, routes: Sequence[DescribedRoute], examples: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the document. `examples` holds, by `METHOD path`, a `request` and an `answer`."""
-    models = {model for route in routes for model in (route.about.body, route.about.answer)}
+    models = {model for route in routes for model in (route.doc.body, route.doc.answer)}
     wanted = sorted(
         {model for model in models if isinstance(model, type)} | {ProblemDocument}, key=lambda m: m.__name__
     )
@@ -95,7 +95,7 @@ def document(
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": says, "license": {"name": "Apache-2.0"}},
-        "tags": [{"name": group} for group in dict.fromkeys(route.about.group for route in routes)],
+        "tags": [{"name": group} for group in dict.fromkeys(route.doc.group for route in routes)],
         "paths": dict(paths),
         "components": {
             "schemas": definitions["$defs"],
@@ -110,19 +110,19 @@ def document(
 def _operation(
     route: DescribedRoute, schemas: Mapping[type[BaseModel], Any], example: Mapping[str, Any]
 ) -> dict[str, Any]:
-    about = route.about
+    doc = route.doc
     operation: dict[str, Any] = {
-        "tags": [about.group],
+        "tags": [doc.group],
         "operationId": _operation_id(route),
-        "summary": about.summary,
-        "security": [{_SECURITY[kind][0]: []} for kind in about.keys],
+        "summary": doc.summary,
+        "security": [{_SECURITY[kind][0]: []} for kind in doc.keys],
         "parameters": _parameters(route),
-        "responses": {str(about.status): _success(route, schemas, example), **_problems(about.all_problems)},
+        "responses": {str(doc.status): _success(route, schemas, example), **_problems(doc.all_problems)},
     }
-    if about.says:
-        operation["description"] = about.says
-    if about.body is not None:
-        content: dict[str, Any] = {"schema": schemas[about.body]}
+    if doc.says:
+        operation["description"] = doc.says
+    if doc.body is not None:
+        content: dict[str, Any] = {"schema": schemas[doc.body]}
         if "request" in example:
             content["example"] = example["request"]
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
@@ -141,9 +141,9 @@ def _parameters(route: DescribedRoute) -> list[dict[str, Any]]:
         found.append({"name": name, "in": "path", "required": True, "description": says, "schema": schema})
     found += [
         {"name": query.name, "in": "query", "description": query.says, "schema": query.schema}
-        for query in route.about.query
+        for query in route.doc.query
     ]
-    if route.about.idempotent:
+    if route.doc.idempotent:
         found.append(_IDEMPOTENCY)
     return found
 
@@ -151,7 +151,7 @@ def _parameters(route: DescribedRoute) -> list[dict[str, Any]]:
 def _success(
     route: DescribedRoute, schemas: Mapping[type[BaseModel], Any], example: Mapping[str, Any]
 ) -> dict[str, Any]:
-    answer = route.about.answer
+    answer = route.doc.answer
     success: dict[str, Any] = {"description": "Done" if answer is None else "The answer"}
     if isinstance(answer, str):
         kind = "object" if answer == "application/json" else "string"
@@ -161,7 +161,7 @@ def _success(
         if "answer" in example:
             content["example"] = example["answer"]
         success["content"] = {"application/json": content}
-    if route.about.idempotent:
+    if route.doc.idempotent:
         success["headers"] = {
             "Idempotency-Replayed": {
                 "description": "`true` when this is the stored answer to an earlier request.",

@@ -66,11 +66,11 @@ class RouteDoc:
 class DescribedRoute(Route):
     """A route for one method that knows what it promises."""
 
-    def __init__(self, method: str, path: str, endpoint: Callable[..., Any], about: RouteDoc) -> None:
+    def __init__(self, method: str, path: str, endpoint: Callable[..., Any], doc: RouteDoc) -> None:
         super().__init__(path, endpoint, methods=[method])
         self.method = method
-        self.about = about
-        self.parameters = frozenset(query.name for query in about.query)
+        self.doc = doc
+        self.parameters = frozenset(query.name for query in doc.query)
 
 
 class Undescribed(Exception):

@@ -1,7 +1,7 @@
 """The parent of a pod's workers: starts them, starts one that died anew, passes signals on, ends when all have ended.
 
 Serves nothing itself. Its death ends the workers too: each holds the end of a pipe that closes then (`follow_parent`).
-Knows processes; what a worker is, is the caller's word.
+Knows processes; what a worker is, the caller decides.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from time import monotonic
 
 from backbone.runtime.backoff import Backoff
 
-log = logging.getLogger("bellwire.team")
+log = logging.getLogger("bellwire.supervisor")
 
 
 class Supervisor:
@@ -37,7 +37,7 @@ class Supervisor:
         self._leash, self._our_end = os.pipe()
 
     async def run(self) -> int:
-        """Keep everybody running until a polite signal; return 0 when all of them ended with 0."""
+        """Keep all workers running until a polite signal; return 0 when all of them ended with 0."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._pass_on, number)
@@ -46,21 +46,21 @@ class Supervisor:
 
     def _pass_on(self, number: signal.Signals) -> None:
         # A second one goes to the workers too, and cuts their drain short.
-        log.info("team.signal", extra={"signal": number.name})
+        log.info("supervisor.signal", extra={"signal": number.name})
         self._stopping.set()
         for process in self._running.values():
             process.send_signal(signal.SIGTERM)
 
     async def _keep(self, worker: int) -> int:
-        pace = Backoff()
+        backoff = Backoff()
         while True:
             began = monotonic()
             code = await self._run_once(worker)
             if self._stopping.is_set():
                 return code
             self._on_death(worker)
-            pause = pace.after(monotonic() - began)
-            log.error("team.worker_died", extra={"worker": worker, "code": code, "again_in": pause})
+            pause = backoff.after(monotonic() - began)
+            log.error("supervisor.worker_died", extra={"worker": worker, "code": code, "again_in": pause})
             try:
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()

@@ -30,7 +30,7 @@ class WorkerStates:
         path.write_bytes(bytes(workers))
         return cls(path)
 
-    def tell(self, worker: int, state: State) -> None:
+    def set_state(self, worker: int, state: State) -> None:
         """Write a worker's byte."""
         self._bytes[worker] = state
 

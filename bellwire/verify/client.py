@@ -1,4 +1,4 @@
-"""The HTTP door of a cluster, for the checker: one attempt is one request, a write is repeated until it is decided.
+"""The checker's HTTP client: one attempt is one request, a write is repeated until it is decided.
 
 Counts every status. Knows no retry but "the same request with the same key". Its client is aiohttp: hundreds of
 terminals beside a cluster on the same machine leave no CPU for a slower one.

@@ -43,8 +43,8 @@ class Shop:
 class Estate:
     """Shops by number. With a `file` they outlive the run; without one `leave` takes the terminals away again."""
 
-    def __init__(self, door: Client, operator_key: str, name: str, file: Path | None) -> None:
-        self._door = door
+    def __init__(self, client: Client, operator_key: str, name: str, file: Path | None) -> None:
+        self._client = client
         self._operator_key = operator_key
         self._name = name
         self._file = file
@@ -85,7 +85,7 @@ class Estate:
         async def remove(slug: str, terminal: Terminal) -> None:
             async with self._slots:
                 path = f"/api/tenant/{slug}/terminals/{terminal.id}"
-                await self._door.once("DELETE", path, self._operator_key)
+                await self._client.once("DELETE", path, self._operator_key)
 
         shops = self._shops.values() if self._file is None else ()
         await asyncio.gather(*(remove(shop.slug, each) for shop in shops for each in shop.terminals.values()))
@@ -96,7 +96,7 @@ class Estate:
 
     async def _ask(self, method: str, path: str, body: dict[str, str], until: float) -> dict[str, str]:
         async with self._slots:
-            answer = await self._door.decided(method, path, self._operator_key, until=until, json=body)
+            answer = await self._client.decided(method, path, self._operator_key, until=until, json=body)
         if not answer.accepted:
             raise Unreachable(f"{method} {path}: {answer.status} {answer.body.get('detail', '')}")
         return {name: str(value) for name, value in answer.body.items()}

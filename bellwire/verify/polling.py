@@ -16,9 +16,9 @@ class PollingTill(Till):
 
     transport = "polling"
 
-    def __init__(self, door: Client, *arguments: Any, **options: Any) -> None:
+    def __init__(self, client: Client, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._door = door
+        self._client = client
 
     async def run(self) -> None:
         """Poll for ever."""
@@ -26,7 +26,7 @@ class PollingTill(Till):
         while True:
             asked = self.notes.position
             query = {"wait": 0} if asked is None else {"after": asked, "wait": WAIT_SECONDS}
-            response = await self._door.once("GET", f"{path}/events", self._key, params=query)
+            response = await self._client.once("GET", f"{path}/events", self._key, params=query)
             if response is None or response.status != 200:
                 await asyncio.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 continue
@@ -37,7 +37,7 @@ class PollingTill(Till):
                 continue
             if answer["events"]:
                 offset = answer["events"][-1]["offset"]
-                await self._door.once("POST", f"{path}/acks", self._key, json={"offset": offset})
+                await self._client.once("POST", f"{path}/acks", self._key, json={"offset": offset})
 
     def _receive(self, asked: str | None, answer: dict[str, Any]) -> None:
         if not answer["events"] and "reset" not in answer and asked is not None:

@@ -58,11 +58,11 @@ class Run:
         self._load = load
         self._say = say
         self._chance = random.Random(load.seed)  # noqa: S311 - a run must be repeatable
-        self._door = Client(load.url, random.Random(load.seed + 1))  # noqa: S311
+        self._client = Client(load.url, random.Random(load.seed + 1))  # noqa: S311
         # Apart, so that the statuses of polls through a broken network are not those of the cluster's answers.
         self._polls = Client(load.terminal_url, random.Random(load.seed + 2))  # noqa: S311
         self._telemetry = Telemetry()
-        self._estate = Estate(self._door, load.operator_key, load.name, load.estate)
+        self._estate = Estate(self._client, load.operator_key, load.name, load.estate)
         self._shops: list[Storefront] = []
         self._tills: list[Till] = []
         self._joiners: list[Till] = []
@@ -85,7 +85,7 @@ class Run:
             await self._register()
             tasks += [asyncio.create_task(till.run()) for till in self._tills]
             await self._all_ready()
-            self._door.statuses.clear()
+            self._client.statuses.clear()
             self._say("load begins")
             outcome = Outcome(Notes(), telemetry=self._telemetry, began_at=time.time())
             tasks += await self._put_load()
@@ -101,10 +101,10 @@ class Run:
         outcome.notes.terminals = [till.notes for till in self._tills]
         outcome.notes.writes = [write for shop in self._shops for write in shop.writes]
         outcome.violations = judge(outcome.notes)
-        outcome.statuses = dict(self._door.statuses)
-        outcome.troubles = self._door.troubles
+        outcome.statuses = dict(self._client.statuses)
+        outcome.troubles = self._client.troubles
         await self._estate.leave()
-        await asyncio.gather(self._door.close(), self._polls.close())
+        await asyncio.gather(self._client.close(), self._polls.close())
         return outcome
 
     # -- before --------------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ class Run:
         self._joiners += [self._joiner(shop.slug, name, shop.terminals[name].key) for name in joins]
         # The run is part of it: two runs at one shop are not to be the same customers.
         chance = random.Random(f"{load.seed}/{load.run}/{number}")  # noqa: S311
-        front = Storefront(self._door, shop.slug, shop.key, shop.auditor, load.run, chance)
+        front = Storefront(self._client, shop.slug, shop.key, shop.auditor, load.run, chance)
         self._shops.insert(0 if number == 1 else len(self._shops), front)
 
     def _till(self, tenant: str, name: str, key: str) -> Till:
@@ -252,7 +252,7 @@ class Run:
         more = True
         while more:
             path = f"/api/tenant/{tenant}/events?after={after}&limit={PAGE_EVENTS}"
-            answer = await self._door.decided("GET", path, self._auditors[tenant], until=until)
+            answer = await self._client.decided("GET", path, self._auditors[tenant], until=until)
             if not answer.accepted:
                 raise Unreachable(f"GET {path}: {answer.status}")
             listed += [

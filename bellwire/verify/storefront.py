@@ -26,11 +26,11 @@ class Storefront:
     """One tenant's customers and cashiers."""
 
     def __init__(
-        self, door: Client, tenant: str, store_key: str, terminal_key: str, run: str, chance: random.Random
+        self, client: Client, tenant: str, store_key: str, terminal_key: str, run: str, chance: random.Random
     ) -> None:
         self.tenant = tenant
         self.writes: list[Write] = []
-        self._door = door
+        self._client = client
         self._store_key = store_key
         self._terminal_key = terminal_key
         self._run = run
@@ -63,7 +63,7 @@ class Storefront:
     ) -> None:
         method, path, key, body = request
         try:
-            answer = await self._door.decided(
+            answer = await self._client.decided(
                 method, path, key, until=until, idempotency_key=write.key, json=body
             )
         except Unreachable:
@@ -132,11 +132,11 @@ class Storefront:
         found = []
         for card in self._cards:
             path = f"/api/tenant/{self.tenant}/gift-cards/{card}"
-            answer = await self._door.decided("GET", path, self._terminal_key, until=until)
+            answer = await self._client.decided("GET", path, self._terminal_key, until=until)
             told = answer.body.get("balance")
             found.append(Balance(self.tenant, card, None if told is None else cents(told)))
         if self._has_account:
             path = f"/api/{self.tenant}/loyalty/{self._phone}"
-            answer = await self._door.decided("GET", path, self._terminal_key, until=until)
+            answer = await self._client.decided("GET", path, self._terminal_key, until=until)
             found.append(Balance(self.tenant, self._phone, answer.body.get("newBalance")))
         return found

@@ -26,10 +26,10 @@ class StreamingTill(PushedTill):
 
     transport = "sse"
 
-    def __init__(self, door: Client, *arguments: Any, **options: Any) -> None:
-        """`door`: where acks go."""
+    def __init__(self, client: Client, *arguments: Any, **options: Any) -> None:
+        """`client` carries the acks."""
         super().__init__(*arguments, **options)
-        self._door = door
+        self._client = client
 
     async def connect(self, query: dict[str, str]) -> "EventStream":
         """Open one."""
@@ -37,32 +37,37 @@ class StreamingTill(PushedTill):
         if "after" in query and self._chance.random() < 0.5:
             headers["Last-Event-ID"] = query.pop("after")
         # A client of its own: a stream is a connection of its own, there is nothing to share.
-        client = httpx.AsyncClient(
+        stream_client = httpx.AsyncClient(
             timeout=httpx.Timeout(OPEN_SECONDS, read=None), verify=trust(), trust_env=False, headers=headers
         )
         target = f"{self._url}/sse/pos/{self.notes.tenant}?{urlencode(query)}"
         try:
             async with asyncio.timeout(OPEN_SECONDS):
-                response = await client.send(client.build_request("GET", target), stream=True)
+                response = await stream_client.send(stream_client.build_request("GET", target), stream=True)
             if response.status_code != 200:
                 raise Refused(response.status_code)
         except BaseException as exc:
-            await client.aclose()
+            await stream_client.aclose()
             if isinstance(exc, httpx.HTTPError):
                 raise EOFError from exc
             raise
-        return EventStream(client, response, self._door, self.notes.tenant, self._key)
+        return EventStream(stream_client, response, self._client, self.notes.tenant, self._key)
 
 
 class EventStream:
     """One stream."""
 
     def __init__(
-        self, client: httpx.AsyncClient, response: httpx.Response, door: Client, tenant: str, key: str
+        self,
+        stream_client: httpx.AsyncClient,
+        response: httpx.Response,
+        client: Client,
+        tenant: str,
+        key: str,
     ) -> None:
-        self._client = client
+        self._stream_client = stream_client
         self._messages: AsyncIterator[ServerSentEvent] = EventSource(response).aiter_sse()
-        self._door = door
+        self._client = client
         self._acks = f"/api/tenant/{tenant}/acks"
         self._key = key
         self._next: asyncio.Task[ServerSentEvent] | None = None
@@ -89,11 +94,11 @@ class EventStream:
 
     async def ack(self, offset: str) -> None:
         """An ack by HTTP."""
-        await self._door.once("POST", self._acks, self._key, json={"offset": offset})
+        await self._client.once("POST", self._acks, self._key, json={"offset": offset})
 
     async def close(self, *, abrupt: bool) -> None:
         """Leave; HTTP has no polite way."""
         if self._next is not None:
             self._next.cancel()
             await asyncio.gather(self._next, return_exceptions=True)
-        await self._client.aclose()
+        await self._stream_client.aclose()

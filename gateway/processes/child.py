@@ -17,10 +17,10 @@ def main() -> None:
     from backbone.runtime.supervisor import follow_parent
     from backbone.runtime.worker_states import WorkerStates
     from gateway.app import run_worker
-    from gateway.processes.parent import ROSTER
+    from gateway.processes.parent import WORKER_STATES
 
     follow_parent(leash)
-    run_worker(number, WorkerStates(folder / ROSTER))
+    run_worker(number, WorkerStates(folder / WORKER_STATES))
 
 
 if __name__ == "__main__":

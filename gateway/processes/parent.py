@@ -20,7 +20,7 @@ from backbone.runtime.worker_states import State, WorkerStates
 from gateway.settings import GatewaySettings
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-ROSTER = "roster"
+WORKER_STATES = "worker-states"
 MEMORY = Path("/dev/shm")  # noqa: S108 - memory, and a folder of our own in it
 
 
@@ -32,10 +32,10 @@ def run_workers(settings: GatewaySettings) -> int:
     """
     with reserve(settings.listen_host, settings.listen_port) as holder, _folder() as folder:
         port = holder.getsockname()[1]
-        roster = WorkerStates.create(folder / ROSTER, settings.workers)
+        worker_states = WorkerStates.create(folder / WORKER_STATES, settings.workers)
 
         def on_death(worker: int) -> None:
-            roster.tell(worker, State.STARTING)
+            worker_states.set_state(worker, State.STARTING)
             # What it counted stays; what it held is gone with it.
             mark_process_dead(worker, str(folder))  # type: ignore[no-untyped-call]
 
@@ -43,13 +43,13 @@ def run_workers(settings: GatewaySettings) -> int:
             return [sys.executable, "-m", "gateway.processes.child", str(worker), str(folder), str(leash)]
 
         async def lead() -> int:
-            team = Supervisor(
+            supervisor = Supervisor(
                 settings.workers,
                 command,
                 lambda worker: environment(settings, worker, port, folder),
                 on_death,
             )
-            return await team.run()
+            return await supervisor.run()
 
         return asyncio.run(lead())
 

@@ -61,7 +61,7 @@ async def test_every_route_has_a_decision_here_about_who_may(database_url: str, 
     decided |= {("GET", path, frozenset()) for path in OPEN}
     routes = await route_table(database_url, redis_url)
     built = {
-        (route.method, shape(route.path), frozenset(kind.value for kind in route.about.keys))
+        (route.method, shape(route.path), frozenset(kind.value for kind in route.doc.keys))
         for route in routes
     }
     assert built == decided

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.core.rate import Excess, Rate, take
+from api.core.rate import Excess, Rate, spend
 from api.limits import BUCKETS, Bucket
 from backbone.contract.errors import TooMany
 from tests.conftest import OpenShop, StartApiPod
@@ -24,7 +24,7 @@ def test_no_stretch_of_time_admits_more_than_the_bucket_and_what_refilled_meanwh
     admitted: list[float] = []
     for pause in pauses:
         now += pause
-        found = take(full_at, now, rate)
+        found = spend(full_at, now, rate)
         if not isinstance(found, Excess):
             admitted.append(now)
             full_at = found
@@ -38,10 +38,10 @@ def test_no_stretch_of_time_admits_more_than_the_bucket_and_what_refilled_meanwh
 def test_who_waits_as_long_as_it_was_told_is_admitted(rate: Rate, more: int) -> None:
     full_at, now = 0.0, 50.0
     for _ in range(rate.count + more):
-        found = take(full_at, now, rate)
+        found = spend(full_at, now, rate)
         if isinstance(found, Excess):
             now += found.retry_after
-            found = take(full_at, now, rate)
+            found = spend(full_at, now, rate)
         assert not isinstance(found, Excess)
         full_at = found
 
@@ -50,14 +50,14 @@ def test_one_who_empties_a_bucket_takes_nothing_of_anothers() -> None:
     now = 0.0
     bucket = Bucket("key", Rate(3, 10), lambda: now)
     for _ in range(3):
-        bucket.take("hot")
+        bucket.spend("hot")
     with pytest.raises(TooMany) as refused:
-        bucket.take("hot")
+        bucket.spend("hot")
     assert refused.value.retry_after == 4
     for _ in range(3):
-        bucket.take("calm")
+        bucket.spend("calm")
     now = 4.0
-    bucket.take("hot")
+    bucket.spend("hot")
 
 
 def test_strangers_without_number_take_bounded_room() -> None:
@@ -70,9 +70,9 @@ def test_strangers_without_number_take_bounded_room() -> None:
 def test_who_came_last_is_the_last_to_be_forgotten() -> None:
     bucket = Bucket("address", Rate(3, 10), lambda: 0.0)
     for number in range(BUCKETS):
-        bucket.take(number)
-    bucket.take(0)
-    bucket.take("new")
+        bucket.spend(number)
+    bucket.spend(0)
+    bucket.spend("new")
     assert 0 in bucket._full_at
     assert 1 not in bucket._full_at
 

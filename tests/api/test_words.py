@@ -22,7 +22,7 @@ class Walk:
     def __init__(self, shop: Shop, routes: list[Any]) -> None:
         self._shop = shop
         self.routes = [route for route in routes if route.path.startswith("/api/")]
-        self.writing = [route for route in self.routes if route.about.body is not None]
+        self.writing = [route for route in self.routes if route.doc.body is not None]
 
     def key(self, route: Any) -> str:
         keys = {
@@ -30,7 +30,7 @@ class Walk:
             "store": self._shop.storefront_key,
             "term": self._shop.terminal_key,
         }
-        return next(keys[kind.value] for kind in route.about.keys)
+        return next(keys[kind.value] for kind in route.doc.keys)
 
     async def ask(self, route: Any, query: str = "", **more: Any) -> httpx.Response:
         path = route.path.replace("{tenant}", self._shop.slug)
@@ -145,7 +145,7 @@ async def test_every_body_is_refused_that_says_a_thing_twice_or_half(walk: Walk)
 async def test_no_text_of_any_body_may_hold_a_control_character_or_half_of_one(walk: Walk) -> None:
     walked = 0
     for route in walk.writing:
-        for place in texts_of(route.about.body):
+        for place in texts_of(route.doc.body):
             loc = ".".join(place)
             if loc == "tenant":
                 continue  # Compared with the key's, and kept nowhere.

@@ -102,7 +102,7 @@ async def test_a_tenant_has_so_many_turns_at_once_and_another_is_not_touched_by_
 
     async def write() -> None:
         nonlocal running, most
-        async with slots.take("hot"):
+        async with slots.occupy("hot"):
             running += 1
             most = max(most, running)
             await asyncio.sleep(0.01)
@@ -110,13 +110,13 @@ async def test_a_tenant_has_so_many_turns_at_once_and_another_is_not_touched_by_
 
     await asyncio.gather(*(write() for _ in range(8)))
     assert most == 2
-    async with slots.take("hot"), slots.take("hot"):
+    async with slots.occupy("hot"), slots.occupy("hot"):
         with pytest.raises(Unavailable):
-            async with slots.take("hot"):
-                raise AssertionError("a third turn")
-        async with slots.take("calm"):
+            async with slots.occupy("hot"):
+                raise AssertionError("a third slot")
+        async with slots.occupy("calm"):
             pass
-    async with slots.take("hot"):
+    async with slots.occupy("hot"):
         pass
     assert not slots._slots
     assert not slots._users

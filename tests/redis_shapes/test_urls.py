@@ -1,4 +1,4 @@
-"""Where Redis is, read from one setting; and the picture of who has which slot."""
+"""Where Redis is, read from one setting; and the map of which server has which slot."""
 
 import pytest
 from hypothesis import given
@@ -101,5 +101,5 @@ def test_a_slot_that_moved_takes_its_tenants_along_and_no_others(
 
 
 def test_ranges_are_inclusive_and_what_nobody_has_is_nobodys() -> None:
-    picture = SlotMap.of_ranges([(0, 9, Address("a", 1)), (10, 10, Address("b", 2))])
-    assert picture.owners[:12] == (*[("a", 1)] * 10, ("b", 2), None)
+    slot_map = SlotMap.of_ranges([(0, 9, Address("a", 1)), (10, 10, Address("b", 2))])
+    assert slot_map.owners[:12] == (*[("a", 1)] * 10, ("b", 2), None)
