@@ -68,9 +68,13 @@ class Upkeep:
                 log.warning("loop.stalled", extra={"seconds": round(now - due, 3)})
                 self._on_stall()
                 due = now
-            self._beat()
-            self._end_slow(now)
-            self._close_empty(now)
+            self.tick(now)
+
+    def tick(self, now: float) -> None:
+        """See to those who are due at this moment (monotonic)."""
+        self._beat()
+        self._end_slow(now)
+        self._close_empty(now)
 
     def _beat(self) -> None:
         beats: dict[tuple[Home, Encoding], bytes] = {}

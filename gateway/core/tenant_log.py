@@ -23,7 +23,7 @@ class Entry:
     """An event ready to be sent: `frame` is the finished WebSocket frame, built once for all sockets.
 
     Nothing of it changes; `chunk` and `deflated` build the same for server-sent events and for compressed sockets when
-    the first such terminal needs it.
+    the first such session needs it.
     """
 
     seq: int

@@ -1,4 +1,4 @@
-"""Pages of history that were read a moment ago, for terminals that come back a moment later. Bounded in bytes and time.
+"""Pages of history that were read a moment ago, for sessions that begin a moment later. Bounded in bytes and time.
 
 What an event was does not change while its epoch lasts; a page of another epoch than the log's serves nobody.
 """

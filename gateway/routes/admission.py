@@ -49,7 +49,7 @@ def origin_allowed(origin: str | None, host: str | None, allowed: tuple[str, ...
 
 
 class Admission:
-    """The porter."""
+    """Lets terminals in, or says why not."""
 
     def __init__(
         self, settings: GatewaySettings, hub: Hub, access: Access, handshakes: HandshakeQueue

@@ -18,7 +18,7 @@ Message = dict[str, Any]
 
 
 class Peer(Protocol):
-    """The connection that a conversation is about."""
+    """The connection that it is one side of."""
 
     paused: bool
     closing: bool

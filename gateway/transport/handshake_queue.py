@@ -1,7 +1,7 @@
-"""Where handshakes wait for their turn, and where those who are too many are turned away for next to nothing.
+"""Where handshakes wait for their turn, and where those that are too many are turned away for next to nothing.
 
 A crowd that comes at once must not take the loop from the terminals that are here: handshakes begin in slices of a few
-milliseconds, no more than `at_once` are under way, no more than `waiting` stand in line, and who comes then is told
+milliseconds, no more than `at_once` are under way, no more than `waiting` stand in line. One that comes then is told
 when to come back, before a task is made, a header read or a key looked at. First come, first in.
 
 Knows counts and turns of the loop. What a handshake is, is its caller's word.
@@ -22,7 +22,7 @@ FULL_SECONDS = 2
 
 
 class HandshakeQueue:
-    """The line before the door. `full` says that there is no room inside at all."""
+    """The line of handshakes. `full` says that the gateway has no room at all."""
 
     def __init__(self, at_once: int, waiting: int, full: Callable[[], bool]) -> None:
         self._at_once = at_once

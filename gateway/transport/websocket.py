@@ -43,7 +43,7 @@ def plain_descriptor(transport: asyncio.BaseTransport) -> int | None:
 class WebSocketProtocol(asyncio.Protocol):
     """One connection, from uvicorn's hand-over of the upgrade request to its end."""
 
-    __slots__ = ("_app_state", "_config", "_conversation", "_cutting", "_deaf", "_granted", "_heard_request_only",
+    __slots__ = ("_app_state", "_asgi", "_config", "_cutting", "_deaf", "_granted", "_heard_request_only",
                  "_listener", "_loop", "_server_state", "_ws", "closing", "descriptor", "paused",
                  "transport")  # fmt: skip
 
@@ -58,12 +58,12 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
-        # None while there is nothing to parse: from the handshake to the first frame that is not plain_frames.
+        # None while there is nothing to parse: from the handshake to the first frame that is not plain.
         self._ws: Parser | None = Parser(config.ws_max_size, deflate=config.ws_per_message_deflate)
         self._granted: list[Extension] = []
         self._heard_request_only = False
         # As long as the application's call lasts.
-        self._conversation: AsgiWebSocket | None = None
+        self._asgi: AsgiWebSocket | None = None
         self._listener: Listener | None = None
         self._deaf = False
         self._cutting: asyncio.TimerHandle | None = None
@@ -85,7 +85,7 @@ class WebSocketProtocol(asyncio.Protocol):
         What arrived in the meantime is handed over at once, an end of the connection included.
         """
         self._listener = listener
-        for message in () if self._conversation is None else self._conversation.drain():
+        for message in () if self._asgi is None else self._asgi.drain():
             if message["type"] == "websocket.receive":
                 text = message.get("text")
                 listener.on_message(message["bytes"] if text is None else text.encode(), text is not None)
@@ -228,8 +228,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def _on_message(self, data: bytes, is_text: bool) -> None:
         if self._listener is not None:
             self._listener.on_message(data, is_text)
-        elif self._conversation is not None:
-            self._conversation.hear(data, is_text)
+        elif self._asgi is not None:
+            self._asgi.hear(data, is_text)
 
     def _end(self) -> None:
         """The closing handshake is under way or the peer broke the protocol: say our part and close."""
@@ -252,8 +252,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self.closing = True
         if self._listener is not None:
             self._listener.on_closing(code)
-        elif self._conversation is not None:
-            self._conversation.hear_end(code)
+        elif self._asgi is not None:
+            self._asgi.hear_end(code)
 
     def _cut_soon(self) -> None:
         if self._cutting is None:
@@ -304,7 +304,7 @@ class WebSocketProtocol(asyncio.Protocol):
         """
         if self.transport.is_closing():
             return
-        crowded = self._conversation is not None and self._conversation.crowded
+        crowded = self._asgi is not None and self._asgi.crowded
         # When we are closing, the peer's Close frame is still to come.
         if self.paused or (crowded and not self.closing):
             self.transport.pause_reading()
@@ -316,7 +316,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self.answer(response)
             return
-        self._conversation = AsgiWebSocket(self, response)
+        self._asgi = AsgiWebSocket(self, response)
         scope = scope_of(
             request,
             secure=self.transport.get_extra_info("sslcontext") is not None,
@@ -325,14 +325,14 @@ class WebSocketProtocol(asyncio.Protocol):
             state=self._app_state.copy(),
             extensions={"websocket.http.response": {}, EXTENSION: self},
         )
-        task = self._loop.create_task(self._call(self._conversation, scope))
+        task = self._loop.create_task(self._call(self._asgi, scope))
         self._server_state.tasks.add(task)
         task.add_done_callback(self._server_state.tasks.discard)
 
-    async def _call(self, conversation: AsgiWebSocket, scope: dict[str, Any]) -> None:
+    async def _call(self, asgi: AsgiWebSocket, scope: dict[str, Any]) -> None:
         app = cast("Any", self._config.loaded_app)
         try:
-            await app(scope, conversation.receive, conversation.send)
+            await app(scope, asgi.receive, asgi.send)
         except ConnectionError:
             pass
         except Exception:
@@ -341,7 +341,7 @@ class WebSocketProtocol(asyncio.Protocol):
         # An attached connection outlives the application's call; any other one ends with it.
         if self._listener is None:
             self._end_call(1000, "", HTTPStatus.INTERNAL_SERVER_ERROR)
-        self._conversation = None
+        self._asgi = None
 
     def _end_call(self, code: int, reason: str, status: HTTPStatus) -> None:
         """Close an open WebSocket; refuse one that is not open yet."""
@@ -350,11 +350,11 @@ class WebSocketProtocol(asyncio.Protocol):
         # Without a parser it is at rest, and has long been open.
         if self._ws is None or self._ws.state is not CONNECTING:
             self.close(code, reason)
-        elif self._conversation is not None:
-            self._conversation.refuse(status)
+        elif self._asgi is not None:
+            self._asgi.refuse(status)
         else:
             self.abort()
 
     def _tell_writable(self) -> None:
-        if self._conversation is not None:
-            self._conversation.on_writable()
+        if self._asgi is not None:
+            self._asgi.on_writable()

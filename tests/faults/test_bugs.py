@@ -77,25 +77,27 @@ async def test_an_ack_that_is_being_stored_when_the_pod_is_told_to_stop_is_store
     await shop.order()
     own = UUID(shop.terminals[0].terminal_id)
     settings = load_settings(PodSettings, database_url=database_url, redis_url=redis_url)
-    pool = await open_database(settings, size=2, application="test-ledger")
-    ledger = WriteBehind(pool, "a-gateway")
+    pool = await open_database(settings, size=2, application="test-write-behind")
+    write_behind = WriteBehind(pool, "a-gateway")
     nobody = cast("Any", None)
-    ledger.acked(
+    write_behind.acked(
         shop.slug, Session(Identity(own, own), nobody, nobody, nobody, nobody, 0, None), Offset(1, 1)
     )
     try:
-        await interrupted(ledger, database, own)
-        await ledger.flush()
+        await interrupted(write_behind, database, own)
+        await write_behind.flush()
     finally:
         await pool.close()
     assert await acked(database, str(own)) == (1, 1)
 
 
-async def interrupted(ledger: WriteBehind, database: "asyncpg.Connection[asyncpg.Record]", own: UUID) -> None:
+async def interrupted(
+    write_behind: WriteBehind, database: "asyncpg.Connection[asyncpg.Record]", own: UUID
+) -> None:
     """A flush that waits for the terminal's row, and is cancelled then."""
     async with database.transaction():
         await database.execute("SELECT 1 FROM terminals WHERE terminal_id = $1 FOR UPDATE", own)
-        task = asyncio.create_task(ledger.flush())
+        task = asyncio.create_task(write_behind.flush())
         while not await database.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             await asyncio.sleep(0.01)
         task.cancel()

@@ -332,8 +332,8 @@ def test_more_than_a_turns_worth_goes_on_by_itself(send_all: SendAll) -> None:
     on_stage(send_all, play)
 
 
-class Line:
-    """A room as far as turns go: so many slices of so many sockets."""
+class Slices:
+    """A broadcast as far as turns go: so many slices of so many sockets."""
 
     def __init__(self, tenant: str, slices: list[int], log: list[str]) -> None:
         self.tenant = tenant
@@ -361,9 +361,9 @@ def test_every_room_gets_all_its_turns_and_none_gets_two_while_another_waits(
     log: list[str] = []
 
     async def run() -> None:
-        turns = Scheduler()
+        scheduler = Scheduler()
         for tenant, slices in plan.items():
-            turns.add(Line(tenant, list(slices), log))
+            scheduler.add(Slices(tenant, list(slices), log))
         while len(log) < sum(map(len, plan.values())):
             await asyncio.sleep(0)
 
@@ -378,9 +378,9 @@ def test_the_loop_looks_around_after_every_slice() -> None:
     log: list[str] = []
 
     async def run() -> None:
-        turns = Scheduler()
+        scheduler = Scheduler()
         for tenant in "ab":
-            turns.add(Line(tenant, [SIZE] * 3, log))
+            scheduler.add(Slices(tenant, [SIZE] * 3, log))
         while log.count("a") + log.count("b") < 6:
             log.append(".")
             await asyncio.sleep(0)
@@ -393,10 +393,10 @@ def test_of_what_arrived_together_the_first_slice_leaves_without_a_round_of_the_
     log: list[str] = []
 
     async def run() -> None:
-        turns = Scheduler()
-        with turns:
-            turns.add(Line("a", [SIZE, SIZE], log))
-            turns.add(Line("b", [1], log))
+        scheduler = Scheduler()
+        with scheduler:
+            scheduler.add(Slices("a", [SIZE, SIZE], log))
+            scheduler.add(Slices("b", [1], log))
             assert log == []
         assert log == ["a"]
         while len(log) < 3:
@@ -410,11 +410,11 @@ def test_whatever_arrives_while_turns_are_under_way_waits_for_them() -> None:
     log: list[str] = []
 
     async def run() -> None:
-        turns = Scheduler()
-        turns.add(Line("a", [SIZE] * 3, log))
+        scheduler = Scheduler()
+        scheduler.add(Slices("a", [SIZE] * 3, log))
         for tenant in "bcd":
-            with turns:
-                turns.add(Line(tenant, [SIZE], log))
+            with scheduler:
+                scheduler.add(Slices(tenant, [SIZE], log))
             log.append(".")
             await asyncio.sleep(0)
         while log.count("a") < 3:
@@ -429,11 +429,11 @@ def test_a_fault_in_what_arrived_keeps_nobody_from_a_turn() -> None:
     log: list[str] = []
 
     async def run() -> None:
-        turns = Scheduler()
-        with contextlib.suppress(ZeroDivisionError), turns:
-            turns.add(Line("a", [1], log))
+        scheduler = Scheduler()
+        with contextlib.suppress(ZeroDivisionError), scheduler:
+            scheduler.add(Slices("a", [1], log))
             raise ZeroDivisionError
-        turns.add(Line("b", [1], log))
+        scheduler.add(Slices("b", [1], log))
         while len(log) < 2:
             await asyncio.sleep(0)
 

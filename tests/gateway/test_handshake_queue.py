@@ -25,19 +25,19 @@ def test_whoever_comes_is_let_in_in_order_or_told_when_to_come_back(
     crowd: int, at_once: int, waiting: int, ends: list[int]
 ) -> None:
     async def play() -> None:
-        doorstep = HandshakeQueue(at_once, waiting, lambda: False)
+        handshakes = HandshakeQueue(at_once, waiting, lambda: False)
         begun: list[int] = []
         under_way: list[ExitStack] = []
 
         def begin(number: int) -> None:
             begun.append(number)
             stack = ExitStack()
-            stack.enter_context(doorstep.under_way())
+            stack.enter_context(handshakes.under_way())
             under_way.append(stack)
 
         admitted = []
         for number in range(crowd):
-            retry_after = doorstep.enqueue(lambda number=number: begin(number))  # type: ignore[misc]
+            retry_after = handshakes.enqueue(lambda number=number: begin(number))  # type: ignore[misc]
             if retry_after is None:
                 admitted.append(number)
             else:
@@ -55,8 +55,8 @@ def test_whoever_comes_is_let_in_in_order_or_told_when_to_come_back(
 
 
 async def test_a_full_house_lets_nobody_stand_in_line() -> None:
-    doorstep = HandshakeQueue(1, 10, lambda: True)
-    assert doorstep.enqueue(lambda: None) is not None
+    handshakes = HandshakeQueue(1, 10, lambda: True)
+    assert handshakes.enqueue(lambda: None) is not None
 
 
 @contextlib.asynccontextmanager
@@ -69,7 +69,7 @@ async def frozen(pod: Pod):  # type: ignore[no-untyped-def]
         pod.send(signal.SIGCONT)
 
 
-async def knock(pod: Pod, shop: Shop) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def ask(pod: Pod, shop: Shop) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", pod.port)
     writer.write(
         f"GET /ws/pos/{shop.slug} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -84,7 +84,7 @@ async def test_too_many_at_once_get_503_with_a_time_and_the_others_come_in(
 ) -> None:
     pod = start_gateway({"BELLWIRE_MAX_HANDSHAKES": "2", "BELLWIRE_MAX_WAITING": "5"})
     async with frozen(pod):
-        crowd = [await knock(pod, shop) for _ in range(60)]
+        crowd = [await ask(pod, shop) for _ in range(60)]
         await asyncio.sleep(0.2)
     heads = []
     for reader, writer in crowd:
@@ -106,7 +106,7 @@ async def test_whoever_gives_up_in_line_leaves_it_and_the_pod_goes_on(
 ) -> None:
     pod = start_gateway({"BELLWIRE_MAX_HANDSHAKES": "1"})
     async with frozen(pod):
-        crowd = [await knock(pod, shop) for _ in range(100)]
+        crowd = [await ask(pod, shop) for _ in range(100)]
         await asyncio.sleep(0.1)
         for _, writer in crowd:
             writer.transport.abort()
@@ -119,7 +119,7 @@ async def test_bytes_before_the_answer_end_a_connection_that_waits(
 ) -> None:
     pod = start_gateway({"BELLWIRE_MAX_HANDSHAKES": "1"})
     async with frozen(pod):
-        crowd = [await knock(pod, shop) for _ in range(40)]
+        crowd = [await ask(pod, shop) for _ in range(40)]
         await asyncio.sleep(0.1)
     for _, writer in crowd:
         writer.write(b"\x81\x80\x00\x00\x00\x00")

@@ -149,10 +149,10 @@ class LogMachine(RuleBasedStateMachine):
             self.gateways[to].connect(till, BEGINNING)
 
     @rule(which=st.integers(0, 2))
-    def the_pump_turns(self, which: int) -> None:
+    def the_replayer_turns(self, which: int) -> None:
         till = self.tills[which]
         if till.gateway is not None:
-            till.gateway.pump(till)
+            till.gateway.replay(till)
 
     @rule(which=st.integers(0, 2))
     def a_socket_turns_slow(self, which: int) -> None:
@@ -175,7 +175,7 @@ class LogMachine(RuleBasedStateMachine):
                 gateway.check_head()
             gateway.heal()
             for till in tuple(gateway.tills):
-                gateway.pump(till)
+                gateway.replay(till)
                 judge(till, self.database)
 
 

@@ -35,7 +35,7 @@ class Ask:
 
     behind: int
     types: frozenset[str] | None
-    door: Encoding
+    encoding: Encoding
 
 
 STEPS = st.one_of(
@@ -63,7 +63,7 @@ def fresh(log: TenantLog, position: int, ask: Ask) -> Write | None:
     return (
         None
         if entries is None
-        else pack(entries, position, log.head_seq, ask.types, MAX_BYTES, ask.door.event)
+        else pack(entries, position, log.head_seq, ask.types, MAX_BYTES, ask.encoding.event)
     )
 
 
@@ -80,9 +80,9 @@ def test_a_shared_portion_is_what_a_cursor_would_have_got_by_itself(steps: list[
                 shared = max(log.ring_start, log.head_seq - lost)
                 forks = log.forks | {log.epoch + 1: shared}
                 log.enter_epoch(Offset(log.epoch + 1, shared), log.floor, forks)
-            case Ask(behind, types, door):
+            case Ask(behind, types, encoding):
                 position = max(0, log.head_seq - behind)
-                assert portions.after(position, types, door.event) == fresh(log, position, step)
+                assert portions.after(position, types, encoding.event) == fresh(log, position, step)
             case _:
                 portions.forget()
 

@@ -18,7 +18,7 @@ from gateway.rooms.write_behind import WriteBehind
 EVENTS = 300
 
 
-class Line:
+class Noted:
     """A connection that writes into notes which many share."""
 
     paused = False
@@ -52,8 +52,8 @@ def room_of(tenant: str, replayer: Replayer, notes: list[tuple[str, int]], sessi
         log.receive(Event(Offset(1, seq), "new_order", 0, b"x" * 300))
     for _ in range(sessions):
         identity = Identity(uuid.uuid4(), uuid.uuid4())
-        nobody, line = cast("Any", None), cast("Any", Line(tenant, notes))
-        room.enter(Session(identity, nobody, room, line, WEBSOCKET, 0, None))
+        nobody, socket = cast("Any", None), cast("Any", Noted(tenant, notes))
+        room.enter(Session(identity, nobody, room, socket, WEBSOCKET, 0, None))
     return room
 
 

@@ -126,7 +126,7 @@ async def test_a_head_check_tells_who_came_elsewhere_or_was_revoked_and_not_who_
 
 
 class Comer:
-    """What the ledger looks at of a terminal."""
+    """What the write-behind looks at of a session."""
 
     class socket:  # noqa: N801
         closing = False
@@ -145,17 +145,17 @@ async def test_arrivals_and_departures_of_a_crowd_are_written_a_thousand_a_state
     pool = await pool_of(database_url, redis_url)
     online = "SELECT count(*) FROM terminals WHERE tenant = $1 AND gateway = 'crowded' AND connection_id IS NOT NULL"
     try:
-        ledger = WriteBehind(pool, "crowded")
+        write_behind = WriteBehind(pool, "crowded")
         for comer in crowd:
-            ledger.arrived(comer)  # type: ignore[arg-type]
+            write_behind.arrived(comer)  # type: ignore[arg-type]
         before = STATEMENTS._value.get()
-        await ledger.flush()
+        await write_behind.flush()
         assert STATEMENTS._value.get() - before == 3
         assert await database.fetchval(online, shop.slug) == len(crowd)
         assert all(comer.recorded for comer in crowd)
         for comer in crowd:
-            ledger.departed(comer)  # type: ignore[arg-type]
-        await ledger.flush()
+            write_behind.departed(comer)  # type: ignore[arg-type]
+        await write_behind.flush()
         assert STATEMENTS._value.get() - before == 6
         assert await database.fetchval(online, shop.slug) == 0
     finally:

@@ -1,7 +1,7 @@
 """A small world around the pure core: a database that fails over, a Redis that loses, gateways, terminals.
 
-It plays the shells' part (feed, healer, pump, endpoint) with the real core, step by step and without a clock. The
-terminals keep their own notes; what they hold is judged by those alone.
+It plays the shells' part (feed, gap filler, replayer, endpoint) with the real core, step by step and without a clock.
+The terminals keep their own notes; what they hold is judged by those alone.
 """
 
 from dataclasses import dataclass, field
@@ -155,12 +155,12 @@ class Gateway:
         self.log.learn(self.database.head)
 
     def heal(self) -> None:
-        """What the healer does until nothing is known to be missing."""
+        """What the gap filler does until nothing is known to be missing."""
         for _ in range(200):
             if not self.log.behind:
                 return
             self._heal_step()
-        raise AssertionError("the healer does not come to an end")
+        raise AssertionError("the gap filler does not come to an end")
 
     def _heal_step(self) -> None:
         if self.log.known_head.epoch > self.log.epoch:
@@ -219,8 +219,8 @@ class Gateway:
         till.gateway = None
         till.live = False
 
-    def pump(self, till: Till) -> None:
-        """What the pump does for one laggard until it stands at the head."""
+    def replay(self, till: Till) -> None:
+        """What the replayer does for one laggard until it stands at the head."""
         for _ in range(200):
             if till.live:
                 return
@@ -234,18 +234,18 @@ class Gateway:
                 case Skip(position):
                     till.reset(Offset(self.log.epoch, position))
                 case Fetch():
-                    self._pump_page(till)
+                    self._replay_page(till)
                     if till.position == before and till.position >= self.log.floor.seq:
                         return  # the database knows less than we do: the head check will tell
-        raise AssertionError("the pump does not come to an end")
+        raise AssertionError("the replayer does not come to an end")
 
-    def _pump_page(self, till: Till) -> None:
+    def _replay_page(self, till: Till) -> None:
         after = Offset(self.log.epoch, till.position)
         events = self.stream.read(after, self.log.head)
         if not events:
             if self.database.epoch != self.log.epoch:
                 self.log.learn(self.database.head)
-                return  # the healer enters the new epoch first
+                return  # the gap filler enters the new epoch first
             floor, events = self.database.page(till.position)
             if floor > till.position:
                 self._lose_history(Offset(self.database.epoch, floor))

@@ -10,7 +10,7 @@ STEPS = {
     "commit": (2, 12), "publish": (1, 12), "deliver": (2, 24), "lose": (2, 3), "double": (2, 2), "api_dies": (1, 1),
     "redis_goes": (0, 1), "redis_comes": (0, 2), "redis_is_flushed": (0, 1), "redis_trims": (1, 1),
     "promote": (1, 4), "probe": (0, 2), "expire": (1, 1), "check": (1, 4), "heal": (1, 6), "a_second_passes": (0, 4),
-    "gateway_dies": (1, 1), "leave": (1, 4), "come": (2, 6), "begin": (2, 1), "pump": (1, 10), "slow": (1, 2),
+    "gateway_dies": (1, 1), "leave": (1, 4), "come": (2, 6), "begin": (2, 1), "replay": (1, 10), "slow": (1, 2),
 }  # fmt: skip
 LONGEST = 160
 

@@ -179,10 +179,10 @@ class Site:
             self.gateways[gateway] = host
         host.connect(till, after)
 
-    def on_pump(self, till: int) -> None:
-        pumped = self.tills[till % TILLS]
-        if pumped.gateway is not None:
-            pumped.gateway.pump(pumped)
+    def on_replay(self, till: int) -> None:
+        lagging = self.tills[till % TILLS]
+        if lagging.gateway is not None:
+            lagging.gateway.replay(lagging)
 
     def on_slow(self, till: int) -> None:
         slow = self.tills[till % TILLS]
@@ -202,5 +202,5 @@ class Site:
             self.on_come(number, number)
         self.on_a_second_passes()
         for number, till in enumerate(self.tills):
-            self.on_pump(number)
+            self.on_replay(number)
             judge(till, self.database)

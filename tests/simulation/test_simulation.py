@@ -47,4 +47,6 @@ def test_a_failing_history_is_cut_down_to_steps_of_which_none_can_be_left_out() 
 
 
 def test_any_steps_make_a_history() -> None:
-    assert failure_of([Step("deliver", (9, 9)), Step("pump", (59,)), Step("promote", (4,))], Faults()) is None
+    assert (
+        failure_of([Step("deliver", (9, 9)), Step("replay", (59,)), Step("promote", (4,))], Faults()) is None
+    )
