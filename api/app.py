@@ -38,6 +38,7 @@ from api.webhooks.courier import Courier
 from api.webhooks.sender import Sender
 from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import Database, open_database
+from backbone.eventlog.schema_gate import SchemaGate
 from backbone.eventlog.stream import Stream
 from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
@@ -49,6 +50,7 @@ from backbone.runtime.settings import load_settings
 from backbone.runtime.single_write import OneShotProtocol
 from backbone.runtime.tasks import TaskOwner
 from backbone.runtime.tracing import TracedRequests, open_tracing
+from backbone.runtime.version import VERSION
 
 BACKGROUND_CONNECTIONS = 3
 WEBHOOK_CONNECTIONS = 3
@@ -70,10 +72,13 @@ Every request but those of the pod itself carries `Authorization: Bearer <key>`.
 @contextlib.asynccontextmanager
 async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
     """A running API pod; on leaving, what waits to be announced is, and everything is closed."""
+    gate = SchemaGate()
     async with contextlib.AsyncExitStack() as closing:
 
         async def pool(name: str, size: int) -> Database:
-            database = await open_database(settings, size=size, application=f"bellwire-api-{name}")
+            database = await open_database(
+                settings, size=size, application=f"bellwire-api-{name}@{VERSION}", gate=gate
+            )
             closing.push_async_callback(database.close)
             return database
 

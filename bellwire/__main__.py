@@ -99,11 +99,35 @@ DATABASE = click.option(
 
 @main.command()
 @DATABASE
-def migrate(database_url: str) -> None:
-    """Bring the database's schema up to date. Safe to run from many pods at once."""
+@click.option(
+    "--post", is_flag=True, help="Also what no older pod could live with; refused while one is connected."
+)
+@click.option("--force", is_flag=True, help="Do not look for older pods.")
+@click.option("--adopt", is_flag=True, help="First take over a schema that has an earlier numbering.")
+@click.option(
+    "--patience",
+    type=click.FloatRange(1),
+    default=600.0,
+    show_default=True,
+    help="Seconds to wait for a lock, or for another run. What a migration takes has no bound.",
+)
+def migrate(database_url: str, post: bool, force: bool, adopt: bool, patience: float) -> None:
+    """Bring the database's schema up to date, before the new release's pods. Safe to run from many pods at once.
+
+    When the new release is everywhere, `--post` does the rest.
+    """
+    from api.db.adopt import adopt as take_over
     from api.db.migrate import migrate as run
 
-    applied = asyncio.run(run(database_url))
+    def say(text: str) -> None:
+        click.echo(f"migrate: {text}", err=True)
+
+    async def work() -> list[str]:
+        if adopt:
+            await take_over(database_url, say)
+        return await run(database_url, post=post, force=force, say=say, patience_seconds=patience)
+
+    applied = asyncio.run(work())
     click.echo(f"applied {', '.join(applied)}" if applied else "nothing to apply")
 
 

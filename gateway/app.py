@@ -11,6 +11,7 @@ from backbone.contract.frames import MAX_INBOUND_BYTES
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.access import Access
 from backbone.eventlog.postgres import open_database
+from backbone.eventlog.schema_gate import SchemaGate
 from backbone.eventlog.stream import Stream
 from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
@@ -21,6 +22,7 @@ from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
 from backbone.runtime.tasks import TaskOwner
+from backbone.runtime.version import VERSION
 from backbone.runtime.worker_states import WorkerStates
 from gateway.hub import Hub
 from gateway.processes.parent import run_workers
@@ -77,7 +79,10 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
     """A running gateway; on leaving, what it knows of its terminals is written and everything is closed."""
     async with contextlib.AsyncExitStack() as stack:
         database = await open_database(
-            settings, size=settings.database_connections, application="bellwire-gateway"
+            settings,
+            size=settings.database_connections,
+            application=f"bellwire-gateway@{VERSION}",
+            gate=SchemaGate(),
         )
         stack.push_async_callback(database.close)
         stream = Stream(settings)

@@ -16,6 +16,7 @@ from backbone.eventlog.head_check import HeadCheck, check_heads, read_clock
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
+from backbone.eventlog.schema_gate import SCHEMA, SchemaWaits
 from backbone.runtime.health import Health
 from backbone.runtime.metrics import LOG_EPOCH, POSTGRES_UP, REDIS_UP
 from gateway import metrics
@@ -65,6 +66,8 @@ class HeadChecker:
                 since = max(since, check.moment)
                 self._apply(check)
                 self._report(postgres=True)
+            except SchemaWaits:
+                self._report(postgres=True, schema=False)
             except Unavailable:
                 self._report(postgres=False)
             await self._until_next()
@@ -89,8 +92,9 @@ class HeadChecker:
                 room.learn(head)
         return missing
 
-    def _report(self, *, postgres: bool) -> None:
+    def _report(self, *, postgres: bool, schema: bool = True) -> None:
         self._health.report("PostgreSQL", postgres)
+        self._health.report(SCHEMA, schema)
         POSTGRES_UP.set(postgres)
         REDIS_UP.set(self._feed.trusted)
         metrics.UNHEARD.set(len(self._feed.unheard()))

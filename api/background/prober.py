@@ -8,6 +8,7 @@ import asyncio
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.epochs import keep_settled
 from backbone.eventlog.postgres import Database
+from backbone.eventlog.schema_gate import SCHEMA, SchemaWaits
 from backbone.eventlog.stream import Stream
 from backbone.runtime.health import Health
 from backbone.runtime.metrics import POSTGRES_UP, REDIS_UP
@@ -34,10 +35,14 @@ class Prober:
         """Probe it once, and say so."""
         try:
             await keep_settled(self._database)
+        except SchemaWaits:
+            up = True
+            self._health.report(SCHEMA, False)
         except Unavailable:
             up = False
         else:
             up = True
+            self._health.report(SCHEMA, True)
         self._health.report(POSTGRESQL, up)
         POSTGRES_UP.set(up)
 

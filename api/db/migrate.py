@@ -1,136 +1,225 @@
-"""Bring a database to this version's schema: plain SQL files, in order, each once, each in one transaction.
+"""Bring a database to this version's schema: plain SQL files, in order, each once.
 
-Safe from any number of pods at once: an advisory lock that ends with its transaction (so PgBouncer may stand
-between) lets one pod apply a file while the others wait. What was applied is checked by its SHA-256: a file
-that was changed or taken away afterwards is refused.
+Safe from any number of pods at once: one at a time applies a file, and what it applied is checked by its SHA-256. A
+file asks for its locks for a moment only and comes back later, so that a long transaction somewhere cannot make it stop
+every write. What it takes then has no bound; it is told every few seconds. See docs/upgrading.md.
 """
 
 import asyncio
-import hashlib
+import contextlib
 import logging
-from dataclasses import dataclass
-from importlib.resources import files
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 import asyncpg
 
+from api.db import migration_log as book
+from api.db.migration_files import Migration, MigrationRefused, load_migrations
+from api.db.migration_log import Connection
+from api.db.migration_plan import Plan, make_plan
+from api.db.older_pods import refuse_older_pods
+from api.db.outside import run_outside
 from backbone.contract.errors import BellwireError, Unavailable
 from backbone.eventlog.primary import connect_once
+from backbone.eventlog.schema import Phase
+from backbone.runtime.version import RELEASE
 
 log = logging.getLogger("bellwire.migrate")
 
+Say = Callable[[str], None]
+T = TypeVar("T")
+
 CONNECT_SECONDS = 10
-TOTAL_SECONDS = 120
+PATIENCE_SECONDS = 600.0
+# Behind a statement that waits for a table's lock, everybody else waits too; pods give up after 1.5 s.
+LOCK_MILLISECONDS = 500
+TELL_SECONDS = 10.0
+BUSY_SECONDS = 0.2
+PAUSE_SECONDS = (0.5, 5.0)
+
+_BRIEFLY = f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}"
+
+# Whoever has been in a transaction for longer than we ask for a lock.
+_HOLDERS = """
+    SELECT pid, application_name, extract(epoch FROM clock_timestamp() - xact_start)::integer AS seconds
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+      AND clock_timestamp() - xact_start > interval '0.5 seconds'
+    ORDER BY xact_start LIMIT 3
+"""
 
 
-class MigrationRefused(BellwireError):
-    """The database and the files of this version do not belong together; the text says why."""
+class MigrationFailed(BellwireError):
+    """PostgreSQL did not take a file, or patience was at its end. Files before it stay applied, it is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One file."""
-
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> bytes:
-        """The SHA-256 of the file's text."""
-        return hashlib.sha256(self.sql.encode()).digest()
+def _silent(_: str) -> None:
+    pass
 
 
-def load_migrations() -> list[Migration]:
-    """Return this version's files, in the order in which they apply."""
-    folder = files("api.db") / "migrations"
-    found = [
-        Migration(file.name, file.read_text("utf-8"))
-        for file in folder.iterdir()
-        if file.name.endswith(".sql")
-    ]
-    return sorted(found, key=lambda migration: migration.name)
+async def migrate(
+    database_url: str,
+    *,
+    post: bool = False,
+    force: bool = False,
+    say: Say = _silent,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> list[str]:
+    """Apply what is due and return the names of the files that this call applied.
 
-
-async def migrate(database_url: str) -> list[str]:
-    """Apply what is missing and return the names of the files that this call applied.
+    `post`: the `post` ones of this release too. `force`: even while older pods are connected. `say` hears what goes
+    on. `patience_seconds` bounds the wait for a lock, and for another run; what a file takes has no bound.
 
     Raises:
-        MigrationRefused: an applied file was changed or is missing, or a new one would have to go in between.
-        Unavailable: PostgreSQL, or the whole took more than 120 s.
+        MigrationRefused: database and files do not belong together, or older pods are in the way of a `post`.
+        MigrationFailed: PostgreSQL refused a file, or patience was at its end.
+        Unavailable: PostgreSQL.
     """
+    async with opened(database_url) as connection:
+        run = _Run(database_url, connection, say, patience_seconds)
+        return await run.all(post=post, force=force)
+
+
+@contextlib.asynccontextmanager
+async def opened(database_url: str) -> AsyncIterator[Connection]:
+    """A connection of our own to the primary; what is away is `Unavailable`."""
     try:
-        async with asyncio.timeout(TOTAL_SECONDS):
-            connection = await connect_once(database_url, CONNECT_SECONDS, statement_cache_size=0)
-            try:
-                return await _apply_all(connection, load_migrations())
-            finally:
-                await connection.close(timeout=2)
+        connection = await connect_once(
+            database_url,
+            CONNECT_SECONDS,
+            statement_cache_size=0,
+            server_settings={"application_name": "bellwire-migrate"},
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=2)
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as exc:
         raise Unavailable("PostgreSQL") from exc
 
 
-async def _apply_all(
-    connection: "asyncpg.Connection[asyncpg.Record]", migrations: list[Migration]
-) -> list[str]:
-    applied: list[str] = []
-    while True:
-        async with connection.transaction():
-            migration = await _next(connection, migrations)
-            if migration is None:
+class _Run:
+    """One call of `migrate`."""
+
+    def __init__(self, url: str, connection: Connection, say: Say, patience_seconds: float) -> None:
+        self._url = url
+        self._connection = connection
+        self._say = say
+        self._patience_seconds = patience_seconds
+        self._told_at = float("-inf")
+        self._fresh: bool | None = None
+
+    async def all(self, *, post: bool, force: bool) -> list[str]:
+        applied: list[str] = []
+        looked_at = force
+        while True:
+            plan = await self._patiently(lambda: self._look(post=post), "waiting")
+            if not plan.now:
+                self._sum_up(plan)
                 return applied
-            await connection.execute(migration.sql)
-            await connection.execute(_REMEMBER, migration.name, migration.checksum)
-        applied.append(migration.name)
-        log.info("migration.applied", extra={"file": migration.name})
+            migration = plan.now[0]
+            if migration.phase is Phase.POST and not looked_at and not self._fresh:
+                await refuse_older_pods(self._connection, [m for m in plan.now if m.phase is Phase.POST])
+                looked_at = True
+            if await self._apply(migration, post=post):
+                applied.append(migration.name)
+                log.info("migration.applied", extra={"file": migration.name})
+                self._say(f"applied {migration.name}")
 
+    async def _look(self, *, post: bool) -> Plan | None:
+        """What is to be done now; None while another run has the lock."""
+        async with book.begin(self._connection):
+            if not await book.try_lock(self._connection):
+                return None
+            plan = await self._plan(post=post)
+            if plan.now:
+                # In a transaction of its own: pods that wait read this table, however long a file takes.
+                await self._connection.execute(_BRIEFLY)
+                await book.make_ready(self._connection)
+            return plan
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwire.migrate', 0))"
+    async def _plan(self, *, post: bool) -> Plan:
+        applied = await book.read(self._connection)
+        if self._fresh is None:
+            self._fresh = not applied
+        return make_plan(load_migrations(), applied, post=post, fresh=self._fresh)
 
-_TABLE = """
-    CREATE TABLE IF NOT EXISTS schema_migrations (
-        name       text PRIMARY KEY,
-        checksum   bytea NOT NULL,
-        applied_at timestamptz NOT NULL DEFAULT now()
-    )
-"""
+    async def _apply(self, migration: Migration, *, post: bool) -> bool:
+        """Apply it, unless another run was faster."""
 
-_APPLIED = "SELECT name, checksum FROM schema_migrations ORDER BY name"
+        async def once() -> bool | None:
+            async with book.begin(self._connection):
+                if not await book.try_lock(self._connection):
+                    return None
+                if migration not in (await self._plan(post=post)).now[:1]:
+                    return False
+                if migration.in_transaction:
+                    await self._connection.execute(_BRIEFLY)
+                    await self._watched(migration.name, self._connection.execute(migration.sql))
+                else:
+                    await book.drop_snapshot(self._connection)
+                    await run_outside(self._url, migration, self._say)
+                await book.remember(self._connection, migration)
+                return True
 
-_REMEMBER = "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)"
+        try:
+            return await self._patiently(once, f"{migration.name} is waiting")
+        except asyncpg.PostgresConnectionError:
+            raise
+        except asyncpg.PostgresError as exc:
+            raise MigrationFailed(f"{migration.name} failed: {str(exc).splitlines()[0]}") from exc
 
+    async def _patiently(self, attempt: Callable[[], Awaitable[T | None]], what: str) -> T:
+        """Try until it is neither None nor fails for a lock that somebody else holds."""
+        until = time.monotonic() + self._patience_seconds
+        pause = PAUSE_SECONDS[0]
+        while True:
+            wait, who = BUSY_SECONDS, "another `migrate` is at work"
+            try:
+                result = await attempt()
+                if result is not None:
+                    return result
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+                wait, pause = pause, min(pause * 2, PAUSE_SECONDS[1])
+                who = await self._holders()
+            if time.monotonic() + wait > until:
+                raise MigrationFailed(f"gave up after {self._patience_seconds:g} s. {what}: {who}")
+            self._tell(f"{what}: {who}")
+            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 
-async def _next(
-    connection: "asyncpg.Connection[asyncpg.Record]", migrations: list[Migration]
-) -> Migration | None:
-    await connection.execute(_LOCK)
-    # Its notice that the table is there already is nobody's business.
-    await connection.execute("SET LOCAL client_min_messages = warning")
-    await connection.execute(_TABLE)
-    applied = {row["name"]: row["checksum"] for row in await connection.fetch(_APPLIED)}
-    return next_migration(migrations, applied)
+    async def _holders(self) -> str:
+        rows = await self._connection.fetch(_HOLDERS)
+        held = [f"{row['pid']} ({row['application_name'] or 'unnamed'}, {row['seconds']} s)" for row in rows]
+        return f"a lock is held by others; longest in a transaction: {', '.join(held) or 'nobody any more'}"
 
+    def _tell(self, text: str) -> None:
+        if time.monotonic() - self._told_at >= TELL_SECONDS:
+            self._told_at = time.monotonic()
+            self._say(text)
 
-def next_migration(migrations: list[Migration], applied: dict[str, bytes]) -> Migration | None:
-    """Return the first file that is not applied yet.
+    async def _watched(self, name: str, work: Awaitable[str]) -> None:
+        began = time.monotonic()
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=TELL_SECONDS))[0]:
+                self._say(f"{name} is at work for {time.monotonic() - began:.0f} s")
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        task.result()
 
-    Raises:
-        MigrationRefused: see `migrate`.
-    """
-    ours = {migration.name: migration for migration in migrations}
-    for name, checksum in applied.items():
-        if name not in ours:
-            raise MigrationRefused(
-                f"The database has the migration {name}, which is unknown here: run the version that made it."
+    def _sum_up(self, plan: Plan) -> None:
+        if plan.waiting:
+            names = ", ".join(migration.name for migration in plan.waiting)
+            self._say(f"{names}: waits for `bellwire migrate --post`, once no pod older than {RELEASE} runs")
+        if plan.beyond:
+            newest = max(listed.release for listed in plan.beyond)
+            self._say(
+                f"the database is prepared for {newest} already ({len(plan.beyond)} migrations); "
+                f"{RELEASE} lives with that"
             )
-        if ours[name].checksum != checksum:
-            raise MigrationRefused(
-                f"The migration {name} was changed after it was applied: restore it and add a new one."
-            )
-    missing = [migration for migration in migrations if migration.name not in applied]
-    if not missing:
-        return None
-    newest = max(applied, default="")
-    if missing[0].name < newest:
-        raise MigrationRefused(
-            f"The migration {missing[0].name} is new but sorts before {newest}: give it a later name."
-        )
-    return missing[0]
+
+
+__all__ = ["MigrationFailed", "MigrationRefused", "load_migrations", "migrate"]

@@ -14,6 +14,7 @@ import asyncpg
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.idle_connections import IdleConnections
 from backbone.eventlog.primary import Primary
+from backbone.eventlog.schema_gate import SchemaGate
 from backbone.runtime.metrics import STATEMENTS
 from backbone.runtime.settings import PodSettings
 
@@ -37,6 +38,9 @@ _AWAY = (
     asyncpg.InterfaceError,
 )
 
+# What our schema has and this one has not.
+_NOT_OURS = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError, asyncpg.UndefinedColumnError)
+
 EPOCH_OVER = "BW001"
 STATEMENTS_KEPT = 100
 
@@ -55,8 +59,11 @@ async def _keep_session(_: object) -> None:
 class Database:
     """A pool. Made by `open_database`; opening works with the server away, the first statement then fails."""
 
-    def __init__(self, pool: "asyncpg.Pool[Row]", size: int, acquire_seconds: float) -> None:
+    def __init__(
+        self, pool: "asyncpg.Pool[Row]", size: int, acquire_seconds: float, gate: SchemaGate | None = None
+    ) -> None:
         self._pool = pool
+        self._gate = gate
         self._idle_connections = IdleConnections(pool)
         # Counted here, so that only who has to wait pays for a bound: asyncpg's own takes a task a statement.
         self._free = asyncio.Semaphore(size)
@@ -66,6 +73,7 @@ class Database:
         """Run one statement and return its rows.
 
         Raises:
+            SchemaWaits: the schema is not the one of this version.
             Unavailable: no answer within the bound, no connection free, or the server cannot serve now.
         """
         connection: Any = None
@@ -75,12 +83,15 @@ class Database:
             taken = True
             # Bounded by the time a connection may take to open: one is free.
             connection = await self._idle_connections.acquire()
+            if self._gate is not None and not self._gate.is_open:
+                await self._gate.check(connection)
             STATEMENTS.inc()
             rows: Sequence[Row] = await connection.fetch(sql, *args)
             self._idle_connections.put_back(connection)
             connection = None
             return rows
         except _AWAY as exc:
+            self._doubt(exc)
             if isinstance(exc, asyncpg.InterfaceError) and isinstance(exc, ValueError):
                 raise  # asyncpg could not encode an argument: a bug of ours, and nothing is away
             # The first line only: a server's message can quote values of the statement.
@@ -95,6 +106,7 @@ class Database:
                 connection = None  # its pool has it back by that
             raise Unavailable("PostgreSQL") from exc
         except asyncpg.PostgresError as exc:
+            self._doubt(exc)
             if exc.sqlstate == EPOCH_OVER:
                 raise EpochOver("The newest history") from exc
             raise
@@ -105,6 +117,10 @@ class Database:
             finally:
                 if taken:
                     self._free.release()
+
+    def _doubt(self, exc: Exception) -> None:
+        if self._gate is not None and isinstance(exc, _NOT_OURS):
+            self._gate.doubt()
 
     async def _take(self) -> None:
         if not self._free.locked():
@@ -148,8 +164,12 @@ def session_settings(timeout_seconds: float) -> dict[str, str]:
     }
 
 
-async def open_database(settings: PodSettings, *, size: int, application: str) -> Database:
-    """Open a pool of at most `size` connections. Does not connect yet."""
+async def open_database(
+    settings: PodSettings, *, size: int, application: str, gate: SchemaGate | None = None
+) -> Database:
+    """Open a pool of at most `size` connections. Does not connect yet. With a gate, nothing is sent to a schema that is
+    not ours.
+    """
     primary = Primary(str(settings.database_url), settings.database_connect_seconds)
     # A pooler in transaction mode keeps neither a session's settings nor its prepared statements.
     pooled = settings.database_pooler
@@ -163,4 +183,4 @@ async def open_database(settings: PodSettings, *, size: int, application: str) -
         server_settings={"application_name": application, **session},
         statement_cache_size=0 if pooled else STATEMENTS_KEPT,
     )
-    return Database(pool, size, settings.database_timeout_seconds)
+    return Database(pool, size, settings.database_timeout_seconds, gate)

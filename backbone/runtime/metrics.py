@@ -26,6 +26,11 @@ REDIS_UP = Gauge("bellwire_redis_up", "1 while Redis answers this pod, else 0.",
 POSTGRES_UP = Gauge(
     "bellwire_postgres_up", "1 while PostgreSQL answers this pod, else 0.", multiprocess_mode="livemin"
 )
+SCHEMA_READY = Gauge(
+    "bellwire_schema_ready",
+    "1 when the database has the schema of this pod's version, 0 while it waits for that.",
+    multiprocess_mode="livemin",
+)
 LOG_EPOCH = Gauge(
     "bellwire_log_epoch",
     "The log's epoch as this pod knows it; it rises when history forked.",
