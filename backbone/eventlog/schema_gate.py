@@ -9,10 +9,8 @@ import logging
 import time
 from typing import Any
 
-import asyncpg
-
 from backbone.contract.errors import Unavailable
-from backbone.eventlog.schema import APPLIED, applied_of, lacking, load_list, unfit
+from backbone.eventlog.schema import APPLIED, TABLE_THERE, applied_of, lacking, load_list, unfit
 from backbone.runtime.metrics import SCHEMA_READY
 from backbone.runtime.version import VERSION
 
@@ -77,10 +75,8 @@ class SchemaGate:
         raise SchemaWaits(f"The schema of {VERSION}")
 
     async def _why_not(self, connection: Any) -> str | None:
-        try:
-            applied = applied_of(await connection.fetch(APPLIED))
-        except asyncpg.UndefinedTableError:
-            applied = {}
+        there = (await connection.fetch(TABLE_THERE))[0]["there"]
+        applied = applied_of(await connection.fetch(APPLIED) if there else ())
         names = lacking(applied, self._ours)
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
