@@ -47,7 +47,7 @@ from backbone.runtime.metrics import metrics_route
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
-from backbone.runtime.single_write import OneShotProtocol
+from backbone.runtime.single_write import SingleWriteProtocol
 from backbone.runtime.tasks import TaskOwner
 from backbone.runtime.tracing import TracedRequests, open_tracing
 from backbone.runtime.version import VERSION
@@ -146,7 +146,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
             await asyncio.sleep(settings.api_drain_seconds)
 
         # A span has to see the answer go by, so with tracing on every answer goes the long way.
-        yield Pod(app, drain, OneShotProtocol if tracing is None else None)
+        yield Pod(app, drain, SingleWriteProtocol if tracing is None else None)
 
 
 def _routes(

@@ -43,8 +43,8 @@ class FastPath:
         try:
             response = await _answer(route, Request(scope, receive, send))
             status = response.status_code
-            oneshot = scope.get("extensions", {}).get(EXTENSION)
-            if oneshot is None or not (type(response) is Response and oneshot.write(response)):
+            single_write = scope.get("extensions", {}).get(EXTENSION)
+            if single_write is None or not (type(response) is Response and single_write.write(response)):
                 await response(scope, receive, send)
         finally:
             self._app.count(route.method, route.path, status, time.perf_counter() - started)

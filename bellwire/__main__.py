@@ -30,7 +30,7 @@ KEY = click.option(
     help="The key; better given as BELLWIRE_KEY than in a command line.",
 )
 VERIFY_PACKAGES = ("aiohttp", "httpx_sse")
-"""What the extra `verify` installs."""
+"""Installed by the extra `verify`."""
 TENANT = click.option("--tenant", help="The shop's slug; by default the one that the key belongs to.")
 
 
@@ -47,7 +47,7 @@ class OneSentence(click.Group):
         except (BellwireError, Trouble, Unreachable) as exc:
             raise click.ClickException(str(exc)) from exc
         except BrokenPipeError:
-            # Whoever read our output is gone (`| head`); there is nobody left to tell.
+            # The reader of our output is gone (`| head`); there is nobody left to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(0) from None
         except OSError as exc:

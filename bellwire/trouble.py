@@ -1,4 +1,4 @@
-"""What goes wrong for the commands that speak to a cluster, in words for a person.
+"""The error of the commands that speak to a cluster, in words for a person.
 
 Apart from the client that raises it, so that a pod, whose command has to know it, loads no client.
 """

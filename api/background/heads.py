@@ -1,8 +1,8 @@
-"""Wake whoever waits for a tenant's next event.
+"""Wake the requests that wait for a tenant's next event.
 
-Redis is what wakes: the pod hears the live channels of the tenants that somebody waits for. What PostgreSQL says
-counts: a tenant that was heard of is asked for at once, and all that are waited for together once a second, so that a
-message which never came is made up for. However many wait, they are one question; while nobody waits there is none.
+Redis wakes: the pod hears the live channels of the tenants that requests wait for. PostgreSQL decides: the head of a
+tenant that was heard is read at once, and once a second the heads of all tenants that are waited for are read together,
+so that a lost message costs a second. However many requests wait, that is one question; without any there is none.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ SUSPECT_ASK_SECONDS = 0.25
 """The same while Redis does not answer."""
 GATHER_SECONDS = 0.005
 LINGER_SECONDS = 60.0
-"""A tenant stays subscribed for so long after its last waiter: who polls comes back at once."""
+"""A tenant stays subscribed for so long after its last waiter: a terminal that polls comes back at once."""
 
 
 @dataclass(eq=False, slots=True)
@@ -94,7 +94,7 @@ class HeadWatch:
             self._leave(watched, waiter)
 
     def release(self) -> None:
-        """Send everybody home with what there is: the pod is about to stop."""
+        """Answer all waiters with what there is: the pod is about to stop."""
         self._released = True
         for watched in self._watched.values():
             for waiter in watched.waiters:
@@ -146,7 +146,7 @@ class HeadWatch:
             self._stir(tenant)
 
     def _on_confirmed(self, tenant: str) -> None:
-        # Whatever was announced before the subscription held was heard by nobody.
+        # No message from before the subscription held was heard.
         self._stir(tenant)
 
     def _stir(self, tenant: str) -> None:

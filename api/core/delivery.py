@@ -10,7 +10,7 @@ LONGEST_WAIT = WAITS[-1]
 
 
 class Outcome(Enum):
-    """What became of an attempt."""
+    """The end of an attempt."""
 
     DELIVERED = "delivered"
     REJECTED = "rejected"
@@ -44,7 +44,7 @@ class SwitchOff:
 
 
 def outcome_of(status: int) -> Outcome:
-    """What an HTTP status means. A redirect is not followed: whoever registered an address meant that one."""
+    """Return what an HTTP status means. A redirect is not followed: the registered address is the one that is meant."""
     if 200 <= status < 300:
         return Outcome.DELIVERED
     if 300 <= status < 400:

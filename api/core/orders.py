@@ -59,7 +59,7 @@ class NewOrder:
 
     @property
     def total_cents(self) -> int:
-        """What the items cost together."""
+        """The price of all items together."""
         return sum(item.quantity * item.unit_price_cents for item in self.items)
 
     @property

@@ -144,5 +144,5 @@ async def audit(database_url: str) -> list[Finding]:
 
 
 def finding_of(rule: Rule, rows: Sequence[asyncpg.Record]) -> Finding:
-    """What a rule's rows mean."""
+    """Turn a rule's rows into a finding."""
     return Finding(rule.name, len(rows), tuple(f"{row[0]}: {row[1]}" for row in rows[:EXAMPLES]))

@@ -62,7 +62,7 @@ async def redeem_card(
 
 @dataclass(frozen=True, slots=True)
 class StoredCard:
-    """What a card is worth."""
+    """A card's balance and its last day."""
 
     balance_cents: int
     expiry_date: date | None

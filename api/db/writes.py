@@ -27,12 +27,12 @@ class Attempt:
     traceparent: str | None = None
 
     def arguments(self, *rest: Any) -> tuple[Any, ...]:
-        """What a call of a writing function takes: these three, the function's own, and the trace context."""
+        """The arguments of a writing function: these three, the function's own, and the trace context."""
         return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent)
 
 
 class WriteOutcome(StrEnum):
-    """What a writing function in the database answers; the migrations name these and no others."""
+    """The answers of the database's writing functions; the migrations name these and no others."""
 
     OK = "ok"
     STILL_RUNNING = "still_running"
@@ -45,7 +45,7 @@ class WriteOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a write. `result` is the answer as JSON; `events` are what this very call committed."""
+    """The end of a write. `result` is the answer as JSON; `events` are what this very call committed."""
 
     outcome: WriteOutcome
     replayed: bool
@@ -109,7 +109,7 @@ async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> li
 
 
 def _written_of(rows: Sequence[Row]) -> Written:
-    """What a call's rows say: the first is the answer, and each may bring an event."""
+    """Read the rows of one call: the first is the answer, and each may bring an event."""
     answer = rows[0]
     events = tuple(_event_of(row) for row in rows if row["seq"] is not None)
     return Written(

@@ -14,7 +14,7 @@ JSON = "application/json"
 REPLAYED = "Idempotency-Replayed"
 
 Refusals = Mapping[WriteOutcome, tuple[Problem, str]]
-"""What each outcome of a write but `ok` means to the client."""
+"""The problem that a client is told for each outcome of a write but `ok`."""
 
 
 def json_answer(document: Any, status: int = 200) -> Response:

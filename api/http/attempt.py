@@ -1,6 +1,6 @@
-"""Who writes, and what makes a second request the same write as a first: read from a request's headers, route and body.
+"""Read from a request's headers, route and body whose write it is, and by which key a repeat of it is known.
 
-Knows HTTP. What an `Attempt` is for is the write's business.
+Knows HTTP, and not what the write does.
 """
 
 from typing import Any

@@ -108,14 +108,14 @@ class CardSold(Answer):
 
 
 class CardBalance(Answer):
-    """What a gift card is worth."""
+    """The balance of a gift card."""
 
     balance: Money
     expiry_date: CalendarDay | None
 
 
 class CardRedeemed(Answer):
-    """What is left on a gift card."""
+    """The balance that is left on a gift card."""
 
     balance: Money
     offset: Position
@@ -248,7 +248,7 @@ class TerminalList(Answer):
 
 
 class Whoami(Answer):
-    """What a key is; what does not apply is null."""
+    """The kind and the owner of a key; a field that does not apply is null."""
 
     kind: Literal["op", "store", "term"]
     tenant: str | None

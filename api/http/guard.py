@@ -85,7 +85,7 @@ class Guard:
     def _address(self, request: Request) -> str:
         forwarded = header_values(request, b"x-forwarded-for")
         if self._trust_forwarded_for and forwarded:
-            # What came before the last word was said by somebody we do not know.
+            # The words before the last one come from hosts that we do not know.
             return forwarded[-1].rpartition(",")[2].strip()
         return "" if request.client is None else request.client.host
 

@@ -61,7 +61,7 @@ _POLL = RouteDoc(
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one answer carries: the events that were asked for, and how far the log was looked through."""
+    """The content of one answer: the events that were asked for, and how far the log was looked through."""
 
     events: tuple[Event, ...]
     offset: Offset
@@ -101,7 +101,7 @@ class EventRoutes:
                     caller.tenant, start, extent.head, types, limit, deadline
                 )
             except EpochEntered:
-                # What `after` means now is another question; who asked from the head stays where it was.
+                # `after` has to be judged again; a request from the head stays at the head that it began from.
                 after = start.position if after is None else after
                 continue
             return raw_answer(_document(start, page, head))

@@ -25,7 +25,7 @@ from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 
 class PurchaseBody(Body):
-    """What a storefront sends to sell a card."""
+    """The body that sells a card."""
 
     amount: PositiveCents
     purchased_by: Name
@@ -35,7 +35,7 @@ class PurchaseBody(Body):
 
 
 class RedeemBody(Body):
-    """What a till sends to take from a card."""
+    """The body that takes from a card."""
 
     amount: PositiveCents
     order_id: FilledText | None = None

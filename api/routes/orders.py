@@ -50,7 +50,7 @@ class ItemBody(Body):
 
 
 class OrderBody(Body):
-    """What a storefront or a till sends."""
+    """The body that places an order."""
 
     tenant: str | None = None
     order_source: Word = "online"
@@ -208,7 +208,7 @@ def _event_data(order: NewOrder, plain: dict[str, Any]) -> bytes | None:
     if not order.makes_event:
         return None
     data = new_order_data(order)
-    # What the database adds is not known yet: it has the last word, this only spares it what is hopeless.
+    # The database adds members that are not known yet and decides; this check only spares it hopeless cases.
     if len(data) > MAX_EVENT_BYTES:
         raise _name_biggest(Violation(Problem.EVENT_TOO_LARGE, ""), plain)
     return data

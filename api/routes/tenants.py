@@ -30,7 +30,7 @@ class TenantBody(Body):
 
 
 class TenantChange(Body):
-    """What may be changed about a shop."""
+    """The settings of a shop that may be changed."""
 
     points_per_unit: PointsPerUnit | None
 

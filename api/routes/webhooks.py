@@ -48,7 +48,7 @@ class EndpointBody(Body):
 
 
 def check_url(text: str, *, private: bool) -> str:
-    """Return the address in its one spelling. What a name leads to is looked at when it is connected to.
+    """Return the address in its one spelling. The addresses behind a name are checked when a message is sent.
 
     Raises:
         ValueError: it is none that a webhook may have; with `private`, http and any host are fine.

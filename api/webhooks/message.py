@@ -23,7 +23,7 @@ USER_AGENT = "Bellwire-Webhooks/1"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is delivered: `id` is the event's offset, `body` the event's own bytes, `traceparent` what those carry."""
+    """A message to deliver: `id` is the event's offset, `body` the event's own bytes, `traceparent` theirs."""
 
     id: str
     body: bytes

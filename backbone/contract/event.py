@@ -19,7 +19,7 @@ _LIVE_HEADER = re.compile(rb"(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,17}) ([a-z_]{1,
 
 
 class EventType(Enum):
-    """What can happen to a tenant."""
+    """The events that a tenant can have."""
 
     NEW_ORDER = "new_order"
     ORDER_UPDATED = "order_updated"

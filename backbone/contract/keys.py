@@ -13,7 +13,7 @@ _KEY = re.compile(r"bw_(op|store|term)_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 class KeyKind(Enum):
-    """Who a key speaks for."""
+    """The kinds of key: whom they speak for."""
 
     OPERATOR = "op"
     STOREFRONT = "store"

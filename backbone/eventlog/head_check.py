@@ -37,12 +37,12 @@ class HeadCheck:
     changes: tuple[Change, ...]
 
 
-# What changed is asked from a little before the last check on: a transaction that was under way then is not missed.
-# Who came to the gateway that asks is no news to it: in a storm that would be every one of its terminals, each second.
+# Changes are asked for from a little before the last check on, so that a transaction under way then is not missed.
+# A terminal that came to the asking gateway is no news to it: in a storm that would be all its terminals, each second.
 # Neither is a head that it has. So a check costs what it finds, not what there is. For that, what is recent is taken
 # first, by its index (MATERIALIZED), and asked for as a range, which the planner takes for few rows whatever the moment
-# is: by its own choice it went through all terminals of all tenants. What is known comes as three strings: joined in C,
-# where the driver would make an array of it a value at a time.
+# is: by its own choice it went through all terminals of all tenants. Known heads come as three strings: joined in C,
+# where the driver would make an array of them a value at a time.
 _CHECK = """
     WITH known AS (
         SELECT * FROM unnest(

@@ -59,7 +59,7 @@ async def read_events(database: Database, tenant: str, after: Offset, limit: int
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What of a tenant's log can be replayed: everything later than `floor`, up to `head`.
+    """The part of a tenant's log that can be replayed: everything later than `floor`, up to `head`.
 
     `forks` has every epoch that the database went through, with the last seq that it shares with the one before.
     """

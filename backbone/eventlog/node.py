@@ -1,6 +1,6 @@
 """One Redis server: a pipeline to it that neither retries nor waits, and a breaker of its own.
 
-Whatever fails here is `Unavailable` within the time given. After a failure the server is left alone: calls fail at
+Every failure here is `Unavailable` within the time given. After a failure the server is left alone: calls fail at
 once, and a ping in the background finds out when it is back. So a frozen server costs the one call that meets it first
 `redis_timeout_seconds`, and every other call nothing.
 """
@@ -44,7 +44,7 @@ def connect(settings: PodSettings, url: str) -> Redis:
 
 
 class Node:
-    """One server. `on_trouble` is told of each failure, so that somebody asks whether another took its place."""
+    """One server. `on_trouble` is called at each failure, so that the topology asks whether another took its place."""
 
     def __init__(self, settings: PodSettings, url: str, name: str, on_trouble: Callable[[], None]) -> None:
         self._client = connect(settings, url)

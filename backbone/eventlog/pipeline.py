@@ -1,6 +1,6 @@
 """Questions to one Redis server and their answers, in the order of asking, over one connection.
 
-Many may ask at once: each gets its own answers, and answers that nobody waits for any more are dropped. Knows no
+Many callers may ask at once: each gets its own answers; answers for a caller that gave up are dropped. Knows no
 command, and no timeout: the caller bounds the wait.
 """
 
@@ -17,7 +17,7 @@ from backbone.eventlog.raw_connection import RawConnection, Replies, take_over
 
 @dataclass(slots=True)
 class _Call:
-    """One who waits for `count` answers. Given up by its caller, it stays in its place: its answers come anyway."""
+    """A wait for `count` answers. When its caller gives up it keeps its place, since its answers come anyway."""
 
     count: int
     done: asyncio.Future[Replies]

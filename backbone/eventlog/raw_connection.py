@@ -50,7 +50,7 @@ class RawConnection(asyncio.Protocol):
         return not self.ended.done()
 
     def write(self, data: bytes) -> None:
-        """Send, or keep until the peer takes it; who has much to say waits for `drained` in between."""
+        """Send, or keep until the peer takes it; a caller with much to send waits for `drained` in between."""
         if self.open:
             self._transport.write(data)
 
@@ -96,7 +96,7 @@ class RawConnection(asyncio.Protocol):
     def _end(self, exc: Exception) -> None:
         if self.open:
             self.ended.set_exception(exc)
-            # Seen as an error by whoever waits for it; that nobody does is none.
+            # An error for a caller that waits for it; without one it must not be logged as never retrieved.
             self.ended.exception()
             self._transport.abort()
 
@@ -111,7 +111,7 @@ async def take_over(link: AbstractConnection, on_replies: Callable[[Replies], No
     """
     try:
         await link.connect()
-        # All that the library asked was answered. What came unasked, an end above all, would never reach us.
+        # All that the library asked was answered. Bytes that came unasked, an end above all, would never reach us.
         if await link.can_read():
             raise LinkLost("the server spoke first")
     except BaseException:

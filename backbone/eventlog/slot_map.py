@@ -20,7 +20,7 @@ def slot_of(name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SlotMap:
-    """The owner of each slot; None where nobody is known to have it."""
+    """The owner of each slot; None where it is not known."""
 
     owners: tuple[Address | None, ...]
 
@@ -39,11 +39,11 @@ class SlotMap:
 
     @property
     def servers(self) -> frozenset[Address]:
-        """Everybody who has a slot."""
+        """The servers that have a slot."""
         return frozenset(owner for owner in set(self.owners) if owner is not None)
 
     def owner(self, name: str) -> Address | None:
-        """Who has this key or channel."""
+        """The server that has this key or channel."""
         return self.owners[slot_of(name)]
 
     def moved(self, slot: int, address: Address) -> "SlotMap":

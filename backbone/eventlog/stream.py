@@ -31,7 +31,7 @@ Announced = tuple[str, Event]
 
 
 class Outcome(Enum):
-    """What became of announcing an event."""
+    """The end of announcing an event."""
 
     OK = "ok"
     STALE = "stale"

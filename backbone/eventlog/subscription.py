@@ -167,7 +167,7 @@ class Subscription:
     def _end_of(self, channel: str) -> None:
         self._confirmed.discard(channel)
         if channel in self._asked:
-            # Nobody asked for that: its slot has gone to another server. Asked once more, this one says which.
+            # We did not ask for that: the slot has moved to another server. Asked once more, this one says which.
             self._asked.discard(channel)
             self._changed.set()
             if channel.encode() == self._canary:

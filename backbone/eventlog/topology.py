@@ -1,6 +1,6 @@
 """Find out which server has which slot, and notice when that changes.
 
-Knows the three shapes; nobody above does. Asks in the background, one question at a time, whenever somebody had
+Knows the three shapes; nobody above does. Asks in the background, one question at a time, whenever a user had
 trouble, and promises only the newest answer: it may be old, and a server that has lost a slot says so itself (MOVED).
 """
 
@@ -64,7 +64,7 @@ class Topology:
                 await asyncio.wait([self._looking], timeout=self._settings.redis_timeout_seconds)
 
     def look_soon(self) -> None:
-        """Somebody had trouble: ask again, in the background."""
+        """A user had trouble: ask again, in the background."""
         if self._looking is None and self._place.shape is not Shape.SINGLE:
             self._looking = asyncio.create_task(self._look(), name="redis-topology")
             self._looking.add_done_callback(self._looked)
@@ -129,7 +129,7 @@ class Topology:
         return SlotMap.of_one(Address(host, port))
 
     async def _ask_cluster(self) -> SlotMap | None:
-        # Whoever has slots first: a seed may have left the cluster and not know it.
+        # Servers with slots first: a seed may have left the cluster and not know it.
         known = list(self.slot_map.servers)
         seeds = [seed for seed in self._place.seeds if seed not in known]
         for address in (*random.sample(known, len(known)), *random.sample(seeds, len(seeds))):

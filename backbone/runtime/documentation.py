@@ -18,7 +18,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'
 
 
 class Documentation:
-    """What there is to know about a pod's routes, for programs and for people."""
+    """A pod's routes, described for programs and for people."""
 
     def __init__(
         self, title: str, says: str, routes: list[BaseRoute], examples: Mapping[str, Any] | None = None

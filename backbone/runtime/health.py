@@ -16,7 +16,7 @@ BALANCER = "balancer"
 
 
 class Health:
-    """What the pod says about itself. A requirement counts as missing until it was met once.
+    """The state of the pod, for probes. A requirement counts as missing until it was met once.
 
     A worker tells the others too, through `worker_states`, where `worker` is its number.
     """
@@ -46,7 +46,7 @@ class Health:
 
     @property
     def missing(self) -> list[str]:
-        """What is not met, here or at another worker."""
+        """The requirements that are not met, here or at another worker."""
         own = [name for name, missing in self._missing.items() if missing]
         return own + [
             f"worker {number}"

@@ -28,7 +28,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class RouteDoc:
-    """What a route promises.
+    """The promise of a route.
 
     `problems` are those of its own; what every route with a key, a body, a query or an Idempotency-Key can meet is
     known from these. `answer` is a model, a media type for what is not JSON, or None for an answer without a body.

@@ -121,7 +121,7 @@ def listen(
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What there is to serve, and how it is brought to an end without hurting anybody.
+    """The application to serve, and the way to end it without cutting requests off.
 
     `http` is the class of its HTTP connections, where uvicorn's own is not meant.
     """

@@ -24,7 +24,7 @@ class InvalidSettings(Exception):
 
 
 class PodSettings(BaseSettings):
-    """What API pods and gateway pods have in common."""
+    """The settings that API pods and gateway pods share."""
 
     model_config = SettingsConfigDict(env_prefix="BELLWIRE_", extra="ignore", frozen=True)
 

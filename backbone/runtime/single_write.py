@@ -8,7 +8,7 @@ from typing import Any, cast
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-EXTENSION = "bellwire.oneshot"
+EXTENSION = "bellwire.single_write"
 
 
 class SingleWrite:
@@ -37,7 +37,7 @@ class SingleWrite:
         return True
 
 
-class OneShotProtocol(HttpToolsProtocol):
+class SingleWriteProtocol(HttpToolsProtocol):
     """One HTTP connection, whose requests carry the short way out in their scope."""
 
     def on_headers_complete(self) -> None:

@@ -37,7 +37,7 @@ class Tracing:
         self._trace = trace
         self._propagator = TraceContextTextMapPropagator()
         self._provider = TracerProvider(
-            # Whoever began the trace decided whether it is sampled.
+            # The caller that began the trace decided whether it is sampled.
             sampler=ParentBasedTraceIdRatio(ratio),
             resource=Resource.create({"service.name": service, "service.instance.id": pod}),
             shutdown_on_exit=False,
@@ -97,7 +97,7 @@ def open_tracing(settings: PodSettings, service: str) -> Tracing | None:
 
 
 class TracedRequests:
-    """ASGI middleware: a span a request. Whatever the request makes carries the span's context on."""
+    """ASGI middleware: a span a request. Events that the request makes carry the span's context on."""
 
     def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
         self._app = app

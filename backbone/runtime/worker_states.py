@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class State(IntEnum):
-    """What a worker says of itself."""
+    """The state that a worker reports."""
 
     STARTING = 0
     READY = 1
@@ -26,7 +26,7 @@ class WorkerStates:
 
     @classmethod
     def create(cls, path: Path, workers: int) -> "WorkerStates":
-        """Make the file; everybody is starting."""
+        """Make the file; all workers are starting."""
         path.write_bytes(bytes(workers))
         return cls(path)
 
@@ -35,5 +35,5 @@ class WorkerStates:
         self._bytes[worker] = state
 
     def states(self) -> list[State]:
-        """What everybody said last, in order."""
+        """The last state of each worker, in order."""
         return [State(byte) for byte in self._bytes[:]]

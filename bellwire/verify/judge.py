@@ -55,7 +55,7 @@ def judge(notes: Notes) -> list[Violation]:
 
 
 def _of_connection(terminal: TerminalNotes, connection: Connection) -> Iterator[Violation]:
-    """What can be said of one connection by itself: order, repeats, the tenant's stamp, resets."""
+    """Judge one connection by itself: order, repeats, the tenant's stamp, resets."""
 
     def violation(invariant: str, text: str) -> Violation:
         return Violation(invariant, terminal.tenant, f"{terminal.terminal}: {text}")
@@ -93,7 +93,7 @@ def _same_place(asked: tuple[int, int], after: tuple[int, int]) -> bool:
 
 
 def _of_terminal(terminal: TerminalNotes, listed: list[Listed]) -> Iterator[Violation]:
-    """What a terminal applied against what the log lists: all of it, once, and nothing else."""
+    """Judge a terminal's notes against the log: all of it, once, and nothing else."""
     if terminal.start is None:
         yield Violation("loss", terminal.tenant, f"{terminal.terminal}: never got a connection")
         return
@@ -193,7 +193,7 @@ def _unexplained(
 
 
 def _of_money(notes: Notes) -> Iterator[Violation]:
-    """What is left is what came in less what went out, and never below zero."""
+    """The balance is the income less the spending, and never below zero."""
     expected: Counter[tuple[str, str]] = Counter()
     for write in notes.writes:
         if write.kind in ("sale", "redeem", "points") and write.accepted:

@@ -111,7 +111,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What the cluster says at the end about a card (cents) or an account (points); None: it does not know it."""
+    """The cluster's last word on a card (cents) or an account (points); None: it does not know it."""
 
     tenant: str
     target: str

@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.1
 # After everything has arrived, what should not arrive is given this long to be wrong.
 SILENCE_SECONDS = 0.5
 FILTERED = 0.1
-# Whoever joins in mid-load stays for a moment only: the client's own machine has to follow all of them.
+# A terminal that joins in mid-load stays for a moment only: the client's own machine has to follow all of them.
 JOINED_SECONDS = 1.0
 FROM_THE_BEGINNING = 0.3
 
@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
     notes: Notes
     violations: list[Violation] = field(default_factory=list)
@@ -146,7 +146,7 @@ class Run:
     def _joiner(self, tenant: str, name: str, key: str) -> Till:
         load = self._load
         chance = random.Random(f"{load.seed}/{tenant}/{name}")  # noqa: S311
-        # What a shop of many runs retains is longer than a visit; whoever asks for all has nothing else to do.
+        # A shop of many runs retains more than a visit can read; a terminal that asks for all of it does nothing else.
         start = "0" if load.estate is None and chance.random() < FROM_THE_BEGINNING else None
         return WebSocketTill(
             load.terminal_url, tenant, key, name, self._telemetry, chance,

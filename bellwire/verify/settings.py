@@ -37,5 +37,5 @@ class Load:
 
     @property
     def name(self) -> str:
-        """What the slugs of the shops have in common."""
+        """The beginning of all the shops' slugs."""
         return self.run if self.estate is None else self.estate.stem

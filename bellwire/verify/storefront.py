@@ -71,7 +71,7 @@ class Storefront:
         write.answers.append(answer)
 
     def _learn(self, write: Write) -> None:
-        """What later writes can build on."""
+        """Remember the orders, cards and accounts that later writes can build on."""
         if not write.accepted:
             return
         body = next(answer.body for answer in write.answers if answer.accepted)
@@ -124,7 +124,7 @@ class Storefront:
         return "POST", path, self._terminal_key, {"points": points, "reason": write.key}
 
     async def balances(self, until: float) -> list[Balance]:
-        """What the cluster says of every card and account at the end.
+        """The cluster's word on every card and account at the end.
 
         Raises:
             Unreachable: it did not say anything in time.

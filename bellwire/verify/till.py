@@ -20,7 +20,7 @@ class HandlerCrash(Exception):
 
 @dataclass(slots=True)
 class Telemetry:
-    """What all terminals of a run count together."""
+    """The counts of all terminals of a run."""
 
     closes: Counter[str] = field(default_factory=Counter)
     refusals: Counter[int] = field(default_factory=Counter)

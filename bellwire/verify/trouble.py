@@ -1,4 +1,4 @@
-"""What goes wrong for the checker. Apart from the client that raises it, so that a pod loads no client."""
+"""The checker's own error. Apart from the client that raises it, so that a pod loads no client."""
 
 
 class Unreachable(Exception):
