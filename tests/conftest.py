@@ -35,9 +35,6 @@ CARD_SECRET = "a secret of the tests, long enough to be one"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Our own words on the command line."""
     parser.addoption(
-        "--full", action="store_true", help="run the proofs of exactly-once and no-overspend at full size"
-    )
-    parser.addoption(
         "--write-examples", action="store_true", help="write api/examples.json from what the API answers now"
     )
 

@@ -1,4 +1,4 @@
-"""Under crash and concurrency: each order once, no card overspent. `--full` runs the sizes that the promise names."""
+"""Under crash and concurrency: each order once, no card overspent; what is long has the promise's own sizes."""
 
 import asyncio
 import os
@@ -22,9 +22,9 @@ ROUNDS = 40
 CLIENTS = 24
 
 
-@pytest.fixture
-def full(pytestconfig: pytest.Config) -> bool:
-    return bool(pytestconfig.getoption("--full"))
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.long)], ids=["smaller", "full size"])
+def full(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
 
 
 async def insist(doors: list[Shop], key: str, name: str) -> httpx.Response:
@@ -48,7 +48,9 @@ async def test_orders_with_retried_keys_over_two_pods_one_of_them_killed_are_eac
     count = 1000 if full else 400
     url = await new_database()
     await migrate(url)
-    pods: list[Pod] = [start_api_pod({"BELLWIRE_DATABASE_URL": url}) for _ in range(2)]
+    pods: list[Pod] = [start_api_pod({"BELLWIRE_DATABASE_URL": url}, ready=False) for _ in range(2)]
+    for pod in pods:
+        pod.await_ready()
     keys = [uuid.uuid4().hex for _ in range(count)]
     # A fifth of the requests is a key that was sent before, in the midst of all others.
     requests = keys + random.sample(keys, count // 5)
@@ -97,7 +99,9 @@ async def test_no_card_is_overspent_by_any_number_of_tills_at_once(
     await migrate(url)
     # All of them at once wait for one row: who comes late must be allowed to wait.
     settings = {"BELLWIRE_DATABASE_URL": url, "BELLWIRE_TENANT_WAIT_SECONDS": "10"}
-    pods = [start_api_pod(settings) for _ in range(2)]
+    pods = [start_api_pod(settings, ready=False) for _ in range(2)]
+    for pod in pods:
+        pod.await_ready()
     async with (
         httpx.AsyncClient(base_url=pods[0].url, timeout=30, limits=httpx.Limits(max_connections=64)) as first,
         httpx.AsyncClient(

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.fanout.backends import Backends
 from benchmarks.fanout.contestants import Contestants, gather
 from benchmarks.fanout.crowd import Crowd, build
+from benchmarks.fanout.gateway import Gateway
 from benchmarks.fanout.latency import measure_wait
 from benchmarks.fanout.measure import broadcast_at, measure, measure_together
 from benchmarks.fanout.placement import NOWHERE, Placement
@@ -41,6 +42,12 @@ async def contestants(folder: Path, backends: Backends) -> Contestants:
     return await gather(folder, backends, NOWHERE, patient=False)
 
 
+@pytest.fixture(params=["ours", pytest.param("all", marks=pytest.mark.long)])
+def taking_part(request: pytest.FixtureRequest, contestants: Contestants) -> Contestants:
+    """Our gateway and the limit alone, and then everybody."""
+    return contestants if request.param == "all" else contestants.only([Gateway.name])
+
+
 async def test_who_needs_nothing_but_python_and_a_compiler_always_takes_part(
     contestants: Contestants,
 ) -> None:
@@ -55,9 +62,9 @@ async def test_who_is_missing_is_named_with_the_reason(contestants: Contestants)
 
 @pytest.mark.timeout(400)
 async def test_every_server_delivers_every_event_to_every_socket(
-    contestants: Contestants, program: Path
+    taking_part: Contestants, program: Path
 ) -> None:
-    for name, make in contestants.makers.items():
+    for name, make in taking_part.makers.items():
         phase = await measure(make(), program, SOCKETS, 10, 50.0)
         assert (phase.server, phase.complete) == (name, 10)
         assert 0 < phase.us_per_delivery < 100_000
@@ -76,12 +83,12 @@ async def test_all_at_once_every_server_has_its_own_crowd_and_its_own_time(
 
 @pytest.mark.timeout(400)
 async def test_where_there_are_rooms_an_event_is_for_the_sockets_of_one(
-    contestants: Contestants, program: Path
+    taking_part: Contestants, program: Path
 ) -> None:
-    knowing = contestants.with_rooms()
+    knowing = taking_part.with_rooms()
     assert set(knowing.makers) >= {"bellwire gateway"}
     assert all(
-        name in " ".join(knowing.left_out) for name in contestants.makers if name not in knowing.makers
+        name in " ".join(knowing.left_out) for name in taking_part.makers if name not in knowing.makers
     )
     rooms = ["shop0", "shop1", "shop2", "shop3"]
     for name, make in knowing.makers.items():
@@ -92,9 +99,9 @@ async def test_where_there_are_rooms_an_event_is_for_the_sockets_of_one(
 
 @pytest.mark.timeout(400)
 async def test_a_quiet_tenant_hears_its_own_events_and_no_others(
-    contestants: Contestants, program: Path
+    taking_part: Contestants, program: Path
 ) -> None:
-    for name, make in contestants.makers.items():
+    for name, make in taking_part.makers.items():
         server = make()
         if not server.rooms:
             continue

@@ -13,6 +13,7 @@ from infra.local.plan import Plan
 
 pytestmark = pytest.mark.timeout(300)
 
+LONG_SECONDS = 10.0
 SCALE = Scale(tenants=4, terminals=4, rate=20.0)
 
 
@@ -22,7 +23,13 @@ def place() -> Iterator[Place]:
         yield place
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] * (seconds > LONG_SECONDS))
+        for name, seconds in SHORT.items()
+    ],
+)
 async def test_no_promise_is_broken_and_no_answer_fails(
     place: Place, name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -18,7 +18,7 @@ COMPRESSION = ["12.*.1$", "13.*.1$"]
     ("cases", "deflate", "least"),
     [
         pytest.param(BOOK, False, 240, id="plain"),
-        pytest.param([*BOOK, *COMPRESSION], True, 250, id="deflate"),
+        pytest.param([*BOOK, *COMPRESSION], True, 250, id="deflate", marks=pytest.mark.long),
     ],
 )
 def test_every_case_of_the_book_passes(cases: list[str], deflate: bool, least: int, tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ def pid_of(role: str, document: dict[str, Any]) -> int:
     return next(int(each["pid"]) for each in document["processes"] if each["role"] == role)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)], ids=["Ctrl-C", "SIGTERM"]
+)
 def test_it_ends_with_0_and_leaves_no_process_and_no_file_behind(
     folder: Path, number: signal.Signals
 ) -> None:
@@ -84,6 +86,7 @@ def test_it_ends_with_0_and_leaves_no_process_and_no_file_behind(
     )
 
 
+@pytest.mark.long
 def test_what_demo_json_says_is_true_and_stays_true_when_a_pod_is_killed(folder: Path) -> None:
     with demo(folder) as (_, document):
         for each in document["processes"]:
@@ -100,6 +103,7 @@ def test_what_demo_json_says_is_true_and_stays_true_when_a_pod_is_killed(folder:
         assert is_running(pid_of("api", json.loads(manifest.read_text())))
 
 
+@pytest.mark.long
 def test_a_killed_demo_leaves_no_process_and_the_next_one_clears_up_after_it_and_after_nobody_else(
     folder: Path,
 ) -> None:
@@ -123,6 +127,7 @@ def test_a_killed_demo_leaves_no_process_and_the_next_one_clears_up_after_it_and
     assert (mine / ".git" / "HEAD").read_text() == "ref: refs/heads/main"
 
 
+@pytest.mark.long
 def test_two_demos_in_one_directory_do_not_disturb_each_other(folder: Path) -> None:
     other = free_port()
     with demo(folder) as (_, first), demo(folder, f"demo-{other}.json", other) as (_, second):
