@@ -91,6 +91,7 @@ async def test_orders_with_retried_keys_over_two_pods_one_of_them_killed_are_eac
     assert not [finding for finding in await audit(url) if finding.broken]
 
 
+@pytest.mark.timeout(400)
 async def test_no_card_is_overspent_by_any_number_of_tills_at_once(
     start_api_pod: StartApiPod, new_database: MakeDatabase, full: bool
 ) -> None:
