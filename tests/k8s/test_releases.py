@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bellwire.__main__ import main
 from infra.monitoring.prometheusrule import RULES, prometheus_rule
 from tests.k8s import policy
-from tests.k8s.rendered import K8S, ROOT, VERSION, Manifests, Resource, pod, render, rendered
+from tests.k8s.rendered import K8S, ROOT, VERSION, Manifests, Resource, containers, pod, render, rendered
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 COMPONENTS = {folder.name for folder in (K8S / "components").iterdir()}
-PRODUCTION = Manifests.of(rendered("overlays/production"))
 
 Edit = Callable[[Path], None]
 
@@ -49,6 +49,10 @@ def with_components(tmp_path: Path, *names: str) -> Manifests:
     return Manifests.of(render(own))
 
 
+def production() -> Manifests:
+    return Manifests.of(rendered("overlays/production"))
+
+
 def job(manifests: Manifests) -> Resource:
     (found,) = manifests.kind("Job")
     return found
@@ -69,7 +73,7 @@ def test_the_next_version_is_one_line_and_makes_another_job(tmp_path: Path) -> N
 
 def test_the_next_version_leaves_the_load_balancer_and_its_sockets_alone(tmp_path: Path) -> None:
     released = changed(tmp_path, NEXT_VERSION)
-    before, after = PRODUCTION.only("Deployment", "haproxy"), released.only("Deployment", "haproxy")
+    before, after = production().only("Deployment", "haproxy"), released.only("Deployment", "haproxy")
     assert before == after
 
 
@@ -86,8 +90,8 @@ def test_the_next_version_leaves_the_load_balancer_and_its_sockets_alone(tmp_pat
 )
 def test_a_change_within_a_version_changes_nothing_of_the_job(tmp_path: Path, change: Edit) -> None:
     released = changed(tmp_path, change)
-    assert released != PRODUCTION
-    assert job(released) == job(PRODUCTION)
+    assert released != production()
+    assert job(released) == job(production())
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,7 @@ def test_a_registry_or_a_digest_in_an_overlay_reaches_every_pod_of_ours(tmp_path
         edit("overlays/production/kustomization.yaml", "newName: registry.example.com/bellwire", pinned),
     )
     images = {pod(w)["containers"][0]["image"] for w in released.workloads()}
-    assert len(images - {pod(PRODUCTION.only("Deployment", "haproxy"))["containers"][0]["image"]}) == 1
+    assert len(images - {pod(production().only("Deployment", "haproxy"))["containers"][0]["image"]}) == 1
     assert list(policy.one_version_everywhere(released)) == []
 
 
@@ -132,6 +136,18 @@ def test_pods_may_go_where_the_documentation_says_and_nowhere_else(tmp_path: Pat
     }
 
 
+def test_every_command_line_of_the_manifests_is_one_that_bellwire_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = [c for w in production().workloads() for c in containers(w) if policy.is_ours(c["image"])]
+    assert len(ours) == 3
+    for container in ours:
+        for variable in container["env"]:
+            monkeypatch.setenv(variable["name"], variable.get("value", "from elsewhere"))
+        name, *arguments = container["args"]
+        main.commands[name].make_context(name, arguments)
+
+
 def test_a_gateway_has_the_seconds_that_the_documentation_promises() -> None:
     (last,) = re.findall(r"`DRAIN_NOTICE \+ DRAIN \+ (\d+)` seconds", OPERATIONS)
     assert int(last) == policy.LAST_SECONDS["gateway"]
@@ -141,7 +157,7 @@ def test_the_steps_in_the_documentation_name_what_there_is() -> None:
     key, value = policy.FIRST
     assert f"-l {key}={value}" in OPERATIONS
     assert "job/migrate-${version//./-}" in OPERATIONS
-    assert set(re.findall(r"deployment/(\w+)", OPERATIONS)) <= PRODUCTION.names("Deployment")
+    assert set(re.findall(r"deployment/(\w+)", OPERATIONS)) <= production().names("Deployment")
     for folder in re.findall(r"infra/k8s/[\w/.-]+\w", OPERATIONS):
         assert (ROOT / folder).exists(), folder
     for component in COMPONENTS:
