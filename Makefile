@@ -11,6 +11,9 @@ LOCKED := pyproject.toml uv.lock $(SETUP)
 WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$(id -g)
 # Two processes side by side, each with servers of its own; a file of tests stays in one. ARGS="-n 0" for one after another.
 LANES = -n 2 --dist loadfile --no-loadscope-reorder --durations=10
+# Tests of the pure parts: no server, no socket, no clock.
+PURE := core contract $(addprefix api/test_, card_numbers.py migration_files.py money.py rules.py strict_json.py text.py webhook_rules.py) \
+	gateway/test_drain.py gateway/test_plain_frames.py
 EXPORT := $(BIN)/uv export --quiet --locked --all-extras --no-hashes --no-header --no-emit-project
 
 # A user without a home: uv keeps here what it has downloaded.
@@ -26,7 +29,7 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.venv/bytecode
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all simulate check load chaos conformance bench fmt lock clean
+.PHONY: help demo test test-all cov simulate check load chaos conformance bench fmt lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +42,10 @@ test: .venv/.all ## run the tests against real servers, all but those that are m
 
 test-all: .venv/.all ## run all tests, the long ones too
 	@exec $(BIN)/pytest $(LANES) $(ARGS)
+
+cov: .venv/.all ## hold the pure parts to full branch coverage, by their own quick tests
+	@$(BIN)/coverage run -m pytest -q --hypothesis-profile coverage $(addprefix tests/, $(PURE)) $(ARGS)
+	@exec $(BIN)/coverage report
 
 simulate: .venv/.all ## run the simulator: make simulate SEEDS=50000, or SEEDS="1 4711" for one seed alone
 	@exec $(BIN)/python -m tests.simulation $(SEEDS)
@@ -73,7 +80,7 @@ lock: .venv/.uv ## take the newest versions that pyproject.toml allows, and lock
 	@$(EXPORT) > requirements.txt
 
 clean: ## remove everything that make made and can make again
-	rm -rf gateway/fanout/libfanout.so .tools .bellwire .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf gateway/fanout/libfanout.so .tools .bellwire .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find $(PACKAGES) -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -L .venv ] || { [ -d .venv ] && [ ! -e .venv/.bootstrap ]; }; then echo "left .venv, which was not made here"; \
 		else echo rm -rf .venv; rm -rf .venv; fi

@@ -139,6 +139,14 @@ def settings() -> None:
     click.echo(page(), nl=False)
 
 
+@main.command()
+def metrics() -> None:
+    """Print every metric of the pods, with its labels, its meaning and the alerts that use it."""
+    from bellwire.metrics_page import page
+
+    click.echo(page(), nl=False)
+
+
 @main.command("role-settings")
 @DATABASE
 @click.option("--role", help="The role that the pods connect as; by default the one of the address.")

@@ -3,6 +3,10 @@
 A server that does not start is a failure, never a skip.
 """
 
+import asyncio
+import gc
+import logging
+import math
 import os
 import sys
 import uuid
@@ -14,6 +18,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from hypothesis import settings
 
 from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
@@ -31,6 +36,9 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".venv" / "bytecode"))
 CARD_SECRET = "a secret of the tests, long enough to be one"
 
+# For `make cov`: few examples, and the same each time, so that a gate is passed or not whatever chance says.
+settings.register_profile("coverage", max_examples=30, derandomize=True, deadline=None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Our own words on the command line."""
@@ -43,6 +51,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """In a lane, long files come first; alone, files come in the order that a person expects."""
     if hasattr(config, "workerinput"):
         longest_first(items)
+
+
+class Kept(logging.Handler):
+    """Keeps every line of a logger."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+async def loop_in_debug_mode() -> AsyncIterator[None]:
+    """Asyncio's own checks, as errors: a call from a wrong thread, an exception or a coroutine that nobody awaited.
+
+    For tests that run our code in their own process; it makes a loop slower, so that no figure is taken there. How long
+    a callback took is not judged: on a machine that others use, a clock on the wall says nothing of it.
+    """
+    loop, kept = asyncio.get_running_loop(), Kept()
+    loop.slow_callback_duration = math.inf
+    loop.set_debug(True)
+    logging.getLogger("asyncio").addHandler(kept)
+    yield
+    await asyncio.sleep(0)
+    gc.collect(1)
+    logging.getLogger("asyncio").removeHandler(kept)
+    loop.set_debug(False)
+    assert not kept.lines
 
 
 MakeDatabase = Callable[[], Awaitable[str]]

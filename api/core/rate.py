@@ -31,9 +31,9 @@ class Excess:
 def spend(full_at: float, now: float, rate: Rate) -> float | Excess:
     """Take one from a bucket; returns its new number, or that there was none."""
     later = max(full_at, now) + rate.spacing
-    # A hair of tolerance: what was given back piece by piece is a whole again.
+    # Each addition rounds, the more the larger `now` is; a thousandth of one piece forgives all of it.
     missing = later - now - rate.seconds
-    return later if missing <= 1e-9 * rate.seconds else Excess(rate, max(1, ceil(missing)))
+    return later if missing <= 1e-3 * rate.spacing else Excess(rate, max(1, ceil(missing)))
 
 
 def look(full_at: float, now: float, rate: Rate) -> Excess | None:

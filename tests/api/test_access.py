@@ -11,6 +11,8 @@ from backbone.eventlog.postgres import Database, open_database
 from backbone.runtime.settings import PodSettings, load_settings
 from tests.shop import Shop
 
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
+
 
 @pytest.fixture
 async def reads(database_url: str, redis_url: str) -> AsyncIterator[Database]:

@@ -19,6 +19,8 @@ from backbone.runtime.settings import PodSettings, load_settings
 from tests.api.footprint import held_up
 from tests.conftest import MakeDatabase
 
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
+
 
 @pytest.fixture
 async def place(new_database: MakeDatabase, redis_url: str) -> AsyncIterator[tuple[str, Database]]:

@@ -20,6 +20,8 @@ from infra.local.ports import free_port
 from tests.conftest import OpenShop
 from tests.shop import Shop
 
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
+
 StartWatch = Callable[..., Awaitable[HeadWatch]]
 
 

@@ -10,6 +10,8 @@ from backbone.eventlog import idle_connections
 from backbone.eventlog.postgres import Database, open_database
 from backbone.runtime.settings import PodSettings, load_settings
 
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
+
 NAME = "test-at-hand"
 _MINE = "SELECT pg_backend_pid() AS pid"
 _END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1"

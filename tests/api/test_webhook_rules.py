@@ -18,6 +18,8 @@ from api.webhooks.message import derive_secret
 from api.webhooks.sender import Sender
 from tests.api.sink import Answer, open_sink
 
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
+
 PRIVATE_V4 = [
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/29",
     "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",

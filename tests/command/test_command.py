@@ -96,7 +96,7 @@ async def test_a_database_that_is_away_is_one_sentence() -> None:
 async def test_help_lists_every_command() -> None:
     code, output, _ = await bellwire("--help")
     assert code == 0
-    for command in ("api", "gateway", "migrate", "operator-key", "order", "settings", "tail"):
+    for command in ("api", "gateway", "migrate", "metrics", "operator-key", "order", "settings", "tail"):
         assert f"  {command}" in output
 
 

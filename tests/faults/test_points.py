@@ -11,6 +11,8 @@ import pytest
 from backbone.runtime.faults import ACTIONS, FAULTS, POINTS, FaultInjected, WrongFault, load_faults
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
+
 
 def test_nothing_is_switched_on_by_itself() -> None:
     assert FAULTS is None

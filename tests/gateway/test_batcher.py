@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from backbone.runtime.batcher import Batcher
 
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
+
 
 class Library:
     """Answers a number with its square, odd ones only; keeps what it was asked."""

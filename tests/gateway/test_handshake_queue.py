@@ -5,6 +5,7 @@ import contextlib
 import signal
 from contextlib import ExitStack
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from infra.local.pods import Pod
 from tests.conftest import StartGateway
 from tests.gateway.till import open_till
 from tests.shop import Shop
+
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
 
 
 @given(

@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+import pytest
+
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog.live import LiveFeed
@@ -10,6 +12,8 @@ from backbone.eventlog.stream import Outcome, Stream
 from backbone.eventlog.topology import Topology
 from backbone.runtime.settings import PodSettings, load_settings
 from infra.local.valkey import Valkey
+
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
 
 
 def settings_of(url: str, pod: str = "feed") -> PodSettings:

@@ -18,6 +18,8 @@ from backbone.eventlog.stream import Outcome, Stream
 from infra.local.valkey import Valkey
 from tests.redis_shapes.test_feed import event, settings_of
 
+pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
+
 SECONDS = 10
 
 

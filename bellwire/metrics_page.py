@@ -1,0 +1,95 @@
+"""Every metric of the pods as a page of Markdown: `docs/metrics.md` is this, and a test holds it to that."""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+
+from prometheus_client.metrics import MetricWrapperBase
+
+INTRODUCTION = """\
+# Metrics
+
+Every pod exports these at `/metrics`, in Prometheus' text format, besides `python_…` and `process_…`.
+Names and labels are part of [the contract](protocol.md) and are only ever added to.
+No label holds a tenant, a terminal, a phone or a card.
+In a pod of several workers any worker answers for all: counters and histograms are added up, gauges as they mean it.
+"Used by" names panels of `infra/monitoring/dashboards` and alerts of `infra/monitoring/rules` ([runbook](runbook.md)).
+This page is what `bellwire metrics` prints.
+"""
+
+SECTIONS = {"backbone": "Both kinds of pod", "api": "API pods", "gateway": "Gateway pods"}
+
+# Panel titles and alert names, as the dashboard and the rules have them; a test compares.
+USED_BY: dict[str, tuple[str, ...]] = {
+    "bellwire_ack_seconds": ("Commit to first till's ack",),
+    "bellwire_api_request_seconds": ("Request time",),
+    "bellwire_api_requests_total": ("Answers that are not 2xx", "Requests by route", "BellwireApiFailing"),
+    "bellwire_events_committed_total": ("Committed",),
+    "bellwire_events_published_total": ("Published to Redis",),
+    "bellwire_gateway_closed_total": ("Closes by code",),
+    "bellwire_gateway_connections": ("Connections by pod", "BellwireTerminalsLost"),
+    "bellwire_gateway_deliveries_total": ("Delivered to sockets",),
+    "bellwire_gateway_delivery_seconds": (
+        "Commit to socket",
+        "BellwireDeliverySlow",
+        "BellwireDeliverySlowing",
+    ),
+    "bellwire_gateway_gaps_total": ("Gaps healed", "BellwireGapsFrequent"),
+    "bellwire_gateway_head_check_lag_events": ("Behind PostgreSQL", "BellwireGatewayBehind"),
+    "bellwire_gateway_replayed_events_total": ("Replayed events by source",),
+    "bellwire_gateway_slow_closed_total": ("Too slow to keep up", "BellwireTerminalsSlow"),
+    "bellwire_postgres_up": ("PostgreSQL", "BellwirePostgresDown"),
+    "bellwire_redis_up": ("Redis", "BellwireRedisDown"),
+    "bellwire_unacked_orders": ("Orders nobody has seen", "BellwireOrdersUnseen"),
+    "bellwire_webhook_deliveries_total": ("Webhook deliveries",),
+    "bellwire_webhook_switched_off_total": ("Webhook endpoints switched off", "BellwireWebhookSwitchedOff"),
+}
+
+
+def page() -> str:
+    """Return the page."""
+    for app in ("api.app", "gateway.app"):
+        import_module(app)
+    rows: dict[str, dict[str, str]] = {package: {} for package in SECTIONS}
+    for package, metric in _found():
+        name, row = _row(metric)
+        rows[package][name] = row
+    # A pod's module may import a metric that the backbone made: it belongs to both kinds.
+    for package in ("api", "gateway"):
+        rows[package] = {name: row for name, row in rows[package].items() if name not in rows["backbone"]}
+    return "\n".join([INTRODUCTION, *(_section(title, rows[package]) for package, title in SECTIONS.items())])
+
+
+def _found() -> Iterator[tuple[str, MetricWrapperBase]]:
+    """Every metric that a loaded module of ours holds by a name, with the package that the module is of."""
+    for module_name, module in sorted(sys.modules.items()):
+        package = module_name.partition(".")[0]
+        if package in SECTIONS:
+            for value in list(vars(module).values()):
+                # A child, which has its labels' values already, is a part of a metric.
+                if isinstance(value, MetricWrapperBase) and not value._labelvalues:
+                    yield package, value
+
+
+def _row(metric: MetricWrapperBase) -> tuple[str, str]:
+    (family,) = metric.collect()
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    # The values that a label has from the start, where they are known then.
+    values = {
+        label: sorted({sample.labels[label] for sample in family.samples} - {""})
+        for label in metric._labelnames
+    }
+    labels = "; ".join(
+        f"`{label}`" + (": " + ", ".join(f"`{value}`" for value in known) if known else "")
+        for label, known in values.items()
+    )
+    used_by = ", ".join(
+        f"[{user}](runbook.md#{user.lower()})" if user.startswith("Bellwire") else user
+        for user in USED_BY.get(name, ())
+    )
+    return name, f"| `{name}` | {family.type} | {labels or '–'} | {family.documentation} | {used_by or '–'} |"
+
+
+def _section(title: str, rows: dict[str, str]) -> str:
+    head = ["| metric | type | labels | meaning | used by |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([f"## {title}", "", *head, *(rows[name] for name in sorted(rows)), ""])

@@ -1,0 +1,59 @@
+"""The page of metrics is the code's: each metric with its type, its labels, and the panels and alerts that use it."""
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import yaml
+
+from bellwire.metrics_page import USED_BY
+from infra.monitoring.dashboard import TARGET
+from tests.monitoring import promql
+from tests.monitoring.names import CONTRACT, ROOT, exported
+
+PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `(bellwire_\w+)` \| (\w+) \| (.*?) \| (.*?) \| (.*?) \|$", re.M)
+ROWS = {name: (kind, labels, meaning, used_by) for name, kind, labels, meaning, used_by in ROW.findall(PAGE)}
+
+
+def test_the_page_of_metrics_in_the_docs_is_what_the_command_prints() -> None:
+    # In a process of its own: a metric that a test made would be on it.
+    command = [sys.executable, "-m", "bellwire", "metrics"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed == PAGE, "bellwire metrics > docs/metrics.md"
+
+
+def test_every_metric_of_the_code_is_on_the_page_with_its_type_and_its_labels() -> None:
+    found = exported()
+    assert ROWS.keys() == found.keys()
+    for name, metric in found.items():
+        kind, labels, meaning, _ = ROWS[name]
+        assert kind == metric.kind.lower(), name
+        named = {label.partition(":")[0].strip("`") for label in labels.split("; ")} - {"–"}
+        assert named == metric.labels, name
+        assert meaning[-1] == ".", f"{name}: a meaning is a sentence"
+
+
+def test_every_metric_that_the_contract_fixes_is_on_the_page() -> None:
+    assert CONTRACT.keys() <= ROWS.keys()
+
+
+def test_used_by_names_exactly_the_panels_and_alerts_whose_queries_ask_for_the_metric() -> None:
+    users: dict[str, set[str]] = {}
+    for panel in json.loads(TARGET.read_text(encoding="utf-8"))["panels"]:
+        for target in panel.get("targets", ()):
+            for name in promql.metrics(target["expr"]):
+                users.setdefault(name, set()).add(panel["title"])
+    text = (ROOT / "infra/monitoring/rules/bellwire.yml").read_text(encoding="utf-8")
+    rules: list[dict[str, Any]] = [
+        rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]
+    ]
+    recorded = {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
+    for rule in rules:
+        if "alert" in rule:
+            exprs = [rule["expr"], *(expr for name, expr in recorded.items() if name in rule["expr"])]
+            for name in {name for expr in exprs for name in promql.metrics(expr)}:
+                users.setdefault(name, set()).add(rule["alert"])
+    assert {name: set(used_by) for name, used_by in USED_BY.items()} == users
