@@ -56,8 +56,16 @@ def build(stack: ExitStack, **settings: str) -> Site:
     return Site(balancer, apis, gateways, client, log)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
+    """One for all tests that leave it as it was."""
+    with ExitStack() as stack:
+        yield build(stack, LB_LOG_LEVEL="info", LB_SRC_RATE_10S="100000")
+
+
+@pytest.fixture
+def own_site() -> Iterator[Site]:
+    """One that the test may break."""
     with ExitStack() as stack:
         yield build(stack, LB_LOG_LEVEL="info", LB_SRC_RATE_10S="100000")
 
@@ -128,22 +136,22 @@ def test_an_address_without_a_tenant_is_not_found(site: Site, path: str) -> None
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_killed_gateway_costs_no_handshake_and_its_tenant_moves_at_once(site: Site) -> None:
-    victim = site.gateway_of("kitchen")
-    next(pod for pod in site.gateways if pod.name == victim).kill()
+def test_a_killed_gateway_costs_no_handshake_and_its_tenant_moves_at_once(own_site: Site) -> None:
+    victim = own_site.gateway_of("kitchen")
+    next(pod for pod in own_site.gateways if pod.name == victim).kill()
     began = time.monotonic()
-    moved = [site.gateway_of("kitchen") for _ in range(5)]
+    moved = [own_site.gateway_of("kitchen") for _ in range(5)]
     assert victim not in moved
     assert len(set(moved)) == 1
     assert time.monotonic() - began < 3.0
-    assert wait_until(lambda: site.balancer.states()[victim].startswith("DOWN"), 3.0)
+    assert wait_until(lambda: own_site.balancer.states()[victim].startswith("DOWN"), 3.0)
 
 
-def test_a_gateway_that_says_it_is_not_ready_gets_no_new_sockets(site: Site) -> None:
-    drained = next(pod for pod in site.gateways if pod.name == site.gateway_of("kitchen"))
+def test_a_gateway_that_says_it_is_not_ready_gets_no_new_sockets(own_site: Site) -> None:
+    drained = next(pod for pod in own_site.gateways if pod.name == own_site.gateway_of("kitchen"))
     drained.refuse_work()
-    assert wait_until(lambda: site.balancer.states()[drained.name].startswith("DOWN"), 5.0)
-    assert site.gateway_of("kitchen") != drained.name
+    assert wait_until(lambda: own_site.balancer.states()[drained.name].startswith("DOWN"), 5.0)
+    assert own_site.gateway_of("kitchen") != drained.name
 
 
 def open_socket(site: Site) -> tuple[socket.socket, EchoPod]:
@@ -160,12 +168,12 @@ def open_socket(site: Site) -> tuple[socket.socket, EchoPod]:
     return link, next(pod for pod in site.gateways if pod.name == name)
 
 
-def test_a_gateway_that_drains_gets_no_new_sockets_and_keeps_those_it_has(site: Site) -> None:
-    link, drained = open_socket(site)
+def test_a_gateway_that_drains_gets_no_new_sockets_and_keeps_those_it_has(own_site: Site) -> None:
+    link, drained = open_socket(own_site)
     with link:
         drained.drain()
-        assert wait_until(lambda: site.balancer.states()[drained.name].startswith("NOLB"), 5.0)
-        other, pod = open_socket(site)
+        assert wait_until(lambda: own_site.balancer.states()[drained.name].startswith("NOLB"), 5.0)
+        other, pod = open_socket(own_site)
         other.close()
         assert pod is not drained
         # Well over the time after which a pod without an answer counts as down.
@@ -177,8 +185,8 @@ def test_a_gateway_that_drains_gets_no_new_sockets_and_keeps_those_it_has(site: 
         assert link.recv(1) == b""
 
 
-def test_a_gateway_that_hangs_loses_its_sockets_within_seconds(site: Site) -> None:
-    link, frozen = open_socket(site)
+def test_a_gateway_that_hangs_loses_its_sockets_within_seconds(own_site: Site) -> None:
+    link, frozen = open_socket(own_site)
     with link:
         began = time.monotonic()
         frozen.freeze()
@@ -186,13 +194,13 @@ def test_a_gateway_that_hangs_loses_its_sockets_within_seconds(site: Site) -> No
         assert link.recv(1) == b""
         # One that only stalls for a moment loses nothing.
         assert time.monotonic() - began > 3.0
-    assert site.balancer.states()[frozen.name].startswith("DOWN")
+    assert own_site.balancer.states()[frozen.name].startswith("DOWN")
 
 
-def test_with_no_api_pod_the_answer_is_a_problem_with_a_time_to_come_back(site: Site) -> None:
-    for pod in site.apis:
+def test_with_no_api_pod_the_answer_is_a_problem_with_a_time_to_come_back(own_site: Site) -> None:
+    for pod in own_site.apis:
         pod.kill()
-    answer = site.client.get("/api/tenant/orders/create")
+    answer = own_site.client.get("/api/tenant/orders/create")
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert int(answer.headers["retry-after"]) > 0
