@@ -9,7 +9,7 @@ from infra.local.child import Child, Sink, no_sink, run_to_end
 from infra.local.failure import CannotStart
 from infra.local.ports import free_port
 from infra.local.valkey import READY_SECONDS, Valkey, cli_binary
-from infra.local.valkey_sentinel import cli
+from infra.local.valkey_words import say
 from infra.local.waiting import wait_until
 
 CREATE_SECONDS = 60.0
@@ -82,15 +82,19 @@ class ValkeyCluster:
         return all(node.alive for node in self.nodes) and self._complete()
 
     def move_slot(self, name: str, target: Valkey) -> None:
-        """Move the slot of `name`, with its keys, as `valkey-cli --cluster reshard` does, while it is in use."""
+        """Move the slot of `name`, with its keys, as `valkey-cli --cluster reshard` does, while it is in use.
+
+        Raises:
+            CannotStart: a node refused it, or the others were not told in time.
+        """
         slot = str(key_slot(name.encode()))
         source = self.owner(name)
         ids = {node.port: identity for node, identity, *_ in self._table()}
-        cli(target.port, "cluster", "setslot", slot, "importing", ids[source.port])
-        cli(source.port, "cluster", "setslot", slot, "migrating", ids[target.port])
-        while keys := [key for key in cli(source.port, "cluster", "getkeysinslot", slot, "10") if key]:
+        say(target.port, "cluster", "setslot", slot, "importing", ids[source.port])
+        say(source.port, "cluster", "setslot", slot, "migrating", ids[target.port])
+        while keys := [key for key in say(source.port, "cluster", "getkeysinslot", slot, "10") if key]:
             # REPLACE: a write that was sent on to the new owner may have made the key there already.
-            cli(
+            say(
                 source.port,
                 "migrate",
                 "127.0.0.1",
@@ -103,13 +107,15 @@ class ValkeyCluster:
                 *keys,
             )
         for node in (target, source):
-            cli(node.port, "cluster", "setslot", slot, "node", ids[target.port])
+            say(node.port, "cluster", "setslot", slot, "node", ids[target.port])
+        if not wait_until(lambda: self.owner(name) is target, READY_SECONDS):
+            raise CannotStart(f"Nobody was told that slot {slot} moved.")
 
     def _table(self) -> list[tuple[Valkey, str, str, list[tuple[int, int]]]]:
         """Node, its id, its primary's id ("-" for a primary), its ranges of slots."""
         seen = next(node for node in self.nodes if node.alive)
         found = []
-        for line in cli(seen.port, "cluster", "nodes"):
+        for line in say(seen.port, "cluster", "nodes"):
             identity, address, *rest = line.split()
             port = int(address.partition("@")[0].rpartition(":")[2])
             node = next((node for node in self.nodes if node.port == port), None)
@@ -123,10 +129,10 @@ class ValkeyCluster:
 
     def _complete(self) -> bool:
         for node in self.nodes:
-            info = cli(node.port, "cluster", "info")
+            info = say(node.port, "cluster", "info")
             if "cluster_state:ok" not in info or f"cluster_known_nodes:{len(self.nodes)}" not in info:
                 return False
-        roles = [cli(node.port, "info", "replication") for node in self.nodes]
+        roles = [say(node.port, "info", "replication") for node in self.nodes]
         in_step = sum(line.startswith("slave") and "state=online" in line for role in roles for line in role)
         return in_step == len(self.nodes) - len(self.primaries())
 

@@ -3,23 +3,25 @@
 For tests of a failover: `kill` or freeze the primary, and the Sentinels put a replica in its place.
 """
 
-from infra.local.child import Child, Sink, no_sink, run_to_end
+from infra.local.child import Child, Sink, no_sink
 from infra.local.failure import CannotStart
 from infra.local.ports import free_port
-from infra.local.valkey import READY_SECONDS, Valkey, answers, cli_binary, valkey_binary
+from infra.local.valkey import READY_SECONDS, Valkey, answers, valkey_binary
+from infra.local.valkey_words import say
 from infra.local.waiting import wait_until
 from infra.local.workdir import Workdir
 
 NAME = "bellwire"
-CLI_SECONDS = 15.0
 
 
 class Sentinels:
     """`start`, `stop`; `servers[0]` is the primary at first. `down_ms`: silence after which a server counts as gone."""
 
     def __init__(self, *, replicas: int = 1, down_ms: int = 1000, sink: Sink = no_sink) -> None:
-        first = Valkey(sink=sink)
-        following = ["--replicaof", "127.0.0.1", str(first.port), "--repl-diskless-sync-delay", "0"]
+        # Otherwise a primary waits five seconds for further replicas before it brings one into step.
+        at_once = ["--repl-diskless-sync-delay", "0"]
+        first = Valkey(options=at_once, sink=sink)
+        following = ["--replicaof", "127.0.0.1", str(first.port), *at_once]
         self.servers = [first, *(Valkey(options=following, sink=sink) for _ in range(replicas))]
         self._ports = [free_port() for _ in range(3)]
         self._down_ms = down_ms
@@ -35,7 +37,7 @@ class Sentinels:
     @property
     def primary(self) -> Valkey:
         """Whoever the first Sentinel takes for the primary now."""
-        port = cli(self._ports[0], "sentinel", "get-master-addr-by-name", NAME)[-1]
+        port = say(self._ports[0], "sentinel", "get-master-addr-by-name", NAME)[-1]
         return next(server for server in self.servers if server.port == int(port))
 
     def start(self) -> None:
@@ -68,7 +70,7 @@ class Sentinels:
 
     def fail_over(self) -> None:
         """Ask for an orderly failover, as an operator does before maintenance."""
-        cli(self._ports[0], "sentinel", "failover", NAME)
+        say(self._ports[0], "sentinel", "failover", NAME)
 
     def _start_sentinel(self, workdir: Workdir, port: int) -> None:
         # A Sentinel writes what it learns into its own configuration.
@@ -88,21 +90,12 @@ class Sentinels:
     def _complete(self) -> bool:
         """Each Sentinel knows the two others and every replica, and the primary counts its replicas as in step."""
         for port in self._ports:
-            words = cli(port, "sentinel", "master", NAME)
+            words = say(port, "sentinel", "master", NAME)
             state = dict(zip(words[::2], words[1::2], strict=False))
             if (
                 state.get("num-other-sentinels") != "2"
                 or int(state.get("num-slaves", 0)) < len(self.servers) - 1
             ):
                 return False
-        replication = cli(self.servers[0].port, "info", "replication")
+        replication = say(self.servers[0].port, "info", "replication")
         return sum("state=online" in line for line in replication) == len(self.servers) - 1
-
-
-def cli(port: int, *words: str) -> list[str]:
-    """Say something to a server with valkey-cli; returns the lines of its answer.
-
-    Raises:
-        CannotStart: it could not be said.
-    """
-    return run_to_end(Child("valkey-cli", [cli_binary(), "-p", str(port), *words]), CLI_SECONDS)

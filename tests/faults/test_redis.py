@@ -17,6 +17,7 @@ from chaos.tcp import Direction, chaos_proxy
 from infra.local.counters import read_total
 from infra.local.ports import free_port
 from infra.local.valkey import Valkey
+from infra.local.valkey_words import say
 from tests.faults.conftest import Arena
 from tests.faults.witness import Flow, judge, orders_to, witnesses
 from tests.shop import Shop
@@ -162,6 +163,7 @@ async def test_a_replica_that_lags_and_is_promoted(arena: Arena, redis_there: Va
         replica = Valkey(port=free_port(), options=["--repl-diskless-sync-delay", "0"])
         replica.start()
         try:
+            say(redis_there.port, "config", "set", "repl-diskless-sync-delay", "0")
             async with rush(arena) as (_, shops), Redis.from_url(replica.url) as redis:
                 await redis.execute_command("REPLICAOF", "127.0.0.1", replication.port)
                 async with asyncio.timeout(20):

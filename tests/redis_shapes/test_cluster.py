@@ -18,7 +18,7 @@ from backbone.eventlog.stream import Outcome, Stream
 from backbone.runtime.settings import PodSettings, load_settings
 from infra.local.counters import read_total
 from infra.local.valkey_cluster import ValkeyCluster
-from infra.local.valkey_sentinel import cli
+from infra.local.valkey_words import say
 from tests.faults.witness import judge, orders_to, witnesses
 from tests.redis_shapes.conftest import Estate
 from tests.shop import Shop
@@ -192,7 +192,7 @@ async def test_a_frozen_shard_is_noticed_and_makes_its_own_tenants_suspect_and_f
         await until(lambda: len(heard) == 6, 10)
         # Once the others have seen that a shard is away, 1.5 s, they would refuse everything themselves.
         for node in cluster.nodes:
-            cli(node.port, "config", "set", "cluster-require-full-coverage", "no")
+            say(node.port, "config", "set", "cluster-require-full-coverage", "no")
         for node in frozen:
             node.send(signal.SIGSTOP)
         began = time.monotonic()
@@ -216,7 +216,7 @@ async def test_a_frozen_shard_is_noticed_and_makes_its_own_tenants_suspect_and_f
         for node in frozen:
             node.send(signal.SIGCONT)
         for node in cluster.nodes:
-            cli(node.port, "config", "set", "cluster-require-full-coverage", "yes")
+            say(node.port, "config", "set", "cluster-require-full-coverage", "yes")
         await until(lambda: not feed.unheard(), 30)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
