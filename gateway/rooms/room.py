@@ -19,7 +19,8 @@ from gateway.fanout.broadcast import Broadcast
 from gateway.fanout.scheduler import Busy
 from gateway.fanout.send_all import SendAll
 from gateway.rooms.latency import Latency
-from gateway.rooms.session import Place, Session
+from gateway.rooms.place import Place
+from gateway.rooms.session import Session
 from gateway.rooms.write_behind import WriteBehind
 
 

@@ -5,7 +5,6 @@ not the other way round.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
@@ -30,15 +29,6 @@ class Identity:
 
     terminal: UUID
     connection: UUID
-
-
-class Place(Enum):
-    """Where a session stands; see `gateway.rooms.room.Room.place_of`."""
-
-    LIVE = "live"
-    LAGGING = "lagging"
-    PAUSED = "paused"
-    GONE = "gone"
 
 
 class Home(Protocol):

@@ -22,8 +22,9 @@ from gateway.core.tenant_log import TenantLog
 from gateway.fanout.scheduler import Scheduler
 from gateway.fanout.send_all import SendAll
 from gateway.replay.replayer import Replayer
+from gateway.rooms.place import Place
 from gateway.rooms.room import Room, Shared
-from gateway.rooms.session import Identity, Place, Session
+from gateway.rooms.session import Identity, Session
 from gateway.rooms.write_behind import WriteBehind
 from gateway.transport.websocket import EXTENSION, WebSocketProtocol
 

@@ -23,8 +23,9 @@ from backbone.runtime.health import Health
 from gateway.core.encoding import WEBSOCKET
 from gateway.hub import Hub
 from gateway.replay import page_reader
+from gateway.rooms.place import Place
 from gateway.rooms.room import Room
-from gateway.rooms.session import Identity, Place, Session
+from gateway.rooms.session import Identity, Session
 from gateway.settings import GatewaySettings
 from gateway.transport.connection import ABNORMAL
 from gateway.upkeep import IDLE_SECONDS
