@@ -1,0 +1,245 @@
+"""The last release and this one run side by side: each event once and in order at both, each retry one write.
+
+The journey is one, on four pods: the schema, the API first, everywhere, all the way back, the gateways first,
+everywhere, the end of the old release. What is added to schema, event, Redis message or setting is added to the load
+(`mixture.py`) or to `JOURNEY`.
+"""
+
+import asyncio
+import contextlib
+import re
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from api.db.migrate import migrate
+from api.db.migration_files import Migration, load_migrations
+from backbone.runtime.version import RELEASE, VERSION
+from infra.local.workdir import Workdir
+from tests.conftest import CARD_SECRET, ROOT, MakeDatabase
+from tests.upgrade.baseline import environment, python_for, take_baseline, unsuited
+from tests.upgrade.mixture import Side, Stage, mixture_of
+
+COMMAND_SECONDS = 60
+
+UPGRADE = (
+    Stage("the API first", apis="both", gateways="old", kill=("new api", "old gateway")),
+    Stage("the old API is gone", apis="new", gateways="old"),
+    Stage("then the gateways", apis="new", gateways="both", kill=("new gateway",)),
+    Stage("everywhere", apis="new", gateways="new"),
+)
+BACK = (
+    Stage("back: the API first", apis="both", gateways="new", kill=("old api",)),
+    Stage("back: then the gateways", apis="old", gateways="both", kill=("old gateway",)),
+    Stage("back", apis="old", gateways="old"),
+)
+UPGRADE_THE_OTHER_WAY = (
+    Stage("the gateways first", apis="old", gateways="both", kill=("old api", "new gateway")),
+    Stage("the old gateway is gone", apis="old", gateways="new"),
+    Stage("then the API", apis="both", gateways="new", kill=("new api",)),
+    Stage("everywhere again", apis="new", gateways="new"),
+)
+JOURNEY = (*UPGRADE, *BACK, *UPGRADE_THE_OTHER_WAY)
+
+
+async def run(side: Side, *words: str) -> str:
+    """Run a command of a release and return what it printed; it must end with 0."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        side.command(*words),
+        capture_output=True,
+        text=True,
+        cwd=side.tree,
+        env=side.env,
+        timeout=COMMAND_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def baseline() -> Iterator[Path]:
+    """A folder with the last release's tree, `tree`, and room for an environment."""
+    workdir = Workdir("baseline")
+    (workdir.path / "tree").mkdir()
+    take_baseline(workdir.path / "tree")
+    yield workdir.path
+    workdir.remove()
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """Both, on one database that the old one has made."""
+
+    old: Side
+    new: Side
+    database_url: str
+    operator_key: str
+
+
+async def both_on(url: str, redis_url: str, baseline: Path) -> Releases:
+    """Two releases on a new database; no pod runs yet."""
+    settings = {
+        "BELLWIRE_DATABASE_URL": url,
+        "BELLWIRE_REDIS_URL": redis_url,
+        "BELLWIRE_CARD_SECRET": CARD_SECRET,
+        "BELLWIRE_LOG_FORMAT": "json",
+        "BELLWIRE_DRAIN_SECONDS": "1",
+        "BELLWIRE_API_DRAIN_SECONDS": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+    tree = baseline / "tree"
+    python = await asyncio.to_thread(python_for, tree, baseline / "venv")
+    old = Side("old", tree, python, {**environment(tree), **settings})
+    new = Side("new", ROOT, sys.executable, {**environment(ROOT), **settings})
+    await run(old, "migrate")
+    return Releases(old, new, url, (await run(old, "operator-key")).strip())
+
+
+async def stop(*sides: Side) -> None:
+    await asyncio.gather(*(asyncio.to_thread(side.stop) for side in sides))
+
+
+@pytest.fixture
+async def releases(baseline: Path, new_database: MakeDatabase, redis_url: str) -> AsyncIterator[Releases]:
+    """Pods of both; those of the new one wait where the schema is not theirs yet."""
+    found = await both_on(await new_database(), redis_url, baseline)
+    try:
+        found.old.start()
+        found.new.start()
+        await asyncio.to_thread(found.old.await_ready)
+        yield found
+    finally:
+        await stop(found.old, found.new)
+
+
+@pytest.fixture(scope="module")
+async def old_alone(baseline: Path, new_database: MakeDatabase, redis_url: str) -> AsyncIterator[Releases]:
+    """The old one's pods alone, on a database that the new one has prepared."""
+    found = await both_on(await new_database(), redis_url, baseline)
+    try:
+        found.old.start()
+        await run(found.new, "migrate")
+        await asyncio.to_thread(found.old.await_ready)
+        yield found
+    finally:
+        await stop(found.old)
+
+
+async def test_two_releases_side_by_side_lose_nothing_repeat_nothing_and_write_each_retry_once(
+    releases: Releases,
+) -> None:
+    async with mixture_of(
+        releases.old, releases.new, releases.database_url, releases.operator_key, "journey"
+    ) as mixture:
+        await mixture.stage(Stage("before", apis="old", gateways="old"))
+        said = await run(releases.new, "migrate")
+        assert "applied" in said or "nothing to apply" in said
+        await asyncio.to_thread(releases.new.await_ready)
+        # Both really run: the old release's pods give no version.
+        names = await names_of_connections(releases.database_url)
+        assert {"bellwire-gateway", f"bellwire-gateway@{VERSION}"} <= names
+        for stage in JOURNEY:
+            await mixture.stage(stage)
+        await asyncio.to_thread(releases.old.stop)
+        await run(releases.new, "migrate", "--post")
+        await mixture.stage(Stage("after the old release", apis="new", gateways="new"))
+        for till in mixture.tills("at-old"):
+            till.notes.ended = True
+        assert await mixture.verdict() == []
+        assert mixture.doors.repeats > 20
+        killed = Counter(victim.replace(" ", "-") for stage in JOURNEY for victim in stage.kill)
+        assert all(
+            pod.restarts >= killed[pod.name]
+            for side in (releases.old, releases.new)
+            for pod in side.pods.values()
+        )
+        assert all(count for count in mixture.accepted.values()), mixture.accepted
+
+
+async def names_of_connections(url: str) -> set[str]:
+    """How the pods call themselves, as PostgreSQL sees them."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch(
+            "SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database()"
+        )
+        return {row[0] for row in rows}
+    finally:
+        await connection.close()
+
+
+# -- the harness itself: what an old pod cannot live with must be reported -----------------------------------------
+
+
+async def execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+PLANTED = {
+    "a column is renamed": (
+        "ALTER TABLE orders RENAME COLUMN customer_phone TO phone",
+        "ALTER TABLE orders RENAME COLUMN phone TO customer_phone",
+    ),
+    "old pods' writes are dropped in silence": (
+        """
+        CREATE FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF current_setting('application_name') NOT LIKE '%@%' THEN RETURN NULL; END IF; RETURN NEW;
+        END $$;
+        CREATE TRIGGER planted BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION planted()
+        """,
+        "DROP FUNCTION planted CASCADE",
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+async def test_a_planted_migration_that_an_old_pod_cannot_live_with_is_reported(
+    old_alone: Releases, planted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql, undo = PLANTED[planted]
+    files = [*load_migrations(), Migration("9999_planted.sql", sql, RELEASE)]
+    monkeypatch.setattr("api.db.migrate.load_migrations", lambda: files)
+    url = old_alone.database_url
+    async with mixture_of(
+        old_alone.old, old_alone.new, url, old_alone.operator_key, uuid.uuid4().hex[:8], patience=5
+    ) as mixture:
+        assert await migrate(url) == ["9999_planted.sql"]
+        try:
+            with contextlib.suppress(TimeoutError):
+                await mixture.stage(Stage("planted", apis="old", gateways="old"))
+            complaints = await mixture.verdict()
+        finally:
+            await execute(url, f"{undo}; DELETE FROM schema_migrations WHERE name = '9999_planted.sql'")
+    told = "\n".join(complaints)
+    if planted == "a column is renamed":
+        assert re.search(r"old-api answered \d+ times with 500", told), told
+        assert "old-api wrote:" in told
+    else:
+        assert "once: " in told, told
+
+
+async def test_without_a_plant_the_same_pods_are_found_well(old_alone: Releases) -> None:
+    async with mixture_of(
+        old_alone.old, old_alone.new, old_alone.database_url, old_alone.operator_key, "unplanted"
+    ) as mixture:
+        await mixture.stage(Stage("nothing is planted", apis="old", gateways="old"))
+        assert await mixture.verdict() == []
+
+
+def test_an_environment_that_does_not_suit_the_old_release_is_noticed() -> None:
+    assert unsuited(["click>=8.1", "no-such-package>=1", "asyncpg>=999"]) == [
+        "no-such-package>=1",
+        "asyncpg>=999",
+    ]
