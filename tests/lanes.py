@@ -10,6 +10,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 LONGEST = (
+    "upgrade/test_side_by_side.py",
     "local/test_demo.py",
     "benchmarks/test_fanout.py",
     "gateway/test_workers.py",
@@ -25,6 +26,8 @@ LONGEST = (
     "gateway/test_messages.py",
     "api/test_documentation.py",
     "api/test_webhooks.py",
+    "api/test_migrations.py",
+    "upgrade/test_adopt.py",
 )
 """Files that take more than a quarter of a minute, the longest first; a wrong place costs time alone."""
 

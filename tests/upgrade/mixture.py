@@ -124,7 +124,7 @@ class Doors(Client):
         """One attempt, at this pod while it takes part, else at the next one."""
         pods = self._pods()
         self._turn += 1
-        pod = at if at in pods else pods[self._turn % len(pods)]
+        pod = at if at is not None and at in pods else pods[self._turn % len(pods)]
         if pod.url not in self._clients:
             self._clients[pod.url] = Client(pod.url, self._chance)
         reply = await self._clients[pod.url].once(method, path, key, **more)
