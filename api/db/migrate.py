@@ -216,10 +216,8 @@ class _Run:
             self._say(f"{names}: waits for `bellwire migrate --post`, once no pod older than {RELEASE} runs")
         if plan.beyond:
             newest = max(listed.release for listed in plan.beyond)
-            self._say(
-                f"the database is prepared for {newest} already ({len(plan.beyond)} migrations); "
-                f"{RELEASE} lives with that"
-            )
+            names = ", ".join(listed.name for listed in plan.beyond)
+            self._say(f"the database is prepared for {newest} already ({names}); {RELEASE} lives with that")
 
 
 __all__ = ["MigrationFailed", "MigrationRefused", "load_migrations", "migrate"]

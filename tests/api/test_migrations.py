@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from click.testing import CliRunner
 
 from api.db import migrate as runner
 from api.db import older_pods, outside
@@ -14,6 +15,9 @@ from api.db.migrate import MigrationFailed, migrate
 from api.db.migration_files import Migration, MigrationRefused, load_migrations, read_migration
 from api.db.operator_keys import create_operator_key
 from backbone.contract.errors import Unavailable
+from backbone.contract.release import Release
+from backbone.runtime.version import RELEASE
+from bellwire.__main__ import main
 from infra.local.pgbouncer import PgBouncer
 from infra.local.ports import free_port
 from tests.conftest import MakeDatabase
@@ -97,6 +101,25 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
         await migrate(url)
     with pytest.raises(Unavailable, match="PostgreSQL"):
         await create_operator_key(url)
+
+
+async def test_an_older_migrate_on_a_schema_that_is_prepared_for_the_next_release_ends_with_0_and_says_so(
+    database: str,
+) -> None:
+    following = Release(RELEASE.major, RELEASE.minor + 1)
+    await run(
+        database,
+        "INSERT INTO schema_migrations (name, checksum, phase, release) "
+        f"VALUES ('9999_next.sql', '', 'pre', '{following}')",
+    )
+    words = ["migrate", "--database-url", database]
+    done = await asyncio.to_thread(CliRunner().invoke, main, words)
+    assert done.exit_code == 0, done.output
+    assert f"the database is prepared for {following} already (9999_next.sql); {RELEASE} lives" in done.output
+    await run(database, "UPDATE schema_migrations SET phase = 'post' WHERE name = '9999_next.sql'")
+    done = await asyncio.to_thread(CliRunner().invoke, main, words)
+    assert done.exit_code == 1
+    assert f"Error: The database has the post-migration 9999_next.sql of {following}" in done.output
 
 
 # -- locks -------------------------------------------------------------------------------------------------------
