@@ -37,6 +37,7 @@ from api.tenant_slots import TenantSlots
 from api.webhooks.courier import Courier
 from api.webhooks.sender import Sender
 from backbone.eventlog.access import Access
+from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.schema_gate import SchemaGate
 from backbone.eventlog.stream import Stream
@@ -184,9 +185,10 @@ def run(**overrides: object) -> None:
 
     Raises:
         InvalidSettings: at least one setting is missing or wrong.
-        OSError: the address cannot be listened on.
+        CannotListen: the address cannot be listened on.
     """
     settings = load_settings(ApiSettings, **overrides)
+    check_addresses(settings)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
     raise_descriptor_limit()
     serve_pod(lambda: api_pod(settings), settings)

@@ -16,11 +16,16 @@ from backbone.runtime.settings import InvalidSettings
 from bellwire.trouble import Trouble
 from bellwire.verify.trouble import Unreachable
 
+
+def _demo_url() -> str:
+    return f"http://127.0.0.1:{os.environ.get('BELLWIRE_PORT') or 8080}"
+
+
 URL = click.option(
     "--url",
     envvar="BELLWIRE_URL",
-    default="http://127.0.0.1:8080",
-    show_default=True,
+    default=_demo_url,
+    show_default="the demo's: http://127.0.0.1:8080, or its BELLWIRE_PORT",
     help="The cluster's address.",
 )
 KEY = click.option(
@@ -35,7 +40,14 @@ TENANT = click.option("--tenant", help="The shop's slug; by default the one that
 
 
 class OneSentence(click.Group):
-    """A group whose commands fail with a sentence."""
+    """A group whose commands fail with a sentence, and whose options say which variable they can be given as."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add it."""
+        for option in cmd.params:
+            if isinstance(option, click.Option):
+                option.show_envvar = True
+        super().add_command(cmd, name)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; translate what may happen into click's own way of failing."""
@@ -51,7 +63,8 @@ class OneSentence(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(0) from None
         except OSError as exc:
-            raise click.ClickException(exc.strerror or type(exc).__name__) from exc
+            where = f"{exc.filename}: " if exc.filename else ""
+            raise click.ClickException(where + (exc.strerror or type(exc).__name__)) from exc
 
 
 @click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})
@@ -201,6 +214,23 @@ def forget(database_url: str, redis_url: str, tenant: str, phone: str) -> None:
     from bellwire.forget import forget as run
 
     click.echo(asyncio.run(run(database_url, redis_url, tenant, phone)))
+
+
+@main.command("demo-key")
+@click.argument("shop", default="kitchen")
+@click.option("--terminal", metavar="NAME", help="A terminal by its name; by default the first one.")
+@click.option("--store", "kind", flag_value="store", help="The shop's storefront key instead.")
+@click.option("--operator", "kind", flag_value="operator", help="The operator's key instead.")
+@click.option(
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What the demo wrote; by default .bellwire/demo.json, or demo-PORT.json of the BELLWIRE_PORT.",
+)
+def demo_key(shop: str, terminal: str | None, kind: str | None, file: Path | None) -> None:
+    """Print a key of the running demo: of the shop's first terminal, of another, of its storefront, the operator's."""
+    from bellwire.demo_key import find, read
+
+    click.echo(find(read(file, os.environ.get("BELLWIRE_PORT")), shop, terminal, kind))
 
 
 @main.command()

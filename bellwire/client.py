@@ -25,6 +25,8 @@ class Peer:
         Raises:
             Trouble: no answer, or an answer that is a problem.
         """
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise Trouble("the key holds characters that no key has")
         headers = {"Authorization": f"Bearer {self.key}"} | arguments.pop("headers", {})
         try:
             answer = httpx.request(
@@ -32,8 +34,13 @@ class Peer:
             )
         except httpx.HTTPError as exc:
             raise Trouble(f"{self._base()} does not answer ({type(exc).__name__})") from exc
+        except (httpx.InvalidURL, UnicodeError) as exc:
+            raise Trouble(self._no_address()) from exc
         if answer.is_success:
-            return answer.json()
+            try:
+                return answer.json()
+            except ValueError as exc:
+                raise Trouble(f"{self._base()} answers, and is not Bellwire") from exc
         raise Trouble(explain(answer.status_code, answer.content))
 
     def socket_url(self) -> str:
@@ -42,17 +49,29 @@ class Peer:
         Raises:
             Trouble: no answer, a wrong key, or a key that belongs to no shop.
         """
-        tenant = self.tenant or self.request("GET", "/api/whoami")["tenant"]
+        tenant = self.tenant
+        if tenant is None:
+            whoami = self.request("GET", "/api/whoami")
+            if not isinstance(whoami, dict) or "tenant" not in whoami:
+                raise Trouble(f"{self._base()} answers, and is not Bellwire")
+            tenant = whoami["tenant"]
         if tenant is None:
             raise Trouble("this key belongs to no shop; a terminal's key is needed")
         return "ws" + self._base().removeprefix("http") + f"/ws/pos/{quote(tenant)}"
 
     def _base(self) -> str:
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError as exc:
+            raise Trouble(self._no_address()) from exc
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-        if scheme not in ("http", "https") or not parts.netloc:
-            raise Trouble(f"{self.url!r} is not an address such as http://127.0.0.1:8080")
+        if scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise Trouble(self._no_address())
         return f"{scheme}://{parts.netloc}"
+
+    def _no_address(self) -> str:
+        return f"{self.url!r} is not an address such as http://127.0.0.1:8080"
 
 
 def explain(status: int, body: bytes) -> str:

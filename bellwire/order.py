@@ -1,5 +1,6 @@
 """Place a sample order."""
 
+import math
 from typing import Any
 from uuid import uuid4
 
@@ -31,6 +32,8 @@ def place(
 def _item(text: str) -> dict[str, Any]:
     try:
         name, quantity, price = text.rsplit(":", 2)
+        if not math.isfinite(float(price)):
+            raise ValueError(price)
         return {"name": name, "quantity": int(quantity), "unitPrice": float(price)}
     except ValueError as exc:
         raise Trouble(f"{text!r} is not an item such as Lemonade:2:3.25") from exc

@@ -35,6 +35,10 @@ class Cut(Exception):
         self.wait = wait
 
 
+class NobodyReads(Exception):
+    """Our output has no reader any more; the connection is as good as ever."""
+
+
 class Tail:
     """One terminal. Its only state is the offset of the last event that was printed."""
 
@@ -55,9 +59,7 @@ class Tail:
         self._left = count
         self._state = state
         self._ack = ack
-        self._after = after or (
-            state.read_text().strip() or None if state is not None and state.exists() else None
-        )
+        self._after = after or kept_in(state)
         self._behind_since: float | None = None
         self._patience = 60.0
         self._wait = FIRST_WAIT_SECONDS
@@ -67,10 +69,14 @@ class Tail:
         """Tail until interrupted, until `count` events were printed, or until the server says not to come back.
 
         Raises:
-            Trouble: the key, the address or the offset is wrong, or this terminal has been replaced.
+            Trouble: the key, the address or the offset is wrong, this terminal has been replaced, or the state's file
+                can no longer be written.
         """
-        with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-            asyncio.run(self._run())
+        try:
+            with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+                asyncio.run(self._run())
+        except NobodyReads as exc:
+            raise BrokenPipeError from exc
 
     async def _run(self) -> None:
         self._url = await asyncio.to_thread(self._peer.socket_url)
@@ -164,16 +170,49 @@ class Tail:
     def _keep(self, offset: str) -> None:
         self._after = offset
         if self._state is not None:
-            self._state.write_text(offset)
+            keep_in(self._state, offset)
 
     def _print(self, event: dict[str, Any], text: str) -> None:
         if self._left is not None:
             self._left -= 1
-        click.echo(text if self._as_json else readable(event, datetime.now(UTC)))
-        sys.stdout.flush()
+        try:
+            click.echo(text if self._as_json else readable(event, datetime.now(UTC)))
+            sys.stdout.flush()
+        except BrokenPipeError as exc:
+            raise NobodyReads from exc
 
     def _note(self, text: str) -> None:
         click.echo(click.style(text, dim=True), err=True)
+
+
+def kept_in(state: Path | None) -> str | None:
+    """The offset that is kept there, if any.
+
+    Raises:
+        Trouble: nothing can be kept there.
+    """
+    if state is None:
+        return None
+    try:
+        kept = state.read_text().strip() if state.exists() else ""
+        keep_in(state, kept)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Trouble(f"{state} is not a file with an offset") from exc
+    return kept or None
+
+
+def keep_in(state: Path, offset: str) -> None:
+    """Keep it, whole or not at all.
+
+    Raises:
+        Trouble: it cannot be kept.
+    """
+    draft = state.with_name(f"{state.name}.draft")
+    try:
+        draft.write_text(offset)
+        draft.replace(state)
+    except OSError as exc:
+        raise Trouble(f"the offset cannot be kept in {state} ({exc.strerror})") from exc
 
 
 def readable(event: dict[str, Any], now: datetime) -> str:

@@ -1,6 +1,7 @@
 """Wire a gateway pod: settings in, a pod out. Nothing here decides anything."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -10,6 +11,7 @@ from backbone.contract.errors import Problem
 from backbone.contract.frames import MAX_INBOUND_BYTES
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.access import Access
+from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import open_database
 from backbone.eventlog.schema_gate import SchemaGate
 from backbone.eventlog.stream import Stream
@@ -17,6 +19,7 @@ from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
+from backbone.runtime.origins import RISKY
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
@@ -33,6 +36,8 @@ from gateway.settings import GatewaySettings
 from gateway.transport.event_stream import protocol_at
 from gateway.transport.handshake_queue import HandshakeQueue
 from gateway.transport.websocket import WebSocketProtocol
+
+log = logging.getLogger("bellwire.gateway")
 
 REQUIREMENT = "PostgreSQL"
 WARM_CONNECTIONS = 3
@@ -118,7 +123,7 @@ def run(**overrides: object) -> None:
 
     Raises:
         InvalidSettings: some settings are missing or wrong.
-        OSError: the address cannot be listened on.
+        CannotListen: the address cannot be listened on.
         SystemExit: with 1, when a worker did not end well.
     """
     settings = _settings(**overrides)
@@ -135,7 +140,12 @@ def run_worker(number: int, worker_states: WorkerStates) -> None:
 
 def _settings(**overrides: object) -> GatewaySettings:
     settings = load_settings(GatewaySettings, **overrides)
+    check_addresses(settings)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
+    if risky := sorted(RISKY & set(settings.allowed_origins)):
+        log.warning(
+            "origins.open", extra={"origins": risky, "means": "pages of strangers may connect with a key"}
+        )
     return settings
 
 

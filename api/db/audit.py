@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from backbone.contract.errors import Unavailable
+from api.db.command_session import command_session
 
-CONNECT_SECONDS = 10
 EXAMPLES = 5
 
 
@@ -130,17 +129,14 @@ async def audit(database_url: str) -> list[Finding]:
     """Ask everything, and return what was found for each rule.
 
     Raises:
-        Unavailable: PostgreSQL, or a database without our tables.
+        Unavailable: PostgreSQL.
+        DatabaseTrouble: as `command_session`.
     """
-    try:
-        connection = await asyncpg.connect(database_url, timeout=CONNECT_SECONDS)
-        try:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                return [finding_of(rule, await connection.fetch(rule.sql)) for rule in RULES]
-        finally:
-            await connection.close(timeout=2)
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.UndefinedTableError) as exc:
-        raise Unavailable("PostgreSQL") from exc
+    async with (
+        command_session(database_url, writes=False) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        return [finding_of(rule, await connection.fetch(rule.sql)) for rule in RULES]
 
 
 def finding_of(rule: Rule, rows: Sequence[asyncpg.Record]) -> Finding:

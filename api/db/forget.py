@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from api.core.forget import ERASED, anonymous_event
-from backbone.contract.errors import Unavailable
-
-CONNECT_SECONDS = 10
+from api.db.command_session import command_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +65,11 @@ async def forget_customer(database_url: str, tenant: str, phone: str) -> Forgott
     """Make everything that a tenant knows of a customer anonymous; `phone` is normalised. Twice is as good as once.
 
     Raises:
-        Unavailable: PostgreSQL, or a database without our tables.
+        Unavailable: PostgreSQL.
+        DatabaseTrouble: as `command_session`.
     """
-    try:
-        connection = await asyncpg.connect(database_url, timeout=CONNECT_SECONDS)
-        try:
-            async with connection.transaction():
-                return await _forget(connection, tenant, phone)
-        finally:
-            await connection.close(timeout=2)
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.UndefinedTableError) as exc:
-        raise Unavailable("PostgreSQL") from exc
+    async with command_session(database_url) as connection, connection.transaction():
+        return await _forget(connection, tenant, phone)
 
 
 async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str, phone: str) -> Forgotten:

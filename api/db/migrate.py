@@ -6,23 +6,23 @@ every write. What it takes then has no bound; it is told every few seconds. See 
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import asyncpg
 
 from api.db import migration_log as book
+from api.db.command_session import command_session
 from api.db.migration_files import Migration, MigrationRefused, load_migrations
 from api.db.migration_log import Connection
 from api.db.migration_plan import Plan, make_plan
 from api.db.older_pods import refuse_older_pods
 from api.db.outside import run_outside
-from backbone.contract.errors import BellwireError, Unavailable
-from backbone.eventlog.primary import connect_once
+from backbone.contract.errors import BellwireError
 from backbone.eventlog.schema import Phase
 from backbone.runtime.version import RELEASE
 
@@ -31,7 +31,6 @@ log = logging.getLogger("bellwire.migrate")
 Say = Callable[[str], None]
 T = TypeVar("T")
 
-CONNECT_SECONDS = 10
 PATIENCE_SECONDS = 600.0
 # Behind a statement that waits for a table's lock, everybody else waits too; pods give up after 1.5 s.
 LOCK_MILLISECONDS = 500
@@ -76,28 +75,17 @@ async def migrate(
         MigrationRefused: database and files do not belong together, or older pods are in the way of a `post`.
         MigrationFailed: PostgreSQL refused a file, or patience was at its end.
         Unavailable: PostgreSQL.
+        DatabaseTrouble: as `command_session`.
     """
     async with opened(database_url) as connection:
         run = _Run(database_url, connection, say, patience_seconds)
         return await run.all(post=post, force=force)
 
 
-@contextlib.asynccontextmanager
-async def opened(database_url: str) -> AsyncIterator[Connection]:
-    """A connection of our own to the primary; what is away is `Unavailable`."""
-    try:
-        connection = await connect_once(
-            database_url,
-            CONNECT_SECONDS,
-            statement_cache_size=0,
-            server_settings={"application_name": "bellwire-migrate"},
-        )
-        try:
-            yield connection
-        finally:
-            await connection.close(timeout=2)
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as exc:
-        raise Unavailable("PostgreSQL") from exc
+def opened(database_url: str) -> AbstractAsyncContextManager[Connection]:
+    """A connection of our own to the primary. Raises as `command_session`."""
+    name = {"application_name": "bellwire-migrate"}
+    return command_session(database_url, statement_cache_size=0, server_settings=name)
 
 
 class _Run:

@@ -4,13 +4,12 @@ A pod asks for them itself when it connects; a pooler in transaction mode cannot
 bring them along.
 """
 
+from typing import Any
+
 import asyncpg
 
-from backbone.contract.errors import Unavailable
+from api.db.command_session import CONNECT_SECONDS, command_session
 from backbone.eventlog.postgres import session_settings
-from backbone.eventlog.primary import connect_once
-
-CONNECT_SECONDS = 10
 
 # One statement for each, made by the server itself, which quotes the names.
 _STATEMENTS = """
@@ -26,21 +25,16 @@ async def give_role_settings(database_url: str, role: str | None, timeout_second
 
     Raises:
         Unavailable: PostgreSQL.
-        LookupError: there is no such role, or the one that connects may not change it.
+        DatabaseTrouble: as `command_session`; the role that connects may not change it.
+        LookupError: there is no such role.
     """
     settings = session_settings(timeout_seconds)
+    options: dict[str, Any] = {"command_timeout": CONNECT_SECONDS, "statement_cache_size": 0}
     try:
-        connection = await connect_once(
-            database_url, CONNECT_SECONDS, command_timeout=CONNECT_SECONDS, statement_cache_size=0
-        )
-        try:
+        async with command_session(database_url, **options) as connection:
             rows = await connection.fetch(_STATEMENTS, role, list(settings), list(settings.values()))
             await connection.execute(";".join(row["statement"] for row in rows))
-        finally:
-            await connection.close(timeout=2)
-    except (asyncpg.UndefinedObjectError, asyncpg.InsufficientPrivilegeError) as exc:
+    except asyncpg.UndefinedObjectError as exc:
         raise LookupError(str(exc)) from exc
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as exc:
-        raise Unavailable("PostgreSQL") from exc
     found: str = rows[0]["role"]
     return found

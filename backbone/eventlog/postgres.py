@@ -16,6 +16,7 @@ from backbone.eventlog.idle_connections import IdleConnections
 from backbone.eventlog.primary import Primary
 from backbone.eventlog.schema_gate import SchemaGate
 from backbone.runtime.metrics import STATEMENTS
+from backbone.runtime.outage import Outage
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.postgres")
@@ -41,6 +42,10 @@ _AWAY = (
 # What our schema has and this one has not.
 _NOT_OURS = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError, asyncpg.UndefinedColumnError)
 
+AWAY_HINT = (
+    "what needs the database is answered with 503 until it is back: see that PostgreSQL runs, that its address and "
+    "password are right, and that the migrations were applied"
+)
 EPOCH_OVER = "BW001"
 STATEMENTS_KEPT = 100
 
@@ -68,6 +73,7 @@ class Database:
         # Counted here, so that only who has to wait pays for a bound: asyncpg's own takes a task a statement.
         self._free = asyncio.Semaphore(size)
         self._acquire_seconds = acquire_seconds
+        self._outage = Outage(log, "postgres.unavailable", AWAY_HINT)
 
     async def fetch(self, sql: str, *args: Any) -> Sequence[Row]:
         """Run one statement and return its rows.
@@ -89,18 +95,20 @@ class Database:
             rows: Sequence[Row] = await connection.fetch(sql, *args)
             self._idle_connections.put_back(connection)
             connection = None
+            if self._outage.going_on:
+                self._outage.worked()
             return rows
         except _AWAY as exc:
             self._doubt(exc)
             if isinstance(exc, asyncpg.InterfaceError) and isinstance(exc, ValueError):
                 raise  # asyncpg could not encode an argument: a bug of ours, and nothing is away
-            # The first line only: a server's message can quote values of the statement.
-            log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
+            # Its name only: a server's message can quote values of the statement.
+            self._outage.met(error=type(exc).__name__)
             raise Unavailable("PostgreSQL") from exc
         except asyncpg.InternalClientError as exc:
             # The server has said goodbye to an idle connection whose end has not arrived yet; asyncpg refused to send
             # anything on it. Not for the pool any more.
-            log.warning("postgres.unavailable", extra={"error": type(exc).__name__})
+            self._outage.met(error=type(exc).__name__)
             if connection is not None:
                 connection.terminate()
                 connection = None  # its pool has it back by that

@@ -19,11 +19,16 @@ from backbone.eventlog.node import connect
 from backbone.eventlog.raw_connection import RawConnection, Replies, pack, take_over
 from backbone.eventlog.slot_map import slot_of
 from backbone.eventlog.topology import Topology
+from backbone.runtime.outage import Outage
 from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.live")
 
+LOST_HINT = (
+    "no order is lost: events come by way of PostgreSQL, up to a second or so later, until this Redis answers again; "
+    "see that it runs and that BELLWIRE_REDIS_URL names it"
+)
 CANARY_SECONDS = 1.0
 CANARY_MISSED_SECONDS = 3.0
 CHANNELS_A_WRITE = 500
@@ -64,6 +69,7 @@ class Subscription:
         self._canary = b""
         self._heard_at = 0.0
         self._up = False
+        self._outage = Outage(log, "live.lost", LOST_HINT)
 
     @property
     def trusted(self) -> bool:
@@ -96,7 +102,7 @@ class Subscription:
                 await self._session()
             except* (RedisError, OSError, TimeoutError, CanaryMissed) as group:
                 error = type(group.exceptions[0]).__name__
-                log.warning("live.lost", extra={"node": str(self._address), "error": error})
+                self._outage.met(node=str(self._address), error=error)
             self._topology.look_soon()
             await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - jitter, not a secret
 
@@ -148,6 +154,7 @@ class Subscription:
         match reply:
             case [b"smessage", _, _]:
                 self._heard_at = time.monotonic()
+                self._outage.worked()
             case [b"ssubscribe", bytes(channel), _]:
                 self._confirm(channel)
             case [b"sunsubscribe", bytes(channel), _]:

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from backbone.eventlog.node import connect
 from backbone.eventlog.slot_map import NOTHING_KNOWN, SlotMap
+from backbone.runtime.outage import Outage
 from backbone.runtime.redis_url import Address, RedisPlace, Shape
 from backbone.runtime.settings import PodSettings
 
@@ -29,6 +30,9 @@ LOOK_SECONDS = 2.0
 """How old an answer may get while it is in use. A primary that was frozen, has lost its place and wakes, takes writes
 until the Sentinels tell it, some ten seconds later: only they know better."""
 NEVER = float("-inf")
+NOBODY_HINT = (
+    "no order is lost, events come later; see that one of the servers that BELLWIRE_REDIS_URL names runs"
+)
 
 
 class Topology:
@@ -40,6 +44,7 @@ class Topology:
         self._place = RedisPlace.parse(settings.redis_url)
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = NEVER
+        self._outage = Outage(log, "redis.nobody_answers", NOBODY_HINT)
         single = self._place.shape is Shape.SINGLE
         self.slot_map = SlotMap.of_one(self._place.seeds[0]) if single else NOTHING_KNOWN
 
@@ -90,8 +95,9 @@ class Topology:
         await asyncio.sleep(max(0.0, self._looked_at + LOOK_AGAIN_SECONDS - now))
         slot_map = await (self._ask_cluster() if self.clustered else self._ask_sentinels())
         if slot_map is None:
-            log.warning("redis.nobody_answers", extra={"shape": self._place.shape.value})
+            self._outage.met(shape=self._place.shape.value)
         else:
+            self._outage.worked()
             self._take(slot_map)
 
     def _looked(self, task: asyncio.Task[None]) -> None:

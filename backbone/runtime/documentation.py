@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
-from backbone.contract.frames import PROTOCOL_VERSION
 from backbone.runtime.docs_page import page
 from backbone.runtime.openapi import document
 from backbone.runtime.routes import ANYBODY, DescribedRoute, RouteDoc, described
+from backbone.runtime.version import VERSION
 
 # The page is text and a style of its own; nothing in it may run or be fetched.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -24,7 +24,7 @@ class Documentation:
         self, title: str, says: str, routes: list[BaseRoute], examples: Mapping[str, Any] | None = None
     ) -> None:
         everything = described([*routes, *self.routes()])
-        written = document(title, says, f"{PROTOCOL_VERSION}.0", everything, examples or {})
+        written = document(title, says, VERSION, everything, examples or {})
         self._json = orjson.dumps(written)
         self._page = page(written)
 

@@ -66,6 +66,8 @@ class RedisPlace:
                 seeds = _addresses(servers, REDIS_PORT)
                 if len(seeds) != 1:
                     raise ValueError("several servers need redis+sentinel:// or redis+cluster://")
+                if parts.path.strip("/") and not parts.path.strip("/").isdecimal():
+                    raise ValueError("behind the host stands the number of a database: redis://host:6379/0")
                 return cls(Shape.SINGLE, seeds, parts.scheme, login, parts.path + query)
             case "redis+sentinel" | "rediss+sentinel":
                 return cls._sentinel(parts.scheme, login, servers, parts.path, parts.query)

@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from backbone.runtime.listening import CannotListen
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.server")
@@ -96,7 +97,7 @@ def listen(
     `shared`: other workers listen on the same port, and the kernel spreads connections over them.
 
     Raises:
-        OSError: the address cannot be had.
+        CannotListen: the address cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -113,9 +114,9 @@ def listen(
         listener.bind((host, port))
         listener.listen(BACKLOG)
         listener.setblocking(False)
-    except OSError:
+    except (OSError, ValueError) as exc:
         listener.close()
-        raise
+        raise CannotListen(host, port, exc) from exc
     return listener
 
 
@@ -147,7 +148,7 @@ def serve_pod(
     `make_pod` is entered in the event loop that serves it, and left when nobody is served any more.
 
     Raises:
-        OSError: the address cannot be listened on.
+        CannotListen: the address cannot be had.
     """
     listener = listen(
         settings.listen_host,

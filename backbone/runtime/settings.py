@@ -7,14 +7,17 @@ import os
 import socket
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, UrlConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, UrlConstraints, ValidationError
 from pydantic_core import MultiHostUrl, Url
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from backbone.runtime.origins import check_origins, read_origins
 from backbone.runtime.redis_url import check_redis_url
 
 DatabaseUrl = Annotated[MultiHostUrl, UrlConstraints(allowed_schemes=["postgresql", "postgres"])]
 RedisUrl = Annotated[str, AfterValidator(check_redis_url)]
+# NoDecode: it is ours to read, a list with commas as well as JSON.
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(read_origins), AfterValidator(check_origins)]
 
 OtlpUrl = Annotated[Url, UrlConstraints(allowed_schemes=["http", "https"])]
 
@@ -80,6 +83,10 @@ def load_settings(cls: type[S], **overrides: object) -> S:
     Raises:
         InvalidSettings: at least one is missing or wrong; the message lists every one, without its value.
     """
+    if garbled := [
+        name for name in cls.model_fields if not _is_text(os.environ.get(f"BELLWIRE_{name.upper()}", ""))
+    ]:
+        raise InvalidSettings("\n".join(f"BELLWIRE_{name.upper()}: it is not UTF-8" for name in garbled))
     try:
         given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
         return cls(**given)
@@ -91,3 +98,12 @@ def load_settings(cls: type[S], **overrides: object) -> S:
             hint = f" ({field.description})" if field is not None and field.description else ""
             lines.append(f"BELLWIRE_{name.upper()}: {error['msg']}{hint}")
         raise InvalidSettings("\n".join(lines)) from exc
+
+
+def _is_text(value: str) -> bool:
+    """Whether the bytes of a variable were UTF-8; Python hands over others as halves of surrogate pairs."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

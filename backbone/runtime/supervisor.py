@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from backbone.runtime.backoff import Backoff
+from backbone.runtime.listening import CannotListen
 
 log = logging.getLogger("bellwire.supervisor")
 
@@ -99,18 +100,18 @@ def reserve(host: str, port: int) -> socket.socket:
     """Return a socket that holds a port for workers to share, and takes no connections itself.
 
     Raises:
-        OSError: the address cannot be had, or somebody else listens there; workers of another pod would share it.
+        CannotListen: the address cannot be had, or somebody else listens there; workers of another pod would share it.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
     holder = socket.socket(family, socket.SOCK_STREAM)
     try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind((host, port))
-    except OSError:
+    except (OSError, ValueError) as exc:
         holder.close()
-        raise
+        raise CannotListen(host, port, exc) from exc
     return holder

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 import uvloop
@@ -11,6 +12,27 @@ import uvloop
 from bellwire.verify.report import document, table
 from bellwire.verify.run import Run
 from bellwire.verify.settings import Load
+from bellwire.verify.trouble import Unreachable
+
+
+def check_address(url: str) -> None:
+    """See that it is an address of HTTP.
+
+    Raises:
+        Unreachable: it is none.
+    """
+    try:
+        parts = urlsplit(url)
+        fits = (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.port != 0
+            and not parts.path.strip("/")
+        )
+    except ValueError:
+        fits = False
+    if not fits:
+        raise Unreachable(f"{url!r} is not an address such as http://127.0.0.1:8080")
 
 
 def verify(load: Load, json_file: Path | None, *, samples: bool) -> bool:
@@ -29,6 +51,13 @@ def verify(load: Load, json_file: Path | None, *, samples: bool) -> bool:
             asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, check.enough)
         return document(await check.run(), samples=samples)
 
+    for url in (load.url, load.terminal_url):
+        check_address(url)
+    if not (load.operator_key.isascii() and load.operator_key.isprintable()):
+        raise Unreachable("the key holds characters that no key has")
+    if json_file is not None and str(json_file) != "-":
+        # Said now, and not when the load is over.
+        json_file.open("ab").close()
     report = uvloop.run(run())
     text = orjson.dumps(report, option=orjson.OPT_INDENT_2)
     if json_file is None or str(json_file) != "-":

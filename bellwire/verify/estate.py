@@ -50,8 +50,20 @@ class Estate:
         self._file = file
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._shops: dict[str, Shop] = {}
-        if file is not None and file.exists():
-            self._shops = {slug: _shop(kept) for slug, kept in orjson.loads(file.read_bytes()).items()}
+
+    def recall(self) -> None:
+        """Read the file, if there is one.
+
+        Raises:
+            Unreachable: it is not what a run keeps.
+        """
+        if self._file is None or not self._file.exists():
+            return
+        try:
+            kept = orjson.loads(self._file.read_bytes())
+            self._shops = {slug: _shop(each) for slug, each in kept.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise Unreachable(f"{self._file} is not an estate, which a run before kept") from exc
 
     async def shop(self, number: int, terminals: Iterable[str], until: float) -> Shop:
         """Return the shop with at least these terminals.

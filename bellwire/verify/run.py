@@ -9,9 +9,10 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
-from bellwire.verify.client import Client
+from bellwire.verify.client import Client, Reply
 from bellwire.verify.estate import Estate
 from bellwire.verify.judge import Violation, judge
 from bellwire.verify.notes import Listed, Notes, TerminalNotes, parse
@@ -23,6 +24,7 @@ from bellwire.verify.till import Telemetry, Till, digest
 from bellwire.verify.trouble import Unreachable
 from bellwire.verify.websocket import WebSocketTill
 
+KNOCK_SECONDS = 5.0
 REGISTERING_SECONDS = 120.0
 LOOKING_AT_ONCE = 16
 READY_SECONDS = 30.0
@@ -80,8 +82,16 @@ class Run:
         Raises:
             Unreachable: the cluster could not even be set up, or not be looked at in the end.
         """
+        try:
+            return await self._run()
+        finally:
+            await asyncio.gather(self._client.close(), self._polls.close())
+
+    async def _run(self) -> Outcome:
         tasks: list[asyncio.Task[None]] = []
         try:
+            self._estate.recall()
+            await self._knock()
             await self._register()
             tasks += [asyncio.create_task(till.run()) for till in self._tills]
             await self._all_ready()
@@ -104,10 +114,36 @@ class Run:
         outcome.statuses = dict(self._client.statuses)
         outcome.troubles = self._client.troubles
         await self._estate.leave()
-        await asyncio.gather(self._client.close(), self._polls.close())
         return outcome
 
     # -- before --------------------------------------------------------------------------------------------------
+
+    async def _knock(self) -> None:
+        """See that somebody is there and knows the key, before anything is waited for at length.
+
+        Raises:
+            Unreachable: nobody, or it is not an operator's key.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + KNOCK_SECONDS
+        reply: Reply | None = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while reply is None:
+                    reply = await self._client.once("GET", "/api/whoami", self._load.operator_key)
+                    await asyncio.sleep(0 if reply else LOOK_SECONDS)
+        if reply is None:
+            raise Unreachable(f"nobody answers at {self._load.url}")
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            raise Unreachable(
+                f"the key is not valid at {self._load.url}; an operator's key is needed (BELLWIRE_KEY)"
+            )
+        if reply.status == HTTPStatus.OK and b'"kind"' not in reply.content:
+            raise Unreachable(f"{self._load.url} answers, and is not Bellwire")
+        if reply.status == HTTPStatus.OK and b'"op"' not in reply.content:
+            raise Unreachable(
+                "this is not an operator's key, which is needed to register shops (BELLWIRE_KEY)"
+            )
 
     async def _register(self) -> None:
         until = asyncio.get_running_loop().time() + REGISTERING_SECONDS

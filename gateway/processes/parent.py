@@ -28,7 +28,7 @@ def run_workers(settings: GatewaySettings) -> int:
     """Run the workers until a polite signal and return the exit code.
 
     Raises:
-        OSError: the address cannot be listened on.
+        CannotListen: the address cannot be listened on.
     """
     with reserve(settings.listen_host, settings.listen_port) as holder, _folder() as folder:
         port = holder.getsockname()[1]
