@@ -91,6 +91,7 @@ HOMES = {
     "redis": tuple(
         f"backbone/eventlog/{name}.py"
         for name in (
+            "addresses",
             "stream",
             "live",
             "node",
@@ -103,6 +104,7 @@ HOMES = {
     ),
     "hiredis": ("backbone/eventlog/raw_connection.py", "backbone/eventlog/pipeline.py"),
     "asyncpg": (
+        "backbone/eventlog/addresses.py",
         "backbone/eventlog/postgres.py",
         "backbone/eventlog/primary.py",
         "backbone/eventlog/idle_connections.py",
