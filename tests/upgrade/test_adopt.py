@@ -14,7 +14,7 @@ from api.db.migration_files import MigrationRefused, load_migrations
 from bellwire.__main__ import main
 from tests.conftest import MakeDatabase
 
-LINEAGES = Path(__file__).parent / "lineages"
+NUMBERINGS = Path(__file__).parent / "numberings"
 
 _OLD_TABLE = """
     CREATE TABLE schema_migrations (
@@ -25,7 +25,7 @@ _OLD_TABLE = """
 """
 
 
-async def database_of(lineage: str, url: str) -> None:
+async def database_of(numbering: str, url: str) -> None:
     """Make what the `migrate` of that commit made: its files, in its order, under its names.
 
     The list names each file's SHA-256, and today's folder has every one of these texts, under another name.
@@ -34,7 +34,7 @@ async def database_of(lineage: str, url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(_OLD_TABLE)
-        for line in (LINEAGES / f"{lineage}.txt").read_text().splitlines()[1:]:
+        for line in (NUMBERINGS / f"{numbering}.txt").read_text().splitlines()[1:]:
             name, checksum = line.split()
             async with connection.transaction():
                 await connection.execute(texts[checksum])
@@ -77,12 +77,12 @@ FUNCTIONS = "SELECT oid::regprocedure::text, prosrc FROM pg_proc WHERE pronamesp
 EVERYTHING = "SELECT name, checksum FROM schema_migrations ORDER BY name"
 
 
-@pytest.mark.parametrize("lineage", ["275d280", "4a266f3"])
+@pytest.mark.parametrize("numbering", ["275d280", "4a266f3"])
 async def test_a_database_of_an_earlier_numbering_is_refused_with_the_way_out_and_adopted(
-    new_database: MakeDatabase, lineage: str
+    new_database: MakeDatabase, numbering: str
 ) -> None:
     url = await new_database()
-    await database_of(lineage, url)
+    await database_of(numbering, url)
     before = await run(url, EVERYTHING)
     code, said = await bellwire(url)
     assert code == 1
