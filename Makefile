@@ -9,8 +9,9 @@ PACKAGES := api backbone bellwire gateway infra loadtests benchmarks chaos confo
 LOCKED := pyproject.toml uv.lock $(SETUP)
 # Killing make ends the demo too: what the recipe becomes gets SIGTERM when make is gone.
 WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$(id -g)
-# Two processes side by side, each with servers of its own; a file of tests stays in one. ARGS="-n 0" for one after another.
-LANES = -n 2 --dist loadfile --no-loadscope-reorder --durations=10
+# Tests run in processes side by side, each with servers of its own; a file stays in one. LANES=0 is one after another.
+LANES ?= 2
+PYTEST = exec $(BIN)/pytest -n $(LANES) --dist loadfile --no-loadscope-reorder --durations=10
 # Tests of the pure parts: no server, no socket, no clock.
 PURE := core contract $(addprefix api/test_, card_numbers.py migration_files.py money.py rules.py strict_json.py text.py webhook_rules.py) \
 	gateway/test_drain.py gateway/test_plain_frames.py
@@ -38,10 +39,10 @@ demo: .venv/.demo ## run the whole cluster on http://127.0.0.1:8080; Ctrl-C stop
 	@$(WITH_MAKE) $(BIN)/python -m infra.local.demo $(ARGS)
 
 test: .venv/.all ## run the tests against real servers, all but those that are marked as long
-	@exec $(BIN)/pytest $(LANES) -m "not long" $(ARGS)
+	@$(PYTEST) -m "not long" $(ARGS)
 
 test-all: .venv/.all ## run all tests, the long ones too
-	@exec $(BIN)/pytest $(LANES) $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 cov: .venv/.all ## hold the pure parts to full branch coverage, by their own quick tests
 	@$(BIN)/coverage run -m pytest -q --hypothesis-profile coverage $(addprefix tests/, $(PURE)) $(ARGS)
