@@ -3,6 +3,8 @@
 All of a tenant's writes meet at one row lock, held until the commit is on disk: one at a time, a hot shop is as
 fast as the disk syncs. So while one commit is under way the shop's next orders wait in a queue, and then go together.
 Knows queues and answers; what is written, and how, is `api/db/orders.py`.
+
+Why: docs/decisions/0064-shared-commits.md
 """
 
 import asyncio

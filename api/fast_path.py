@@ -2,6 +2,8 @@
 
 Most of the load has a path without a variable in it, and is found by one look-up; the answers, the count and the
 errors are those of the way through Starlette, which a test compares.
+
+Why: docs/decisions/0077-cost-of-an-order.md
 """
 
 import time

@@ -2,6 +2,8 @@
 
 Each pod counts for itself, in memory: no answer depends on Redis, and a limit is a wall against floods, not a tariff.
 Bounded: of the buckets that were used longest ago some are forgotten, which only makes them full.
+
+Why: docs/decisions/0061-limits-per-pod.md
 """
 
 import time

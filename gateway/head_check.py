@@ -2,6 +2,8 @@
 
 It brings along which keys were revoked and which terminals have a newer connection at another gateway, and it notices
 that history forked. Knows rooms; a room that is behind sees to the rest itself.
+
+Why: docs/decisions/0089-head-checks-cost-what-changed.md
 """
 
 import asyncio

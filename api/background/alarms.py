@@ -1,6 +1,8 @@
 """Raise `order_unacknowledged` for every online order that no till has acked in time, once each.
 
 Every pod looks; PostgreSQL decides who gives an alarm. Nothing is remembered here, so no restart forgets one.
+
+Why: docs/decisions/0052-alarms.md
 """
 
 import asyncio

@@ -3,6 +3,8 @@
 Redis wakes: the pod hears the live channels of the tenants that requests wait for. PostgreSQL decides: the head of a
 tenant that was heard is read at once, and once a second the heads of all tenants that are waited for are read together,
 so that a lost message costs a second. However many requests wait, that is one question; without any there is none.
+
+Why: docs/decisions/0051-polling-wakes.md
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""What an event says once its customer is forgotten: the same fact, about nobody. Pure."""
+"""What an event says once its customer is forgotten: the same fact, about nobody. Pure.
+
+Why: docs/decisions/0062-forgetting.md
+"""
 
 import json
 from decimal import Decimal

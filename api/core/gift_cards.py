@@ -2,6 +2,8 @@
 
 A number is stored nowhere. It is derived from a secret and a salt, so that the answer to a retried sale can
 be given again; it is found by its HMAC. The secret and the salt come in from outside.
+
+Why: docs/decisions/0007-gift-card-numbers.md
 """
 
 import hashlib

@@ -2,6 +2,8 @@
 
 Whatever is not plainly public is not: private, shared, link-local (cloud metadata), loopback, multicast, reserved
 ranges, and IPv6 addresses that carry one of those inside.
+
+Why: docs/decisions/0054-webhook-addresses.md
 """
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address

@@ -1,6 +1,8 @@
 """How often is too often: a bucket of so many that refills evenly (GCRA). Pure; a bucket is one number.
 
 The number is the moment at which the bucket will be full again; a bucket that is full needs no number at all.
+
+Why: docs/decisions/0061-limits-per-pod.md
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,8 @@
 Safe from any number of pods at once: one at a time applies a file, and what it applied is checked by its SHA-256. A
 file asks for its locks for a moment only and comes back later, so that a long transaction somewhere cannot make it stop
 every write. What it takes then has no bound; it is told every few seconds. See docs/upgrading.md.
+
+Why: docs/decisions/0006-own-migrations.md
 """
 
 import asyncio

@@ -1,6 +1,8 @@
 """A write: one call of a function in the database that commits business row, position and event together.
 
 Knows the form of the answer, not what is written.
+
+Why: docs/decisions/0003-one-statement-writes.md
 """
 
 from collections.abc import Sequence

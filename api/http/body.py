@@ -1,4 +1,7 @@
-"""What a request says: its body as a checked model, its query and path as values; every wrong field named."""
+"""What a request says: its body as a checked model, its query and path as values; every wrong field named.
+
+Why: docs/decisions/0009-unknown-fields.md
+"""
 
 from dataclasses import dataclass
 from datetime import date

@@ -2,6 +2,8 @@
 
 Leaderless: any number of pods do this at once, and a lease in PostgreSQL says whose turn an endpoint is. The cursor
 moves behind each delivery, so a pod that dies repeats at most the message it was carrying, under the same id.
+
+Why: docs/decisions/0053-webhooks.md
 """
 
 import asyncio

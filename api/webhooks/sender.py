@@ -1,4 +1,7 @@
-"""Carry one message to one endpoint: a POST that follows nothing, reads little, and ends in bounded time."""
+"""Carry one message to one endpoint: a POST that follows nothing, reads little, and ends in bounded time.
+
+Why: docs/decisions/0054-webhook-addresses.md
+"""
 
 import asyncio
 import ssl

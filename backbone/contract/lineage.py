@@ -1,6 +1,8 @@
 """What two histories of one log share: the rule by which an offset of an earlier epoch is judged, on every door.
 
 Pure. The database's history can fork (a failover that lost commits, a restore); each fork begins a new epoch.
+
+Why: docs/decisions/0020-epochs.md
 """
 
 from collections.abc import Mapping

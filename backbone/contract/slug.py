@@ -1,4 +1,7 @@
-"""A tenant's name in URLs, keys and events."""
+"""A tenant's name in URLs, keys and events.
+
+Why: docs/decisions/0002-slug-is-identity.md
+"""
 
 import re
 

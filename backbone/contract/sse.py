@@ -1,6 +1,8 @@
 """The messages of a terminal's stream of server-sent events, each as one finished chunk of an HTTP/1.1 body. Pure.
 
 Only events carry an `id:`, so `Last-Event-ID` is an offset always; control messages are the socket's, under their type.
+
+Why: docs/decisions/0050-event-streams.md
 """
 
 import orjson

@@ -1,4 +1,7 @@
-"""The W3C trace context of a request, as far as it travels with an event: `traceparent`, version 00. Pure."""
+"""The W3C trace context of a request, as far as it travels with an event: `traceparent`, version 00. Pure.
+
+Why: docs/decisions/0055-traceparent.md
+"""
 
 import re
 from collections.abc import Sequence

@@ -2,6 +2,8 @@
 
 Level-triggered: any pod that sees that the newest epoch is over calls `enter_epoch`, any number of them at once. Until
 one has, nothing can be appended and no log's extent is told. See migrations/0009_epochs.sql, which decides.
+
+Why: docs/decisions/0020-epochs.md
 """
 
 import logging

@@ -2,6 +2,8 @@
 
 Knows asyncpg's pool, which stays the owner: every `HOLD_SECONDS` the idle ones go back to it for a moment, so
 that it goes on closing those that are idle or worn. A connection that failed in any way is given back at once.
+
+Why: docs/decisions/0077-cost-of-an-order.md
 """
 
 import asyncio

@@ -3,6 +3,8 @@
 Every failure here is `Unavailable` within the time given. After a failure the server is left alone: calls fail at
 once, and a ping in the background finds out when it is back. So a frozen server costs the one call that meets it first
 `redis_timeout_seconds`, and every other call nothing.
+
+Why: docs/decisions/0031-plain-connections.md, docs/decisions/0032-breaker-and-doubt-per-server.md
 """
 
 import asyncio

@@ -2,6 +2,8 @@
 
 Many callers may ask at once: each gets its own answers; answers for a caller that gave up are dropped. Knows no
 command, and no timeout: the caller bounds the wait.
+
+Why: docs/decisions/0074-redis-connections.md
 """
 
 import asyncio

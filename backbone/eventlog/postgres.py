@@ -2,6 +2,8 @@
 
 Knows no statement of its own; the SQL stands above the functions that run
 it. Every call is one round trip in autocommit and has a bound; what is away is `Unavailable`, never a hang.
+
+Why: docs/decisions/0022-poolers.md
 """
 
 import asyncio

@@ -2,6 +2,8 @@
 
 A terminal is online while it has a connection and that connection's gateway keeps renewing its lease; so a gateway that
 dies takes its terminals offline without a word, and the cost is one row a gateway, not one a terminal.
+
+Why: docs/decisions/0005-leases-not-heartbeats.md
 """
 
 from collections.abc import Sequence

@@ -2,6 +2,8 @@
 
 Each host has its share of the time, so that one that swallows packets does not take the others' turn; the host that
 served last is asked first. A standby is passed over, whoever its name belongs to.
+
+Why: docs/decisions/0021-several-hosts.md
 """
 
 import asyncio

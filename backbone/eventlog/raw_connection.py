@@ -2,6 +2,8 @@
 
 redis-py makes the connection (address, TLS, user, database, name, protocol) and then stands aside: reading a message
 through it costs ten times what the message itself does. Knows the protocol's framing, by hiredis; no command.
+
+Why: docs/decisions/0074-redis-connections.md
 """
 
 import asyncio

@@ -2,6 +2,8 @@
 
 Knows the three shapes; nobody above does. Asks in the background, one question at a time, whenever a user had
 trouble, and promises only the newest answer: it may be old, and a server that has lost a slot says so itself (MOVED).
+
+Why: docs/decisions/0030-shapes-of-redis.md
 """
 
 import asyncio

@@ -2,6 +2,8 @@
 
 `BELLWIRE_FAULT=after_commit:kill:0.05` kills the process with -9 at one in twenty passes of that point; several such
 words are joined with commas. Off, `FAULTS` is None and a point costs one look at that. Not for where orders matter.
+
+Why: docs/decisions/0041-fault-points.md
 """
 
 import asyncio

@@ -2,6 +2,8 @@
 
 Read from /proc when they are asked for. What a worker had used when it died is its parent's to tell, so the pod's CPU
 time does not fall; the pod began when its parent did.
+
+Why: docs/decisions/0084-workers.md
 """
 
 import os

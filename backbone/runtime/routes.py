@@ -2,6 +2,8 @@
 
 The one source of three things: the door admits the kinds of key that stand here, `/openapi.json` and `/docs` are
 written from here, and a test fails for a route without a description.
+
+Why: docs/decisions/0060-described-routes.md
 """
 
 from collections.abc import Callable

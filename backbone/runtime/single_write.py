@@ -1,6 +1,8 @@
 """uvicorn's HTTP protocol with a short way out for an answer that is whole: its head and body in one write.
 
 The way by ASGI messages stays, for answers that stream, for peers that do not read, and for everything else.
+
+Why: docs/decisions/0077-cost-of-an-order.md
 """
 
 from typing import Any, cast

@@ -2,6 +2,8 @@
 
 Nobody's word is taken: what a terminal applied, what a write was answered and what the log lists are three stories, and
 all three must agree.
+
+Why: docs/decisions/0040-black-box-checker.md
 """
 
 from collections import Counter

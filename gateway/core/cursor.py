@@ -1,6 +1,8 @@
 """What a cursor that is not at the head gets next. Pure.
 
 A connection is a cursor and nothing more: a position (a seq) in its tenant's log.
+
+Why: docs/decisions/0001-log-and-cursors.md
 """
 
 from collections.abc import Callable, Iterable

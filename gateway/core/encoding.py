@@ -1,4 +1,7 @@
-"""How what a terminal is told becomes bytes: one cursor, one log, three encodings. Pure."""
+"""How what a terminal is told becomes bytes: one cursor, one log, three encodings. Pure.
+
+Why: docs/decisions/0050-event-streams.md, docs/decisions/0087-deflate.md
+"""
 
 from typing import Protocol
 

@@ -2,6 +2,8 @@
 
 Whatever is anything else (a fragment, a piece of a frame, a Close frame, bytes that break the protocol) is not looked
 at here at all: `take` says so, and the library's parser takes over from that very byte on.
+
+Why: docs/decisions/0070-fan-out.md
 """
 
 from typing import NamedTuple

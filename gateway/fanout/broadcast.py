@@ -2,6 +2,8 @@
 
 Knows the log and the cohorts. Two calls lead out of here: `settle`, for a cursor that the ring has lost sight of, and
 `latency`, when everybody has been sent everything. A tenant is a name here, for the log of faults.
+
+Why: docs/decisions/0042-bugs-cost-connections.md
 """
 
 import logging

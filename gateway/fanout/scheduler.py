@@ -2,6 +2,8 @@
 
 So what a large room costs is spread, and nobody else waits for more than a slice of it. What comes while a broadcast
 waits for its turn goes out with the rest, in one write a socket. No task: a turn is a callback of the loop.
+
+Why: docs/decisions/0070-fan-out.md
 """
 
 import asyncio

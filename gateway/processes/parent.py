@@ -2,6 +2,8 @@
 
 Each worker is a gateway of its own, with its own name, rooms, head check and lease, on one port that the kernel spreads
 connections over. What they share: the files in which their metrics are added up, and a byte each that says how it is.
+
+Why: docs/decisions/0084-workers.md
 """
 
 import asyncio

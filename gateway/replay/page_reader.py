@@ -1,6 +1,8 @@
 """Pages of a tenant's past: from its Redis stream where that covers them without a hole, else from PostgreSQL.
 
 At most a few reads are under way at once in a pod, whatever comes back at the same time.
+
+Why: docs/decisions/0010-replay-reads.md
 """
 
 import asyncio

@@ -3,6 +3,8 @@
 Knows messages and the handshake's answer. Knows no bytes, no frames and no transport: those are its peer's
 (`gateway.transport.websocket`). It lasts as long as the application's call, so a connection that a listener has
 taken over keeps nothing of it.
+
+Why: docs/decisions/0004-own-websocket-protocol.md
 """
 
 import asyncio

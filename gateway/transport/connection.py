@@ -1,6 +1,8 @@
 """What a terminal's connection is to the rest of the gateway, whatever its transport: a handle, and who listens to it.
 
 `gateway.transport.websocket` and `gateway.transport.event_stream` are the two there are.
+
+Why: docs/decisions/0050-event-streams.md
 """
 
 from typing import Protocol

@@ -5,6 +5,8 @@ attaches a listener and returns: from then on the connection has no task and no 
 to its transport. What the peer still sends is passed over.
 
 A request for a WebSocket waits in the handshake queue until it is its turn, or is turned away there.
+
+Why: docs/decisions/0050-event-streams.md
 """
 
 import asyncio

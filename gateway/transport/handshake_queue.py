@@ -5,6 +5,8 @@ milliseconds, no more than `at_once` are under way, no more than `waiting` stand
 when to come back, before a task is made, a header read or a key looked at. First come, first in.
 
 Knows counts and turns of the loop. What a handshake is, is its caller's word.
+
+Why: docs/decisions/0083-storms.md
 """
 
 import asyncio

@@ -8,6 +8,8 @@ frames go straight to its transport.
 
 Nothing is written after a Close frame, and the listener hears `on_closing` at the moment closing starts, whoever starts
 it, before anything else can be written anywhere.
+
+Why: docs/decisions/0004-own-websocket-protocol.md
 """
 
 import asyncio

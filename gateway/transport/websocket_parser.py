@@ -6,6 +6,8 @@ ahead of the handshake's answer is none. permessage-deflate (RFC 7692) is grante
 side, so that a connection keeps no compressor and, between messages, no decompressor.
 
 Messages are put together and looked at as UTF-8 in here, frame by frame, so that of several faults the first counts.
+
+Why: docs/decisions/0086-autobahn.md
 """
 
 from typing import Self
