@@ -6,7 +6,6 @@ Per event and per batch, never per socket, on the hot path.
 from prometheus_client import Counter, Gauge, Histogram
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_ACK = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 CONNECTIONS = Gauge(
     "bellwire_gateway_connections",
@@ -41,7 +40,6 @@ UNHEARD = Gauge(
     "Tenants whose live channel cannot be trusted now; their heads are compared more often.",
     multiprocess_mode="livemax",
 )
-ACK_SECONDS = Histogram("bellwire_ack_seconds", "Commit to the first terminal's ack.", buckets=_ACK)
 REFUSED = Counter(
     "bellwire_gateway_handshakes_refused_total", "Handshakes refused, by HTTP status.", ["status"]
 )

@@ -6,19 +6,11 @@ from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database
 
-# The newest ack of a tenant is the newest of any of its terminals: one till that knows is enough.
+# What is due is found by its moment alone, however many orders are pending and seen.
 _UNSEEN = """
-    SELECT o.tenant, o.order_id
-    FROM tenants t LEFT JOIN LATERAL (
-        SELECT acked_epoch, acked_seq FROM terminals WHERE tenant = t.tenant AND acked_seq IS NOT NULL
-        ORDER BY acked_epoch DESC, acked_seq DESC LIMIT 1
-    ) a ON true
-    JOIN orders o ON o.tenant = t.tenant AND o.status = 'pending' AND o.event_seq IS NOT NULL
-         AND o.alarmed_at IS NULL
-         AND (o.event_epoch, o.event_seq) > (coalesce(a.acked_epoch, 0), coalesce(a.acked_seq, 0))
-         AND o.created_at < now() - make_interval(secs => t.ack_deadline_seconds)
-    WHERE t.disabled_at IS NULL
-    ORDER BY o.created_at LIMIT $1
+    SELECT u.tenant, u.order_id FROM unseen_orders u JOIN tenants t USING (tenant)
+    WHERE u.alarm_at <= now() AND u.attempt = 0 AND u.seen_at IS NULL AND t.disabled_at IS NULL
+    ORDER BY u.alarm_at LIMIT $1
 """
 
 

@@ -40,7 +40,7 @@ class StatusRoutes:
             {
                 "head": str(status.head),
                 "terminalsOnline": status.terminals_online,
-                "acceptingOrders": status.terminals_online > 0,
+                "acceptingOrders": status.accepting,
                 "oldestUnackedSeconds": None if waiting is None else round(max(waiting, 0.0), 3),
             }
         )

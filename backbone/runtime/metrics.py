@@ -13,6 +13,7 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
+    Histogram,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -35,6 +36,11 @@ LOG_EPOCH = Gauge(
     "bellwire_log_epoch",
     "The log's epoch as this pod knows it; it rises when history forked.",
     multiprocess_mode="livemax",
+)
+ACK_SECONDS = Histogram(
+    "bellwire_ack_seconds",
+    "From an order's commit to the first ack that counts for it.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
 STATEMENTS = Counter("bellwire_postgres_statements_total", "Statements sent to PostgreSQL.")
 

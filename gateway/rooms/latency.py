@@ -6,6 +6,7 @@ came: one that had to be fetched is a late one, not another kind of one.
 
 import time
 
+from backbone.runtime.metrics import ACK_SECONDS
 from gateway import metrics
 from gateway.core.tenant_log import TenantLog
 
@@ -34,7 +35,7 @@ class Latency:
         for entry in self._log.entries_after(max(self.acked, self._log.ring_start)) or ():
             if entry.seq > through:
                 break
-            metrics.ACK_SECONDS.observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
+            ACK_SECONDS.observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
         self.acked = through
 
     def pass_over(self) -> None:

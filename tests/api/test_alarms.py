@@ -15,10 +15,12 @@ from api.db.migrate import migrate
 from api.db.status import count_unacked_orders
 from backbone.contract.event import Event
 from backbone.eventlog.postgres import Database, open_database
+from backbone.eventlog.readings import see_orders
 from backbone.runtime.settings import PodSettings, load_settings
 from infra.local.pods import Pod
 from tests.conftest import MakeDatabase
 from tests.gateway.till import open_till
+from tests.receipts.world import PLACE
 from tests.shop import Operator, Shop, bearer
 
 
@@ -53,7 +55,11 @@ async def shop_with_deadline(operator: Operator, seconds: int) -> Shop:
 
 async def make_older(database: "asyncpg.Connection[asyncpg.Record]", shop: Shop, seconds: int) -> None:
     await database.execute(
-        "UPDATE orders SET created_at = created_at - make_interval(secs => $2) WHERE tenant = $1",
+        """
+        UPDATE unseen_orders SET counts_from = counts_from - make_interval(secs => $2),
+               alarm_at = alarm_at - make_interval(secs => $2)
+        WHERE tenant = $1
+        """,
         shop.slug,
         seconds,
     )
@@ -151,8 +157,7 @@ async def test_an_alarm_under_way_in_another_pod_is_not_waited_for_and_not_given
     try:
         async with holder.transaction():
             await holder.execute("SELECT 1 FROM orders WHERE tenant = $1 FOR UPDATE", shop.slug)
-            await database.execute("UPDATE tenants SET ack_deadline_seconds = 1 WHERE tenant = $1", shop.slug)
-            await asyncio.sleep(1.2)
+            await make_older(database, shop, 60)
             assert shop.slug in [tenant for tenant, _ in await unseen_orders(watchers[0], 1000)]
             # Waiting for the lock would end in `Unavailable`.
             await raise_alarms_once(watchers[0], lambda *_: None)
@@ -168,28 +173,33 @@ async def test_the_figure_of_unseen_orders_follows_each_tenants_deadline(new_dat
     await migrate(url)
     settings = load_settings(PodSettings, database_url=url, redis_url="redis://unused")
     database = await open_database(settings, size=1, application="test-alarms")
-    for name, deadline in (("hasty", 5), ("calm", 3600), ("awake", 5)):
+    for name, deadline in (("hasty", 5), ("calm", 3600), ("awake", 5), ("test-hasty", 5)):
         await database.fetch(
-            "INSERT INTO tenants (tenant, name, ack_deadline_seconds) VALUES ($1, $1, $2)", name, deadline
+            "INSERT INTO tenants (tenant, name, ack_deadline_seconds, is_test) VALUES ($1, $1, $2, $3)",
+            name,
+            deadline,
+            name.startswith("test-"),
         )
         await database.fetch("INSERT INTO tenant_streams (tenant) VALUES ($1)", name)
+        order = uuid.uuid4()
+        await database.fetch(PLACE, name, order)
         await database.fetch(
             """
-            INSERT INTO orders (
-                order_id, tenant, order_seq, source, order_type, customer_name, total_cents, event_epoch, event_seq,
-                created_at
-            ) VALUES (gen_random_uuid(), $1, 1, 'online', 'pickup', 'Ada', 1, 1, 1, now() - interval '1 minute')
+            UPDATE unseen_orders SET counts_from = counts_from - interval '1 minute',
+                   alarm_at = alarm_at - interval '1 minute'
+            WHERE order_id = $1
             """,
-            name,
+            order,
         )
+    till = uuid.uuid4()
     await database.fetch(
-        """
-        INSERT INTO terminals (terminal_id, tenant, name, acked_epoch, acked_seq)
-        VALUES (gen_random_uuid(), 'awake', 'till', 1, 1)
-        """
+        "INSERT INTO terminals (terminal_id, tenant, name) VALUES ($1, 'awake', 'till')", till
     )
+    rows = await database.fetch("SELECT order_id FROM orders WHERE tenant = 'awake'")
+    assert await see_orders(database, "awake", till, [row["order_id"] for row in rows]) == []
     assert await count_unacked_orders(database) == 1
-    assert [tenant for tenant, _ in await unseen_orders(database, 10)] == ["hasty"]
+    # A test tenant has its alarms, and is in no figure.
+    assert [tenant for tenant, _ in await unseen_orders(database, 10)] == ["hasty", "test-hasty"]
     await database.close()
 
 

@@ -1,0 +1,261 @@
+"""A receipt is proof: whatever terminals, gateways and polls go through, none is false, and none that is due is missed.
+
+The judge is what the terminals of `tests.receipts.world` held when they acked; the rows and rules are PostgreSQL's own.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.db.migrate import migrate
+from infra.local.postgres import Postgres
+from tests.receipts.world import FILTERS, STATIONS, Connection, Step, World
+
+T = st.sampled_from((0, 0, 0, 1))
+NEW = st.sampled_from(("new-1", "new-2"))
+FILTER = st.sampled_from(("all", "all", *FILTERS))
+DOOR = st.sampled_from(("websocket", "websocket", "sse"))
+HOW = st.sampled_from(("cursor", "cursor", "cursor", "live", "zero", "acked", "page"))
+COUNT = st.sampled_from((1, 2, 9))
+ORDER = st.tuples(st.just("order"), st.sampled_from(STATIONS))
+
+
+def steps_of(*kinds: str) -> st.SearchStrategy[list[Step]]:
+    """Histories of steps of these kinds; orders come first now and then."""
+    known: dict[str, st.SearchStrategy[Step]] = {
+        "order": ORDER,
+        "connect": st.tuples(st.just("connect"), T, DOOR, NEW, HOW, FILTER),
+        "old": st.tuples(st.just("connect"), T, DOOR, st.just("old"), HOW, FILTER),
+        "send": st.tuples(st.just("send"), T, COUNT),
+        "receive": st.tuples(st.just("receive"), T, COUNT),
+        "ack": st.tuples(st.just("ack"), T, st.sampled_from(("own", "own", "named", "late", "again"))),
+        "careless": st.tuples(st.just("ack"), T, st.sampled_from(("unnamed", "ahead"))),
+        "die": st.tuples(st.just("die"), T, st.booleans()),
+        "notice": st.tuples(st.just("notice"), NEW),
+        "flush": st.tuples(st.just("flush"), NEW),
+        "crash": st.tuples(st.just("crash"), NEW),
+        "send_dead": st.tuples(st.just("send_dead"), NEW),
+        "land": st.tuples(st.just("land")),
+        "fork": st.tuples(st.just("fork"), st.sampled_from((1, 2)), st.booleans()),
+        "trim": st.tuples(st.just("trim"), st.sampled_from((1, 2, 3))),
+        "phantom": st.tuples(st.just("phantom"), T, NEW),
+        "poll": st.tuples(
+            st.just("poll"), T, st.sampled_from(("cursor", "cursor", "live", "zero", "acked", "stream")), FILTER,
+            st.sampled_from((1, 9, 9)), st.sampled_from((False, False, False, True)),
+        ),
+        "poll_ack": st.tuples(st.just("poll_ack"), T, FILTER, st.sampled_from(("named", "named", "late"))),
+        "poll_ack unnamed": st.tuples(st.just("poll_ack"), T, FILTER, st.just("unnamed")),
+        "shown": st.tuples(st.just("shown"), T, st.integers(0, 5)),
+    }  # fmt: skip
+    return st.lists(st.one_of([known[kind] for kind in kinds]), min_size=1, max_size=40)
+
+
+STREAMS = ("order", "order", "connect", "connect", "send", "send", "receive", "receive", "ack", "ack", "die", "notice",
+           "flush", "flush", "send_dead", "land")  # fmt: skip
+ALL = (
+    *STREAMS,
+    "careless",
+    "crash",
+    "fork",
+    "trim",
+    "phantom",
+    "poll",
+    "poll",
+    "poll_ack",
+    "poll_ack unnamed",
+    "shown",
+)
+
+ROLES = st.sampled_from((None, None, ["kitchen"]))
+Run = Callable[[World, list[Step]], None]
+
+
+class Judge:
+    """A database of its own, and a connection on which every history is rolled back at its end."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._run(migrate(server.url))
+        self._database: Connection = self._run(asyncpg.connect(server.url))
+
+    def _run(self, work: Any) -> Any:
+        return self._loop.run_until_complete(work)
+
+    def close(self) -> None:
+        self._run(self._database.close())
+        self._loop.close()
+
+    def play(
+        self,
+        steps: list[Step],
+        roles: list[str] | None = None,
+        fault: str = "",
+        sql: tuple[str, str, str] | None = None,
+        *,
+        complete: bool = False,
+    ) -> None:
+        """Play a history; an assertion fails where the rows claim what is not so, or miss what is due."""
+        self._run(self._play(steps, roles, fault, sql, complete))
+
+    async def _play(
+        self, steps: list[Step], roles: list[str] | None, fault: str, sql: tuple[str, str, str] | None, complete: bool
+    ) -> None:  # fmt: skip
+        transaction = self._database.transaction()
+        await transaction.start()
+        try:
+            if sql is not None:
+                await plant(self._database, *sql)
+            world = World(self._database, fault, roles)
+            await world.open()
+            await world.play(steps)
+            await world.settle()
+            await world.play([])
+            if complete and not world.lossy:
+                missing = world.must - await world.receipts()
+                assert not missing, f"missing receipts: {world.spell(missing)}"
+        finally:
+            await transaction.rollback()
+
+
+async def plant(database: Connection, function: str, right: str, wrong: str) -> None:
+    """Plant a fault into one of the database's functions."""
+    text = await database.fetchval("SELECT pg_get_functiondef($1::regproc)", function)
+    assert right in text, f"{function} has changed"
+    await database.execute(text.replace(right, wrong))
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    server = Postgres()
+    server.start()
+    judge = Judge(server)
+    yield judge
+    judge.close()
+    server.stop()
+
+
+quick = settings(
+    max_examples=100, deadline=None, database=None, suppress_health_check=[*HealthCheck], derandomize=True
+)
+
+
+@quick
+@given(steps=steps_of(*ALL), roles=ROLES)
+def test_no_history_has_a_receipt_for_what_its_terminal_did_not_hold(
+    judge: Judge, steps: list[Step], roles: list[str] | None
+) -> None:
+    judge.play(steps, roles)
+
+
+@quick
+@given(steps=steps_of(*ALL, "old", "old"), roles=ROLES)
+def test_acks_at_pods_of_the_version_before_give_no_receipt(
+    judge: Judge, steps: list[Step], roles: list[str] | None
+) -> None:
+    judge.play(steps, roles)
+
+
+@quick
+@given(steps=steps_of(*STREAMS, "shown"), roles=ROLES)
+def test_a_stream_that_is_gone_on_with_has_a_receipt_for_everything_that_its_terminal_held_and_acked(
+    judge: Judge, steps: list[Step], roles: list[str] | None
+) -> None:
+    judge.play(steps, roles, complete=True)
+
+
+@quick
+@given(steps=steps_of("order", "order", "poll", "poll", "poll_ack", "shown", "land"))
+def test_polls_that_go_on_have_a_receipt_for_everything_that_their_terminal_held_and_acked(
+    judge: Judge, steps: list[Step]
+) -> None:
+    judge.play(steps, complete=True)
+
+
+NEWEST = "SELECT reading_id INTO mine FROM readings WHERE terminal_id = p_terminal ORDER BY no DESC LIMIT 1;"
+UNREAD = [
+    ("order", ""),
+    ("connect", 0, "websocket", "new-1", "zero", "all"),
+    ("send", 0, 1),
+    ("flush", "new-1"),
+]
+# Each with the shortest history that shows it.
+DATABASE_FAULTS: dict[str, tuple[tuple[str, str, str], list[Step]]] = {
+    "an ack counts through every filter": (
+        ("reading_passes", "(p_types IS NULL", "(true OR p_types IS NULL"),
+        [("order", "kitchen"), ("poll", 0, "zero", "no orders", 9, False), ("poll_ack", 0, "no orders", "named")],
+    ),
+    "an ack counts before the reading's begin": (
+        ("advance_readings", "greatest(r.covered_seq, r.from_seq) AS low", "coalesce(r.covered_seq, 0) AS low"),
+        [("order", ""), ("order", ""), ("poll", 0, "live", "all", 9, False), ("order", ""),
+         ("poll", 0, "cursor", "all", 9, False), ("poll_ack", 0, "all", "named")],
+    ),
+    "an ack of a replaced connection counts for the newest": (
+        ("ack_reading", "IF p_reading IS NULL THEN", f"{NEWEST} IF mine IS NULL THEN"),
+        [("order", ""), ("poll", 0, "live", "all", 9, False), ("poll_ack", 0, "all", "late"), *UNREAD[1:], ("land",)],
+    ),
+    "an unnamed ack counts for the reading that claims most": (
+        ("ack_reading", "ORDER BY r.from_seq DESC, r.no DESC", "ORDER BY r.from_seq, r.no"),
+        [*UNREAD, ("poll", 0, "live", "all", 9, False), ("poll_ack", 0, "all", "unnamed")],
+    ),
+    "a reading goes on from the one that claims most": (
+        ("settle_tails", "(SELECT max(from_seq) FROM earlier", "(SELECT min(from_seq) FROM earlier"),
+        [*UNREAD, ("connect", 0, "websocket", "new-1", "live", "all"), ("flush", "new-1"),
+         ("connect", 0, "websocket", "new-1", "cursor", "all"), ("ack", 0, "again"), ("flush", "new-1")],
+    ),
+    "a reading goes on from one with another filter": (
+        ("settle_tails", "r.stations IS NOT DISTINCT FROM mine.stations", "true"),
+        [("order", "kitchen"), ("order", "bar"), ("connect", 0, "websocket", "new-1", "zero", "bar"), ("send", 0, 2),
+         ("receive", 0, 2), ("flush", "new-1"), ("connect", 0, "websocket", "new-1", "cursor", "all"),
+         ("ack", 0, "again"), ("flush", "new-1")],
+    ),
+    "a poll goes on from the newest chain": (
+        ("poll_reading", "ORDER BY r.from_seq DESC, r.no DESC", "ORDER BY r.no DESC"),
+        [("order", ""), ("poll", 0, "live", "all", 9, False), ("poll", 0, "zero", "all", 9, True),
+         ("poll", 0, "cursor", "all", 9, False), ("poll_ack", 0, "all", "named")],
+    ),
+    "a position of a history that is over counts": (
+        ("epoch_bound", "WHEN p_epoch = p_now_epoch THEN", "WHEN true THEN"),
+        [("poll", 0, "zero", "all", 9, False), ("order", ""), ("poll", 0, "cursor", "all", 9, False),
+         ("poll_ack", 0, "all", "late"), ("fork", 1, False), ("order", ""), ("poll", 0, "zero", "all", 9, True),
+         ("land",)],
+    ),
+    "an ack of an event that is no more counts": (
+        ("advance_readings", "w.said <= b.bound", "w.said <= 999"),
+        [("connect", 0, "websocket", "new-1", "zero", "all"), ("order", ""), ("send", 0, 1), ("receive", 0, 1),
+         ("ack", 0, "own"), ("fork", 1, True), ("order", ""), ("send", 0, 1), ("flush", "new-1")],
+    ),
+}  # fmt: skip
+POD_FAULTS: dict[str, list[Step]] = {
+    "after=acked is a word": [
+        ("order", "bar"), ("connect", 0, "websocket", "new-1", "zero", "bar"), ("send", 0, 1), ("flush", "new-1"),
+        ("poll", 0, "live", "all", 9, False), ("poll_ack", 0, "all", "named"),
+        ("connect", 0, "websocket", "new-1", "acked", "bar"), ("ack", 0, "again"), ("flush", "new-1"),
+    ],
+    "skips are words": [
+        *UNREAD, ("connect", 0, "websocket", "new-1", "live", "all"), ("ack", 0, "again"), ("flush", "new-1"),
+    ],
+    "acks are not capped": [
+        ("order", ""), ("connect", 0, "websocket", "new-1", "zero", "all"), ("ack", 0, "ahead"), ("send", 0, 1),
+        ("flush", "new-1"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", DATABASE_FAULTS)
+def test_a_fault_that_is_planted_into_the_database_is_found(judge: Judge, fault: str) -> None:
+    sql, history = DATABASE_FAULTS[fault]
+    judge.play(history)
+    with pytest.raises(AssertionError, match="false receipts"):
+        judge.play(history, sql=sql)
+
+
+@pytest.mark.parametrize("fault", POD_FAULTS)
+def test_a_fault_that_is_planted_into_a_pod_is_found(judge: Judge, fault: str) -> None:
+    judge.play(POD_FAULTS[fault])
+    with pytest.raises(AssertionError, match="false receipts"):
+        judge.play(POD_FAULTS[fault], fault=fault)
