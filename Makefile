@@ -36,7 +36,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.demo ## run the whole cluster on http://127.0.0.1:8080; Ctrl-C stops all of it
-	@$(WITH_MAKE) $(BIN)/python -m infra.local.demo $(ARGS)
+	@$(WITH_MAKE) $(BIN)/python -m infra.local $(ARGS)
 
 test: .venv/.all ## run the tests against real servers, all but those that are marked as long
 	@$(PYTEST) -m "not long" $(ARGS)

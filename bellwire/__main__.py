@@ -216,16 +216,29 @@ def forget(database_url: str, redis_url: str, tenant: str, phone: str) -> None:
     click.echo(asyncio.run(run(database_url, redis_url, tenant, phone)))
 
 
+DEMO_FILE = click.option(
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What the demo wrote; by default .bellwire/demo.json, or demo-PORT.json of the BELLWIRE_PORT.",
+)
+
+
+@main.command("demo-pids")
+@click.argument("roles", nargs=-1, required=True, metavar="ROLE…")
+@DEMO_FILE
+def demo_pids(roles: tuple[str, ...], file: Path | None) -> None:
+    """Print the process ids of the running demo's api, gateway, valkey, postgres or loadbalancer processes."""
+    from bellwire.demo_key import pids, read
+
+    click.echo(" ".join(map(str, pids(read(file, os.environ.get("BELLWIRE_PORT")), roles))))
+
+
 @main.command("demo-key")
 @click.argument("shop", default="kitchen")
 @click.option("--terminal", metavar="NAME", help="A terminal by its name; by default the first one.")
 @click.option("--store", "kind", flag_value="store", help="The shop's storefront key instead.")
 @click.option("--operator", "kind", flag_value="operator", help="The operator's key instead.")
-@click.option(
-    "--file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="What the demo wrote; by default .bellwire/demo.json, or demo-PORT.json of the BELLWIRE_PORT.",
-)
+@DEMO_FILE
 def demo_key(shop: str, terminal: str | None, kind: str | None, file: Path | None) -> None:
     """Print a key of the running demo: of the shop's first terminal, of another, of its storefront, the operator's."""
     from bellwire.demo_key import find, read

@@ -1,4 +1,4 @@
-"""The keys of a running demo, out of the file that it writes, for a command line: `$(bellwire demo-key kitchen)`."""
+"""A running demo's keys and processes, out of the file that it writes, for a command line."""
 
 import json
 from pathlib import Path
@@ -54,3 +54,20 @@ def find(demo: dict[str, Any], shop: str, terminal: str | None, kind: str | None
         return keys[name]
     except (KeyError, TypeError, StopIteration) as exc:
         raise Trouble("The file is not what a demo writes.") from exc
+
+
+def pids(demo: dict[str, Any], roles: tuple[str, ...]) -> list[int]:
+    """The process ids of these roles.
+
+    Raises:
+        Trouble: the demo has no process of one of them; the sentence names the roles that it has.
+    """
+    try:
+        found = [(str(each["role"]), int(each["pid"])) for each in demo["processes"]]
+    except (KeyError, TypeError, ValueError) as exc:
+        raise Trouble("The file is not what a demo writes.") from exc
+    known = list(dict.fromkeys(role for role, _ in found))
+    for role in roles:
+        if role not in known:
+            raise Trouble(f"The demo has no process {role}; it has {', '.join(known)}.")
+    return [pid for role, pid in found if role in roles]

@@ -26,7 +26,7 @@ from infra.local.workdir import sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "bellwire")
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 180.0
 # The cluster on this port has pods on well-known ports too, which a monitoring configuration can name.
 WELL_KNOWN_PORT = 8080
 FIRST_PORT: dict[Role, int] = {"api": 9101, "gateway": 9201}

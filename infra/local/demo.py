@@ -19,7 +19,7 @@ from infra.local.cluster import WELL_KNOWN_PORT, Cluster
 from infra.local.console import BOLD, DIM, Console
 from infra.local.counters import read_total
 from infra.local.failure import CannotStart, WrongSetting
-from infra.local.interrupt import Stopped, raise_on_signals
+from infra.local.interrupt import Stopped, ignores_interrupts, raise_on_signals
 from infra.local.logbook import Logbook
 from infra.local.manifest import FOLDER, Manifest
 from infra.local.plan import Plan
@@ -95,7 +95,10 @@ class Demo:
         for name, server in (("Valkey", self._cluster.valkey), ("PostgreSQL", self._cluster.postgres)):
             if server is not None and not server.alive and name not in self._missed:
                 self._missed.add(name)
-                self._console.step(f"{name} ended; the demo does not bring it back, so that you can watch")
+                self._console.step(
+                    f"{name} ended. The demo does not bring it back, so that you can watch what goes on without it; "
+                    "Ctrl-C and make demo begin anew"
+                )
 
     def _welcome(self) -> None:
         kitchen = self._shops[0]
@@ -113,13 +116,14 @@ class Demo:
         parts += [
             ("Place an order", order_line(url, kitchen.storefront_key)),
             ("Kill a gateway, and see nothing lost", f"kill -9 {self._cluster.gateways[0].pid}"),
+            ("Other keys", f"{tools}/bellwire demo-key --help"),
             ("Keys and processes", str(self._manifest.path) + self._why_not_the_first()),
             ("Logs", str(self._logbook.folder)),
         ]
         self._console.print()
         for title, text in parts:
             self._console.print(f"{paint(title, BOLD)}\n  {text}")
-        self._console.print(f"\n{paint('Ctrl-C stops all of it.', DIM)}\n")
+        self._console.print(f"\n{paint(how_to_stop(), DIM)}\n")
 
     def _why_not_the_first(self) -> str:
         return (
@@ -136,6 +140,13 @@ class Demo:
             f"up for {minutes} min {seconds} s, {orders} online orders accepted, "
             f"{delivered} events delivered, {self._cluster.restarts} pods restarted"
         )
+
+
+def how_to_stop() -> str:
+    """What stops the demo. A script's background job has make ignore SIGINT, and nobody can change that for it."""
+    if ignores_interrupts(os.getppid()):
+        return f"kill {os.getpid()} stops all of it. (make was started in the background and ignores Ctrl-C's signal.)"
+    return "Ctrl-C stops all of it."
 
 
 def shown(path: Path) -> Path:

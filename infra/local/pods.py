@@ -19,7 +19,7 @@ from infra.local.waiting import wait_until
 
 Role = Literal["api", "gateway"]
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 # A pod that lived shorter than this died "at once"; so many of these in a row, and it is given up.
 SHORT_LIFE_SECONDS = 5.0
 SHORT_LIVES = 6

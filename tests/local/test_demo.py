@@ -20,7 +20,7 @@ from tests.local.processes import all_gone, is_running
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
-COMMAND = [sys.executable, "-m", "infra.local.demo"]
+COMMAND = [sys.executable, "-m", "infra.local"]
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
