@@ -1,7 +1,8 @@
-"""Who asks too often: per key, per tenant, per address of strangers, and for wrong gift card numbers.
+"""Limits on requests: per key, per tenant, per address of strangers, and for wrong gift card numbers.
 
 Each pod counts for itself, in memory: no answer depends on Redis, and a limit is a wall against floods, not a tariff.
-Bounded: of the buckets that were used longest ago some are forgotten, which only makes them full.
+Memory is bounded: the least recently used buckets are dropped. A dropped bucket starts full again, so this never
+refuses anybody.
 
 Why: docs/decisions/0061-limits-per-pod.md
 """

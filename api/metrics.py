@@ -1,4 +1,4 @@
-"""What an API pod counts. No label ever holds a tenant, a terminal, a phone or a card."""
+"""The metrics of an API pod. No label ever holds a tenant, a terminal, a phone or a card."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,7 +1,7 @@
 """Announce committed events on Redis, in the background, in batches, and never in anybody's way.
 
-Everything that waits leaves in one round trip to each server. What cannot be announced is counted and forgotten: it is
-committed, and the gateways' head check finds it.
+Everything that waits leaves in one round trip to each server. An event that cannot be announced is counted and
+forgotten: it is committed, and the gateways' head check finds it.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What an API pod is told besides what every pod is told. Read once, handed over."""
+"""The settings of an API pod besides those of every pod. Read once, handed over."""
 
 from typing import Annotated
 
@@ -41,7 +41,9 @@ class ApiSettings(PodSettings):
         description="requests a second of one tenant in this pod; ten seconds' worth may come at once",
     )
     stranger_rate: int = Field(
-        50, ge=1, description="requests a second without a valid key from one address; likewise"
+        50,
+        ge=1,
+        description="requests a second without a valid key, per address; ten seconds' worth may come at once",
     )
     terminal_guesses: int = Field(
         10, ge=1, description="wrong gift card numbers of one terminal in ten minutes before it has to wait"

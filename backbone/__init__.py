@@ -1,4 +1,4 @@
-"""What the API pods and the gateway pods share: the contract, the event log and the runtime.
+"""The parts that API pods and gateway pods share: the contract, the event log and the runtime.
 
 Imports neither `api` nor `gateway`.
 """

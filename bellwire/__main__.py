@@ -122,7 +122,7 @@ DATABASE = click.option(
     type=click.FloatRange(1),
     default=600.0,
     show_default=True,
-    help="Seconds to wait for a lock, or for another run. What a migration takes has no bound.",
+    help="Seconds to wait for a lock, or for another run. A migration may take any time.",
 )
 def migrate(database_url: str, post: bool, force: bool, adopt: bool, patience: float) -> None:
     """Bring the database's schema up to date, before the new release's pods. Safe to run from many pods at once.
@@ -219,7 +219,7 @@ def forget(database_url: str, redis_url: str, tenant: str, phone: str) -> None:
 DEMO_FILE = click.option(
     "--file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="What the demo wrote; by default .bellwire/demo.json, or demo-PORT.json of the BELLWIRE_PORT.",
+    help="The file that the demo wrote; by default .bellwire/demo.json, or demo-PORT.json of the BELLWIRE_PORT.",
 )
 
 
@@ -313,7 +313,9 @@ def order(
 @click.option(
     "--rate", type=click.FloatRange(0), default=10.0, show_default=True, help="Writes a second, all shops."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="What chance hangs on.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Seed of everything that is left to chance."
+)
 @click.option(
     "--polling", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share that polls."
 )

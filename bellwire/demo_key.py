@@ -10,7 +10,7 @@ FOLDER = Path(".bellwire")
 
 
 def read(file: Path | None, port: str | None) -> dict[str, Any]:
-    """What the demo says of itself; by default that of this folder, of `port` where two of them run.
+    """The demo's description of itself; by default that of this folder, of `port` where two of them run.
 
     Raises:
         Trouble: no demo is ready, or the file is not a demo's.

@@ -1,7 +1,7 @@
 """The rooms of this gateway: opened for a tenant's first terminal, closed a while after its last one left.
 
 Makes what the rooms share and the tasks that serve all of them, hands each event to its room, lets sessions in and out,
-and closes them in the end. What happens to a session in its room is the room's business.
+and closes them in the end. A session inside its room is the room's business.
 """
 
 import asyncio
@@ -166,7 +166,7 @@ class Hub:
     def _on_confirmed(self, _: str) -> None:
         if FAULTS:
             FAULTS.hit("subscribed")
-        # Whatever was published before the subscription held was heard by nobody.
+        # An event that was published before the subscription held was heard by nobody.
         self.head_check.soon()
 
     # -- the end -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a gateway counts. Names are the contract's; see `docs/metrics.md`.
+"""The metrics of a gateway. Names are the contract's; see `docs/metrics.md`.
 
 Per event and per batch, never per socket, on the hot path.
 """

@@ -31,7 +31,9 @@ class GatewaySettings(PodSettings):
     )
     head_check_seconds: float = Field(1, gt=0, le=60, description="between two comparisons with PostgreSQL")
     ring_events: int = Field(512, ge=1, le=100_000, description="newest events kept ready, per tenant")
-    ring_bytes: int = Field(1 << 20, ge=32 * 1024, description="the same in bytes")
+    ring_bytes: int = Field(
+        1 << 20, ge=32 * 1024, description="upper bound of that ring in bytes, per tenant"
+    )
     allowed_origins: Origins = Field(
         (),
         description="origins of browsers, separated by commas: https://till.example.com, http://192.168.1.20:3000; "

@@ -1,4 +1,4 @@
-"""What is done for all sessions at once, four times a second: heartbeats, dead peers, slow readers, empty rooms.
+"""The work for all sessions at once, four times a second: heartbeats, dead peers, slow readers, empty rooms.
 
 Owns since when a session is paused and since when a room is empty. Knows no tenant's log beyond its head, and no
 database. No session has a timer of its own; one wheel serves all of them.

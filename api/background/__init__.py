@@ -1,1 +1,1 @@
-"""What an API pod does besides answering: each job is a coroutine that runs for ever, owned by the pod."""
+"""The jobs of an API pod besides answering. Each is a coroutine that runs for ever, owned by the pod."""

@@ -1,6 +1,6 @@
 """Keep the event log in days: make those to come, drop those past retention, forget old keys and acks.
 
-Each pod does it at its start and hourly. Nobody leads: everything here may happen twice.
+Each pod does it at its start and hourly. No pod leads: everything here may happen twice.
 """
 
 import asyncio

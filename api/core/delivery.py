@@ -1,4 +1,4 @@
-"""What an attempt to deliver to a webhook endpoint means, and when the next one is due. Pure."""
+"""The outcomes of an attempt to deliver to a webhook endpoint, and when the next one is due. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -1,4 +1,4 @@
-"""What an event says once its customer is forgotten: the same fact, about nobody. Pure.
+"""An event after its customer was forgotten: the same fact, about nobody. Pure.
 
 Why: docs/decisions/0062-forgetting.md
 """

@@ -15,7 +15,7 @@ from api.core.money import json_cents
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUE = {symbol: value for value, symbol in enumerate(_ALPHABET)}
-# What a hand writes and an eye misreads.
+# Symbols that a hand writes and an eye misreads.
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 _NUMBER_BYTES = 10

@@ -1,4 +1,4 @@
-"""What makes two requests the same one: the key that the client chose, and a fingerprint of what it asks."""
+"""The rule by which two requests are the same one: the key that the client chose, and a fingerprint of what it asks."""
 
 import hashlib
 import re

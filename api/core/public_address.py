@@ -1,7 +1,7 @@
 """Which addresses belong to the public internet, so that a webhook may go there. Pure.
 
-Whatever is not plainly public is not: private, shared, link-local (cloud metadata), loopback, multicast, reserved
-ranges, and IPv6 addresses that carry one of those inside.
+An address that is not plainly public is none: private, shared, link-local (cloud metadata), loopback, multicast,
+reserved ranges, and IPv6 addresses that carry one of those inside.
 
 Why: docs/decisions/0054-webhook-addresses.md
 """

@@ -1,4 +1,4 @@
-"""What a text may hold: line ends read one way, no control characters, and something to see in a name. Pure."""
+"""The rules for texts: line ends read one way, no control characters, and something to see in a name. Pure."""
 
 import re
 import unicodedata

@@ -1,8 +1,8 @@
 """Take over a database whose applied migrations bear the names of an earlier numbering (`RENAMED`).
 
 Names are not believed alone: the files are applied to a schema of their own beside the real one, both are read from
-PostgreSQL's catalogs and compared, and all of that is rolled back. What the real one has besides (an operator's index
-or table) is its own business; a column, constraint or trigger more on a table of ours is not.
+PostgreSQL's catalogs and compared, and all of that is rolled back. An index or a table more, which an operator made,
+is ignored; a column, constraint or trigger more on a table of ours is not.
 """
 
 import secrets
@@ -19,7 +19,7 @@ from backbone.eventlog.schema import Listed
 
 DIFFERENCES_TOLD = 5
 
-# What there is in the schema that comes first in the search path, but for the partitions, which days make.
+# The objects in the schema that comes first in the search path, but for the partitions, which days make.
 _OBJECTS = """
     WITH here AS (SELECT oid, nspname FROM pg_namespace WHERE nspname = current_schema()),
     relations AS (
@@ -48,7 +48,7 @@ _OBJECTS = """
            pg_get_functiondef(p.oid)
     FROM pg_proc p, here WHERE p.pronamespace = here.oid AND p.prokind IN ('f', 'p')
 """
-# Nobody else's business on a table of ours.
+# Objects that only we may put on a table of ours.
 _OURS_ALONE = ("column ", "constraint ", "trigger ")
 
 

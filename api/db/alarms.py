@@ -6,7 +6,7 @@ from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database
 
-# What is due is found by its moment alone, however many orders are pending and seen.
+# An alarm that is due is found by its moment alone, however many orders are pending and seen.
 _UNSEEN = """
     SELECT u.tenant, u.order_id FROM unseen_orders u JOIN tenants t USING (tenant)
     WHERE u.alarm_at <= now() AND u.attempt = 0 AND u.seen_at IS NULL AND t.disabled_at IS NULL

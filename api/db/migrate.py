@@ -2,7 +2,7 @@
 
 Safe from any number of pods at once: one at a time applies a file, and what it applied is checked by its SHA-256. A
 file asks for its locks for a moment only and comes back later, so that a long transaction somewhere cannot make it stop
-every write. What it takes then has no bound; it is told every few seconds. See docs/upgrading.md.
+every write. A build may then take any time; it is told every few seconds. See docs/upgrading.md.
 
 Why: docs/decisions/0006-own-migrations.md
 """
@@ -42,7 +42,7 @@ PAUSE_SECONDS = (0.5, 5.0)
 
 _BRIEFLY = f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}"
 
-# Whoever has been in a transaction for longer than we ask for a lock.
+# Sessions that have been in a transaction for longer than we ask for a lock.
 _HOLDERS = """
     SELECT pid, application_name, extract(epoch FROM clock_timestamp() - xact_start)::integer AS seconds
     FROM pg_stat_activity
@@ -119,7 +119,7 @@ class _Run:
                 self._say(f"applied {migration.name}")
 
     async def _look(self, *, post: bool) -> Plan | None:
-        """What is to be done now; None while another run has the lock."""
+        """The plan of what is to be done now; None while another run has the lock."""
         async with book.begin(self._connection):
             if not await book.try_lock(self._connection):
                 return None

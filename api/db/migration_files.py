@@ -40,13 +40,13 @@ class Migration:
 
     @property
     def place(self) -> tuple[tuple[int, int], bool, str]:
-        """What files apply in the order of: a release's `pre`, then its `post`, then the next release's."""
+        """The order in which files apply: a release's `pre`, then its `post`, then the next release's."""
         return self.release.line, self.phase is Phase.POST, self.name
 
 
 _DECLARATION = re.compile(r"--\s*([a-z]+):\s*(\S+)\s*")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-# What may stand outside a transaction: it can be cut at any moment and begun again.
+# Statements that may stand outside a transaction: each can be cut at any moment and begun again.
 _OUTSIDE = re.compile(
     r"""\s*(?:CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?!IF\b)\w+\s+ON\s[^;]*
          |  DROP\s+INDEX\s+CONCURRENTLY\s+IF\s+EXISTS\s[^;]*

@@ -1,4 +1,4 @@
-"""What is to be applied, in which order, and what is refused. Pure.
+"""The plan of a migration: which files are applied, in which order, and which are refused. Pure.
 
 An empty database has no pods that could mind, so everything applies at once. Otherwise `pre` applies; a `post` does
 when its release is over (a later one is being prepared) or was asked for, and when no pod older than it is left.
@@ -24,7 +24,7 @@ RENAMED = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a database lacks. `now` in order; `waiting` are the `post` ones whose time has not come.
+    """The migrations that a database lacks. `now` in order; `waiting` are the `post` ones whose time has not come.
 
     `beyond` is what a later release has prepared, and this one lives with.
     """

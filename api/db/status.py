@@ -7,7 +7,7 @@ from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import LEASE_SECONDS
 
 POLL_SECONDS = 45
-"""Who has polled within that time is there."""
+"""A terminal that has polled within that time is there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What keeps the database from growing and from running out of days. Any number of pods may do it at once."""
+"""Statements that keep the database from growing and from running out of days. Any number of pods may do it at once."""
 
 from datetime import date
 

@@ -21,7 +21,7 @@ from backbone.eventlog.postgres import Database, EpochOver, Row
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Whose write it is, what makes a second one the same, and the trace that it belongs to, if any."""
+    """The tenant of a write, the key that makes a second one the same, and the trace that it belongs to, if any."""
 
     tenant: str
     key: str | None

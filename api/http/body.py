@@ -1,4 +1,4 @@
-"""What a request says: its body as a checked model, its query and path as values; every wrong field named.
+"""A request's content: its body as a checked model, its query and path as values; every wrong field named.
 
 Why: docs/decisions/0009-unknown-fields.md
 """
@@ -69,7 +69,7 @@ def _money(**bounds: float) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [number, text]})
 
 
-# What is stripped is looked at first: a control character is refused wherever it stands.
+# The blanks to be stripped are looked at first: a control character is refused wherever it stands.
 _CLEAN = BeforeValidator(_clean)
 _VISIBLE = AfterValidator(require_visible)
 Name = Annotated[

@@ -1,4 +1,4 @@
-"""What the routes answer, as models: `/openapi.json` is written from them.
+"""The routes' answers, as models: `/openapi.json` is written from them.
 
 Answers are not made through these (many are bytes that the database finished); tests hold every answer to its model.
 """
@@ -63,7 +63,7 @@ class OrderList(Answer):
     """Orders, newest first."""
 
     orders: list[Order]
-    next: str | None = Field(description="What to ask `after` for the next page; null on the last one.")
+    next: str | None = Field(description="The `after` that asks for the next page; null on the last one.")
 
 
 class StatusStep(Answer):

@@ -1,4 +1,4 @@
-"""Who may enter: a key in the header, for the tenant in the path, of a kind that may do this; in that order.
+"""The guard of the routes: a key in the header, for the tenant in the path, of a kind that may do this; in that order.
 
 The tenant of everything behind this guard is the key's; only an operator's is the path's.
 """

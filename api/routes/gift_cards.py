@@ -61,7 +61,7 @@ _PURCHASE = RouteDoc(
 )
 _GET = RouteDoc(
     "Gift cards",
-    "What a gift card is worth.",
+    "The balance of a gift card.",
     (KeyKind.TERMINAL,),
     CardBalance,
     says="Guessing is slowed down: a terminal that asks for many wrong numbers is answered with 429 for a while.",

@@ -1,4 +1,4 @@
-"""What a key is, for whoever holds it: a terminal learns its shop from its key alone."""
+"""The meaning of a key, told to its holder: a terminal learns its shop from its key alone."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +18,7 @@ class WhoamiRoutes:
 
     def routes(self) -> list[DescribedRoute]:
         """Where it is."""
-        doc = RouteDoc("Tenants", "What a key is.", tuple(KeyKind), Whoami)
+        doc = RouteDoc("Tenants", "The kind, tenant and terminal of a key.", tuple(KeyKind), Whoami)
         return [DescribedRoute("GET", "/api/whoami", self.get, doc)]
 
     async def get(self, request: Request) -> Response:

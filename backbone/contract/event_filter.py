@@ -1,4 +1,4 @@
-"""What of its tenant's log a terminal asks for: event types, and the stations and categories of orders. Pure.
+"""The part of its tenant's log that a terminal asks for: event types, and the stations and categories of orders. Pure.
 
 A list is an or, the three are an and; None lets everything through. Names are compared without case.
 """

@@ -41,8 +41,8 @@ DEFLATE_FROM_BYTES = 256
 def deflated_frame(payload: bytes) -> bytes:
     """Return the finished compressed text frame around `payload` (RFC 7692, without context takeover).
 
-    One serves every socket that negotiated a window of `DEFLATE_WINDOW_BITS` or more. What is short or does not shrink
-    is an ordinary text frame, which such a socket takes as well.
+    One serves every socket that negotiated a window of `DEFLATE_WINDOW_BITS` or more. A payload that is short or does
+    not shrink becomes an ordinary text frame, which such a socket takes as well.
     """
     if len(payload) < DEFLATE_FROM_BYTES:
         return text_frame(payload)

@@ -1,4 +1,4 @@
-"""What two histories of one log share: the rule by which an offset of an earlier epoch is judged, on every door.
+"""How far two histories of one log agree: the rule by which an offset of an earlier epoch is judged, on every door.
 
 Pure. The database's history can fork (a failover that lost commits, a restore); each fork begins a new epoch.
 

@@ -38,7 +38,7 @@ class Offset(NamedTuple):
 
 
 BEGINNING = Offset(0, 0)
-"""What `after=0` means: everything that is retained."""
+"""The meaning of `after=0`: everything that is retained."""
 
 
 def parse_after(text: str | None, name: str = "after") -> Offset | None:

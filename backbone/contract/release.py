@@ -23,7 +23,7 @@ class Release:
 
     @property
     def line(self) -> tuple[int, int]:
-        """What schema and contract belong to; a patch changes neither."""
+        """The part that schema and contract belong to; a patch changes neither."""
         return self.major, self.minor
 
     def lives_beside_newer(self, newer: "Release") -> bool:
@@ -36,7 +36,7 @@ class Release:
 
 
 FIRST = Release(0, 1)
-"""What says nothing of its release is of this one."""
+"""The release of whatever names none."""
 
 
 def parse_release(text: str) -> Release:

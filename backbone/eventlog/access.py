@@ -1,4 +1,4 @@
-"""Who a key speaks for, looked up in PostgreSQL and remembered for a moment.
+"""The principal that a key speaks for, looked up in PostgreSQL and remembered for a moment.
 
 The tenant comes from here and from nowhere else. A remembered answer lives 2 s, so a revoked key is refused everywhere
 within that time; a key that is not known is never remembered, and keys themselves are kept nowhere, only their hash.

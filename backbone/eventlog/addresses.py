@@ -1,7 +1,7 @@
 """Whether the libraries can read the addresses of PostgreSQL and Redis, asked before a pod starts and connects nowhere.
 
-What a URL says behind its host (`sslmode=…`, `db=…`) only they know; met at the first connection it would be taken for
-a server that is away, or for a bug.
+The options behind a URL's host (`sslmode=…`, `db=…`) only the drivers know; met at the first connection it would be
+taken for a server that is away, or for a bug.
 """
 
 from asyncpg import connect_utils
@@ -52,7 +52,7 @@ def check_database_url(url: str) -> None:
     try:
         connect_utils._parse_connect_dsn_and_args(dsn=url, **nothing)  # type: ignore[attr-defined]
     except Exception as exc:
-        # Whatever it is, it is about the text; the driver's sentence may quote a piece of it that is a password.
+        # Any error here is about the text; the driver's sentence may quote a piece of it that is a password.
         said = str(exc).partition("\n")[0]
         known = (
             said if type(exc).__module__.startswith("asyncpg") else "a part of it is not what belongs there"

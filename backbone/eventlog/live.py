@@ -1,7 +1,7 @@
 """Hear the live channels of a changing set of tenants, on whichever servers they are.
 
 Knows Redis' shapes through `Topology`. Promises nothing about completeness: a message may be lost, late or double, and
-the head check makes up for it. What it does promise is to say so: every confirmed subscription is reported (a gap may
+the head check makes up for it. It promises to say so: every confirmed subscription is reported (a gap may
 lie before it), and `unheard` names, within 3 s, the tenants of a server that does not return a canary.
 """
 
@@ -48,7 +48,7 @@ class LiveFeed:
         topology.on_change(self._on_topology)
         self._wanted: set[str] = set()
         self._tenants: dict[bytes, str] = {}
-        """Whose channel it is, of those that are wanted: a look-up, where reading the name would cost ten."""
+        """The tenant of a channel, of those that are wanted: a look-up, where reading the name would cost ten."""
         self._homes: dict[str, Address] = {}
         self._subscriptions: dict[Address, Subscription] = {}
         self._changed = asyncio.Event()

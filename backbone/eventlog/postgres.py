@@ -41,7 +41,7 @@ _AWAY = (
     asyncpg.InterfaceError,
 )
 
-# What our schema has and this one has not.
+# Errors of a schema that lacks something of ours.
 _NOT_OURS = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError, asyncpg.UndefinedColumnError)
 
 AWAY_HINT = (
@@ -164,7 +164,7 @@ class Database:
 
 
 def session_settings(timeout_seconds: float) -> dict[str, str]:
-    """What every session of ours needs, whoever gives it: the pod at its connect, or the role (behind a pooler)."""
+    """The settings of every session of ours, given by the pod at its connect or by the role (behind a pooler)."""
     return {
         "synchronous_commit": "on",
         "timezone": "UTC",

@@ -20,7 +20,7 @@ SAY_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 
 SCHEMA = "schema"
-"""What `/readyz` calls it among what is missing."""
+"""The name that `/readyz` gives it among what is missing."""
 
 
 class SchemaWaits(Unavailable):

@@ -1,8 +1,8 @@
 """Redis as wake-up and cache: put committed events on their tenant's stream and channel, read a stream back.
 
-Knows Redis, in each of its shapes; holds nothing that matters. Whatever fails here is said within
-`redis_timeout_seconds`, is never retried, and fails for the tenants of one server alone. What was lost is found by the
-gateways' head check.
+Knows Redis, in each of its shapes; holds nothing that matters. A failure here is told within
+`redis_timeout_seconds`, is never retried, and fails for the tenants of one server alone. The gateways' head check
+finds an event that was lost.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """Named places in the code at which a fault can be had on purpose. Off unless `BELLWIRE_FAULT` is set.
 
 `BELLWIRE_FAULT=after_commit:kill:0.05` kills the process with -9 at one in twenty passes of that point; several such
-words are joined with commas. Off, `FAULTS` is None and a point costs one look at that. Not for where orders matter.
+words are joined with commas. When off, `FAULTS` is None and a fault point costs one name look-up. **Never set this in
+production.**
 
 Why: docs/decisions/0041-fault-points.md
 """
@@ -44,7 +45,7 @@ class WrongFault(InvalidSettings):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens at a point, and how often: `chance` of 1 is every time."""
+    """The effect of a fault point, and how often it comes: `chance` of 1 is every time."""
 
     point: str
     action: str

@@ -1,7 +1,7 @@
 """Log lines: one JSON object a line for machines, or one readable line for a console.
 
-States are told, the rest is counted. No key, phone, e-mail address or card number is ever handed to a logger; as a
-last wall, a line that carries something shaped like a key is replaced.
+Log a change of state once; use a metric for everything that happens often. No key, phone, e-mail address or card
+number is ever handed to a logger; as a last wall, a line that carries something shaped like a key is replaced.
 """
 
 import logging
@@ -64,6 +64,6 @@ def configure_logging(pod: str, log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # What these say at lower levels holds headers and payloads: keys, phones, card numbers.
+    # Lines of these at lower levels hold headers and payloads: keys, phones, card numbers.
     for name in ("uvicorn.access", "httpx", "httpcore", "websockets", "asyncio", "redis", "push_response"):
         logging.getLogger(name).setLevel(logging.WARNING)

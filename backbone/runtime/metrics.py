@@ -57,5 +57,5 @@ async def metrics_page(_: Request) -> Response:
 
 def metrics_route() -> DescribedRoute:
     """The one route; the load balancer does not pass it on."""
-    doc = RouteDoc("Pod", "What this pod counts.", ANYBODY, "text/plain")
+    doc = RouteDoc("Pod", "The metrics of this pod.", ANYBODY, "text/plain")
     return DescribedRoute("GET", "/metrics", metrics_page, doc)

@@ -4,7 +4,7 @@ import json
 from urllib.parse import urlsplit
 
 EVERYBODY = "*"
-# What a browser says of a page that has no origin: a file, a sandboxed frame, an app's own web view.
+# A browser's word for a page without an origin: a file, a sandboxed frame, an app's own web view.
 WITHOUT_HOST = frozenset({"null", "file://"})
 # With one of these in the list, pages of strangers may come in.
 RISKY = frozenset({EVERYBODY}) | WITHOUT_HOST

@@ -1,6 +1,6 @@
 """The `process_…` metrics of a pod of several processes: sums over the parent and its workers.
 
-Read from /proc when they are asked for. What a worker had used when it died is its parent's to tell, so the pod's CPU
+Read from /proc when they are asked for. The parent tells the CPU time that a dead worker had used, so the pod's CPU
 time does not fall; the pod began when its parent did.
 
 Why: docs/decisions/0084-workers.md

@@ -161,7 +161,7 @@ def serve_pod(
 
     async def serve() -> None:
         async with make_pod() as pod:
-            # What is built lasts as long as the pod: the collector need not look at it again and again.
+            # The objects built until here last as long as the pod: the collector need not look at it again and again.
             gc.collect()
             gc.freeze()
             gc.set_threshold(GARBAGE_THRESHOLD)

@@ -63,7 +63,7 @@ class PodSettings(BaseSettings):
         1.0,
         ge=0,
         le=1,
-        description="share of the traces that begin here and are sampled; a caller's word counts",
+        description="fraction of new traces to sample (0 to 1); if the caller already decided, its decision is kept",
     )
     redis_timeout_seconds: float = Field(0.25, gt=0, le=5, description="bound of every wait for Redis")
     database_timeout_seconds: float = Field(3.0, gt=0, le=30, description="bound of every statement")

@@ -1,4 +1,4 @@
-"""What the workers of a pod know of each other: a byte for each, in a file that all of them map.
+"""The states that the workers of a pod know of each other: a byte for each, in a file that all of them map.
 
 A worker writes its own byte, the parent writes that of one that has died; everybody reads all of them.
 """

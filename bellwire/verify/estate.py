@@ -1,6 +1,6 @@
 """The shops of a run and the keys of their terminals: registered once, kept in a file, used by run after run.
 
-A run goes on from the heads that it finds. What a shop needs and does not have yet is registered; nothing is twice.
+A run goes on from the heads that it finds. The parts that a shop still needs are registered; nothing is twice.
 """
 
 import asyncio

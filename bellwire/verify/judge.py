@@ -1,7 +1,7 @@
 """The judge: from the notes of a run to the list of broken promises. Pure.
 
-Nobody's word is taken: what a terminal applied, what a write was answered and what the log lists are three stories, and
-all three must agree.
+No side is believed alone: what a terminal applied, what a write was answered and what the log lists are three
+stories, and all three must agree.
 
 Why: docs/decisions/0040-black-box-checker.md
 """

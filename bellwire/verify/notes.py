@@ -1,4 +1,4 @@
-"""What the checker writes down while it drives a cluster. Values only; `judge` reads them afterwards.
+"""The notes of the checker while it drives a cluster. Values only; `judge` reads them afterwards.
 
 A client takes an offset as opaque; a judge may not. Here `<epoch>-<seq>` is read.
 """

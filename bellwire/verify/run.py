@@ -1,6 +1,6 @@
 """One run of the checker: shops of its own, load, calm, a last look, and everything that was noted.
 
-The shops are those of the estate. What they had before the run began is none of its business.
+The shops are those of the estate. Events from before the run are none of its business.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a run of the checker is told."""
+"""The settings of a run of the checker."""
 
 from dataclasses import dataclass
 from pathlib import Path

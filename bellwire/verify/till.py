@@ -1,4 +1,4 @@
-"""What terminals of every transport have in common: notes, a position, moments at which they leave on purpose."""
+"""The parts that terminals of every transport share: notes, a position, moments at which they leave on purpose."""
 
 import asyncio
 import hashlib

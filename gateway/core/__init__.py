@@ -1,1 +1,1 @@
-"""What a gateway decides, as plain values: no socket, no clock, no randomness, no environment."""
+"""The decisions of a gateway, as plain values: no socket, no clock, no randomness, no environment."""

@@ -1,4 +1,4 @@
-"""What a cursor that is not at the head gets next. Pure.
+"""The next step of a cursor that is not at the head. Pure.
 
 A connection is a cursor and nothing more: a position (a seq) in its tenant's log.
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gateway.core.tenant_log import Entry, TenantLog
 
 Encode = Callable[[Entry], bytes]
-"""What an entry becomes for a socket; see `gateway.core.encoding`."""
+"""The bytes of an entry for a socket; see `gateway.core.encoding`."""
 WEBSOCKET_FRAME: Encode = attrgetter("frame")
 
 
@@ -37,7 +37,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """What lies between is gone: tell the terminal, and go on at `position`."""
+    """The events between are gone: tell the terminal, and go on at `position`."""
 
     position: int
 
@@ -89,7 +89,7 @@ def pack(
 
 
 class Portions:
-    """What live cursors get next. Those that stand at one position and take one encoding share the finished bytes.
+    """The bytes that live cursors get next. Those at one position that take one encoding share the finished bytes.
 
     They come one after the other, so that the last portion is the one that is asked for again.
     """

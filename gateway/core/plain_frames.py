@@ -1,6 +1,6 @@
 """The frames that terminals really send, read without a parser: whole, small, masked, valid, not compressed. Pure.
 
-Whatever is anything else (a fragment, a piece of a frame, a Close frame, bytes that break the protocol) is not looked
+Anything else (a fragment, a piece of a frame, a Close frame, bytes that break the protocol) is not looked
 at here at all: `take` says so, and the library's parser takes over from that very byte on.
 
 Why: docs/decisions/0070-fan-out.md

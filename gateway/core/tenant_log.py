@@ -58,7 +58,7 @@ FEW = 8
 
 
 class Outcome(Enum):
-    """What `receive` made of an event."""
+    """The outcome of `receive` for an event."""
 
     APPENDED = "appended"
     DUPLICATE = "duplicate"

@@ -1,4 +1,4 @@
-"""Who is due at a tick: every member once a turn, spread evenly over its slots. Pure; time is the tick's number.
+"""The members due at a tick: every member once a turn, spread evenly over its slots. Pure; time is the tick's number.
 
 One wheel serves a whole process: no timer per connection.
 """

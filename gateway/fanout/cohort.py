@@ -3,9 +3,9 @@
 Knows sockets and positions. A cursor's room, tenant and terminal are unknown here: `gateway.rooms.session` adds them.
 
 `descriptors` holds, side by side, where each one's bytes go. A socket is in it only while its transport holds nothing
-back and nobody has begun to close it. So what is written past the transport overtakes nothing, follows no Close frame,
-and goes to no stranger: a descriptor's number is free for others only after its connection was told that it is lost,
-and the cursor left long before.
+back and nobody has begun to close it. So a direct write can neither overtake buffered bytes, nor follow a Close
+frame, nor reach another connection: the system may use a descriptor again only after `connection_lost`, and by then
+the cursor has left the array.
 """
 
 from array import array
@@ -49,7 +49,7 @@ C = TypeVar("C", bound=Cursor)
 
 
 class Kind(NamedTuple):
-    """What makes two cursors' bytes the same; `direct` ones are written past their transports."""
+    """The traits by which two cursors' bytes are the same; `direct` ones are written past their transports."""
 
     encoding: Encoding
     types: frozenset[str] | None

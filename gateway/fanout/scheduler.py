@@ -1,7 +1,7 @@
 """Broadcasts with news take turns: a slice of one, a slice of the next, and between them the event loop looks around.
 
-So what a large room costs is spread, and nobody else waits for more than a slice of it. What comes while a broadcast
-waits for its turn goes out with the rest, in one write a socket. No task: a turn is a callback of the loop.
+So what a large room costs is spread, and nobody else waits for more than a slice of it. Events that come while a
+broadcast waits for its turn go out with the rest, in one write a socket. No task: a turn is a callback of the loop.
 
 Why: docs/decisions/0070-fan-out.md
 """

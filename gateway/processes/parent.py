@@ -1,7 +1,8 @@
 """`bellwire gateway --workers N`: the parent's side. The workers' own is `gateway/processes/child.py`.
 
 Each worker is a gateway of its own, with its own name, rooms, head check and lease, on one port that the kernel spreads
-connections over. What they share: the files in which their metrics are added up, and a byte each that says how it is.
+connections over. Workers share two things: the files in which their metrics are added up, and a byte each that says
+how it is.
 
 Why: docs/decisions/0084-workers.md
 """
@@ -38,7 +39,7 @@ def run_workers(settings: GatewaySettings) -> int:
 
         def on_death(worker: int) -> None:
             worker_states.set_state(worker, State.STARTING)
-            # What it counted stays; what it held is gone with it.
+            # Its counts stay; its connections are gone with it.
             mark_process_dead(worker, str(folder))  # type: ignore[no-untyped-call]
 
         def command(worker: int, leash: int) -> list[str]:

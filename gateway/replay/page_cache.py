@@ -1,6 +1,6 @@
 """Pages of history that were read a moment ago, for sessions that begin a moment later. Bounded in bytes and time.
 
-What an event was does not change while its epoch lasts; a page of another epoch than the log's serves nobody.
+An event does not change while its epoch lasts; a page of another epoch than the log's serves nobody.
 
 Why: docs/decisions/0077-cost-of-an-order.md
 """

@@ -81,7 +81,7 @@ class Replayer:
             self._task = asyncio.create_task(self._run(), name="replay")
 
     async def _run(self) -> None:
-        # Whoever began to lag in this turn of the loop has company by the next one.
+        # A session that began to lag in this turn of the loop has company by the next one.
         await asyncio.sleep(0)
         until = monotonic() + SLICE_SECONDS
         while self._line:

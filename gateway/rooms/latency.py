@@ -12,7 +12,7 @@ from gateway.core.tenant_log import TenantLog
 
 
 class Latency:
-    """What of one tenant's log was observed already: up to which seq it was sent, and `acked` by anybody."""
+    """The part of one tenant's log that was observed already: up to which seq it was sent, and `acked` by anybody."""
 
     __slots__ = ("_log", "_sent", "acked")
 
@@ -25,7 +25,7 @@ class Latency:
         """Every live session has been sent everything up to the head."""
         sent, self._sent = self._sent, self._log.head_seq
         now_ms = time.time() * 1000
-        # What is older than the ring was no live event here.
+        # An event older than the ring was no live event here.
         for entry in self._log.entries_after(max(sent, self._log.ring_start)) or ():
             metrics.DELIVERY_SECONDS.observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
 

@@ -42,7 +42,7 @@ MOVES = frozenset(
     # A live one whose next event is no longer in the ring.
     | _moves("take_turn", (Place.LIVE,), (Place.LAGGING,))
     | _moves("lose_history", (Place.LIVE,), (Place.LAGGING,))
-    # What lagged may stand at the new head at once; what was live before a fork may lag behind the new epoch's head.
+    # A session that lagged may stand at the new head at once; one that was live may lag behind it.
     | _moves("change_epoch", (Place.LAGGING,), (Place.LIVE,))
     | _moves("change_epoch", (Place.LIVE,), (Place.LAGGING,))
 )

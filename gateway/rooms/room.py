@@ -26,7 +26,7 @@ from gateway.rooms.write_behind import WriteBehind
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all rooms of a gateway have in common.
+    """The parts that all rooms of a gateway have in common.
 
     `paused` has every session whose socket takes nothing, and since when on the monotonic clock. `replay` and
     `fill_gap` are told of a room that has something for them to do; `schedule` of a broadcast with news to send.
@@ -122,7 +122,7 @@ class Room:
             session.say(frames.caught_up(self.log.head))
 
     def on_paused(self, session: Session) -> None:
-        """Its transport's buffer is full. What was handed to the transport counts as sent."""
+        """Its transport's buffer is full. Bytes that were handed to the transport count as sent."""
         self._broadcast.discard(session)
         self.lagging.discard(session)
         # A socket that is paused already and is settled anew stays as late as it was.

@@ -1,7 +1,7 @@
-"""What this gateway has to tell the log of record about its sessions: arrivals, departures, acks.
+"""The news of this gateway's sessions for the log of record: arrivals, departures, acks.
 
-Gathered in memory, written in batches by one task, at most a second late. What could not be written is kept and written
-with the next batch, the newest word of each terminal; so the memory is bounded by the number of terminals.
+Gathered in memory, written in batches by one task, at most a second late. News that could not be written is kept and
+written with the next batch, the newest word of each terminal; so the memory is bounded by the number of terminals.
 """
 
 import asyncio
@@ -87,7 +87,8 @@ class WriteBehind:
         Raises:
             Unavailable: PostgreSQL; what was not written is pending still.
         """
-        # What comes in the meantime waits for the next flush: none of the three may keep the others from their turn.
+        # News that comes in the meantime waits for the next flush: none of the three may keep the others from their
+        # turn.
         for _ in range(_statements(self._acks)):
             await self._flush_acks()
         for _ in range(_statements(self._arrivals)):
@@ -135,7 +136,7 @@ def _statements(words: Sized) -> int:
 
 
 def _split(words: dict[K, V]) -> tuple[dict[K, V], dict[K, V]]:
-    """What the next statement carries, and what is left for those behind it."""
+    """The news that the next statement carries, and the rest for those behind it."""
     if len(words) <= WORDS_A_STATEMENT:
         return words, {}
     pairs = list(words.items())

@@ -25,7 +25,7 @@ from gateway.transport.handshake_queue import HandshakeQueue
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a terminal asks for."""
+    """The request of a terminal."""
 
     key: str
     after: Offset | None

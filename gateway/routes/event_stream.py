@@ -14,7 +14,7 @@ from gateway.core.encoding import EVENT_STREAM
 from gateway.routes.admission import Admission, Ask
 from gateway.transport.event_stream import EXTENSION, EventStreamProtocol
 
-# Whoever stands between must neither keep, change nor gather any of it.
+# A proxy in between must neither keep, change nor gather any of it.
 HEAD = {
     "type": "http.response.start",
     "status": 200,

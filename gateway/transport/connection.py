@@ -1,4 +1,4 @@
-"""What a terminal's connection is to the rest of the gateway, whatever its transport: a handle, and who listens to it.
+"""A terminal's connection as the rest of the gateway sees it, whatever its transport: a handle, and its listener.
 
 `gateway.transport.websocket` and `gateway.transport.event_stream` are the two there are.
 
@@ -32,7 +32,7 @@ class Connection(Protocol):
 
 
 class Listener(Protocol):
-    """What an attached application hears. Called from the event loop; must not wait and must not raise."""
+    """The calls that an attached application hears. Called from the event loop; must not wait and must not raise."""
 
     def on_message(self, data: bytes, is_text: bool) -> None:
         """A whole message; text is valid UTF-8."""

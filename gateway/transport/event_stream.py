@@ -2,7 +2,7 @@
 
 An application that takes the handle from `scope["extensions"]["bellwire.eventstream"]` sends the head of its answer,
 attaches a listener and returns: from then on the connection has no task and no queue, and finished chunks go straight
-to its transport. What the peer still sends is passed over.
+to its transport. Bytes that the peer still sends are passed over.
 
 A request for a WebSocket waits in the handshake queue until it is its turn, or is turned away there.
 
@@ -115,7 +115,7 @@ class EventStreamProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _enter(self) -> None:
-        # Who has given up in the meantime is not let in.
+        # A peer that has given up in the meantime is not let in.
         if self._waits and not self.transport.is_closing():
             self._waits = False
             super().handle_websocket_upgrade()

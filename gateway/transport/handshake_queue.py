@@ -4,7 +4,7 @@ A crowd that comes at once must not take the loop from the terminals that are he
 milliseconds, no more than `at_once` are under way, no more than `waiting` stand in line. One that comes then is told
 when to come back, before a task is made, a header read or a key looked at. First come, first in.
 
-Knows counts and turns of the loop. What a handshake is, is its caller's word.
+Knows counts and turns of the loop. A handshake's content is the caller's callback.
 
 Why: docs/decisions/0083-storms.md
 """
@@ -73,7 +73,7 @@ class HandshakeQueue:
 
     def _slice(self) -> None:
         self._due = False
-        # What begins now is counted as under way in the loop's next turn only.
+        # A handshake that begins now is counted as under way in the loop's next turn only.
         free = self._at_once - self._under_way
         until = monotonic() + SLICE_SECONDS
         try:

@@ -93,7 +93,7 @@ class WebSocketProtocol(asyncio.Protocol):
                 listener.on_message(message["bytes"] if text is None else text.encode(), text is not None)
             elif message["type"] == "websocket.disconnect":
                 listener.on_closing(message["code"])
-        # What waited for the application had stopped the peer.
+        # Messages that waited for the application had stopped the peer.
         self.regulate_reading()
         if self.paused and not self.closing:
             listener.on_paused()
@@ -130,7 +130,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         # No byte may wait in the transport while we are not paused: then, and only then, it may be written past.
         self.transport.set_write_buffer_limits(high=0)
-        # What uvicorn's protocol left there was told to it, not to us.
+        # Bytes that uvicorn's protocol left there were told to it, not to us.
         self.paused = self.transport.get_write_buffer_size() > 0
         self.descriptor = plain_descriptor(self.transport)
         self._server_state.connections.add(cast("Any", self))
@@ -159,7 +159,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._listener.on_writable()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, answer pings and closes, hand the rest on. What follows a Close frame or a fault is passed over."""
+        """Parse, answer pings and closes, hand the rest on. Bytes behind a Close frame or a fault are passed over."""
         if self._deaf:
             return
         if self._ws is None:
@@ -245,7 +245,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if ws.close_rcvd is not None:
             self.transport.close()
         # After a fault the peer closes, having read why: closing with input unread would reset the connection and take
-        # our Close frame with it. Who does neither, or does not take what is still written to him, is cut.
+        # our Close frame with it. A peer that does neither, or does not take what is still written to it, is cut.
         self._cut_soon()
 
     def _start_closing(self, code: int) -> None:

@@ -1,6 +1,6 @@
 """The Sans-I/O parser of one connection: the `websockets` library's, by the book where the library is not.
 
-What the book (RFC 6455) says and the library does otherwise: a Close frame may come amid the fragments of a message; a
+The rules of RFC 6455 where the library does otherwise: a Close frame may come amid the fragments of a message; a
 control frame amid them does not count toward the message's size; nothing is answered once we have said Close; a frame
 ahead of the handshake's answer is none. permessage-deflate (RFC 7692) is granted without context takeover on either
 side, so that a connection keeps no compressor and, between messages, no decompressor.
@@ -60,14 +60,14 @@ class Parser(ServerProtocol):
         if frame.opcode is Opcode.PING and self.state is not OPEN:
             return
         if frame.opcode is Opcode.CLOSE:
-            # What was being said in pieces is not said to its end; that is no fault (RFC 6455, 5.4 and 5.5).
+            # A fragmented message that is not finished is no fault (RFC 6455, 5.4 and 5.5).
             self.current_size = None
         super().recv_frame(frame)
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             self._on_piece(frame)
 
     def _on_piece(self, frame: Frame) -> None:
-        # What turns out to be a fault is no event.
+        # Bytes that turn out to be a fault are no event.
         self.events.pop()
         data = bytes(frame.data)
         if frame.opcode is not Opcode.CONT:
