@@ -11,6 +11,8 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
+trap 'say "interrupted; the next make goes on from here"; exit 130' INT
+
 say() { printf '%s\n' "$*" >&2; }
 
 fits() {
@@ -45,7 +47,12 @@ make_environment() {
         }
     fi
     say "making .venv with $("$python" --version)"
-    "$python" -m venv .venv
+    # What it says when it is interrupted is a page of Python; when it fails, that page is wanted.
+    "$python" -m venv .venv >.venv/.making 2>&1 || {
+        cat .venv/.making >&2
+        exit 1
+    }
+    rm -f .venv/.making
 }
 
 # Python that runs is not enough: it is there before pip is, and who is interrupted in between has no pip.

@@ -21,7 +21,7 @@ from infra.local.counters import read_total
 from infra.local.failure import CannotStart, WrongSetting
 from infra.local.interrupt import Stopped, ignores_interrupts, raise_on_signals
 from infra.local.logbook import Logbook
-from infra.local.manifest import FOLDER, Manifest
+from infra.local.manifest import FOLDER, Manifest, clear_up
 from infra.local.plan import Plan
 from infra.local.ports import free_port, is_free
 from infra.local.shops import Shop, open_shops
@@ -192,6 +192,7 @@ def document(cluster: Cluster, shops: list[Shop]) -> dict[str, object]:
 def run_check(plan: Plan, port: int, console: Console) -> int:
     """The cluster, headless; its logs are shown when it fails, and only then."""
     logbook = Logbook(Path(FOLDER) / f"logs-check-{port}")
+    clear_up(Path(FOLDER))
     ends: dict[str, deque[str]] = {}
 
     def take(name: str, line: str) -> None:

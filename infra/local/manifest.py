@@ -25,13 +25,13 @@ class Manifest:
         self._lock = threading.Lock()
         self._open = True
         # Whose demo.json it is, is a lock, which ends with its holder; a file alone would outlive a kill.
-        claimed = self._claimed("demo.json") or self._claimed(f"demo-{port}.json")
+        claimed = _claimed(self._folder, "demo.json") or _claimed(self._folder, f"demo-{port}.json")
         if claimed is None:
             raise FileExistsError(f"{self._folder}/demo-{port}.json belongs to another running demo")
         self._claim, self.path = claimed
         # Left by one that was killed: nothing is ready yet.
         self.path.unlink(missing_ok=True)
-        self._clear_up()
+        clear_up(self._folder)
 
     @property
     def is_first(self) -> bool:
@@ -61,27 +61,29 @@ class Manifest:
             Path(self._claim.name).unlink(missing_ok=True)
             self._claim.close()
 
-    def _clear_up(self) -> None:
-        """Remove what demos on other ports left when they were killed."""
-        for lock in self._folder.glob("demo*.json.lock"):
-            name = lock.name.removesuffix(".lock")
-            if OURS.fullmatch(name) and name != self.path.name and (dead := self._claimed(name)):
-                claim, path = dead
-                path.unlink(missing_ok=True)
-                lock.unlink(missing_ok=True)
-                claim.close()
 
-    def _claimed(self, name: str) -> tuple[TextIO, Path] | None:
-        """Take the name, unless a living demo holds it."""
-        claim = (self._folder / f"{name}.lock").open("a")
-        try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+def clear_up(folder: Path) -> None:
+    """Remove what demos left in this folder when they were killed; those that live are not disturbed."""
+    for lock in folder.glob("demo*.json.lock"):
+        name = lock.name.removesuffix(".lock")
+        if OURS.fullmatch(name) and (dead := _claimed(folder, name)):
+            claim, path = dead
+            path.unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
             claim.close()
-            return None
-        with contextlib.suppress(FileNotFoundError):
-            # Its last holder removed it between our opening and our locking it: ours is another file now.
-            if os.fstat(claim.fileno()).st_ino == os.stat(claim.name).st_ino:
-                return claim, self._folder / name
+
+
+def _claimed(folder: Path, name: str) -> tuple[TextIO, Path] | None:
+    """Take the name, unless a living demo holds it."""
+    claim = (folder / f"{name}.lock").open("a")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         claim.close()
-        return self._claimed(name)
+        return None
+    with contextlib.suppress(FileNotFoundError):
+        # Its last holder removed it between our opening and our locking it: ours is another file now.
+        if os.fstat(claim.fileno()).st_ino == os.stat(claim.name).st_ino:
+            return claim, folder / name
+    claim.close()
+    return _claimed(folder, name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.manifest import Manifest
+from infra.local.manifest import Manifest, clear_up
 
 
 def test_it_is_absent_until_written_and_gone_after_remove(tmp_path: Path) -> None:
@@ -73,3 +73,18 @@ def test_those_of_killed_demos_on_other_ports_are_removed_those_of_living_ones_a
     }  # fmt: skip
     for manifest in (living, second, third):
         manifest.remove()
+
+
+def test_what_killed_demos_left_is_cleared_up_also_by_one_that_writes_no_file(tmp_path: Path) -> None:
+    living = Manifest(8080, tmp_path)
+    living.write({})
+    for name in ("demo-8090.json", "demo-8091.json"):
+        (tmp_path / name).write_text("{}")
+        (tmp_path / f"{name}.lock").touch()
+    clear_up(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"demo.json", "demo.json.lock"}
+    living.remove()
+    (tmp_path / "demo.json").write_text("{}")
+    (tmp_path / "demo.json.lock").touch()
+    clear_up(tmp_path)
+    assert list(tmp_path.iterdir()) == []
