@@ -76,7 +76,7 @@ def spread(words: argparse.Namespace) -> None:
 
 
 def compress(words: argparse.Namespace) -> None:
-    """What permessage-deflate saves and costs."""
+    """The savings and costs of permessage-deflate."""
     phases = asyncio.run(deflate.measure(1000, 120, words.runs))
     _show("deflate", deflate.table(phases), phases)
 

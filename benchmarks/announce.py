@@ -1,4 +1,4 @@
-"""What it costs a process to announce an event on Redis: CPU from the committed event to the answers, per event.
+"""The cost of announcing an event on Redis: CPU from the committed event to the answers, per event.
 
 `Stream.publish` on the event loop that the pods have, against a real server; the kernel's part counts. One event a
 batch is a quiet pod, many are a busy one. Every announcement must be taken.

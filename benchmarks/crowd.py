@@ -52,7 +52,7 @@ def workers_of(parent: int) -> list[int]:
 
 
 def tcp_bytes() -> int:
-    """What the kernel holds for TCP buffers, of both ends."""
+    """The kernel's memory for TCP buffers, of both ends."""
     pages = re.search(r"^TCP: .* mem (\d+)", Path("/proc/net/sockstat").read_text(), re.M)
     return int(pages[1]) * 4096 if pages else 0
 

@@ -1,4 +1,4 @@
-"""What compression saves and costs: `python -m benchmarks.deflate [--sockets N] [--broadcasts N] [--rounds N]`.
+"""The savings and costs of compression: `python -m benchmarks.deflate [--sockets N] [--broadcasts N] [--rounds N]`.
 
 One whole gateway with compression on; its sockets offer permessage-deflate, or do not, in turns. Bytes are those that
 the sockets' process read, CPU is the gateway's from /proc, with everything that an event costs on the way.

@@ -1,4 +1,4 @@
-"""What the given libraries cost for an order, with nothing of ours around them: the floor under the pod's figures.
+"""The cost of the given libraries for an order, with nothing of ours around them: the floor under the pod's figures.
 
 `python -m benchmarks.floor http PORT URL`: uvicorn and Starlette, one route, which calls `place_order` by asyncpg and
 answers its result; no key, no body, no checks, no limits, no announcement.

@@ -236,7 +236,7 @@ def _pod(server: Postgres, valkey: Valkey, orders_a_commit: int) -> Iterator[Pod
         "API_DRAIN_SECONDS": "0",
         "WRITE_CONNECTIONS": str(CONNECTIONS),
         "ORDERS_A_COMMIT": str(orders_a_commit),
-        # Nobody here is a flood.
+        # No client here is a flood.
         "KEY_RATE": "100000",
         "TENANT_RATE": "100000",
     }

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).with_name("results")
 
 
 def machine() -> dict[str, Any]:
-    """What a figure means nothing without. `load` tells whether others were at work (1, 5, 15 minutes)."""
+    """The facts without which a figure means nothing. `load` tells whether others were at work (1, 5, 15 minutes)."""
     return {
         "cores": os.cpu_count(),
         "kernel": platform.release(),

@@ -139,7 +139,7 @@ class Site:
                 await asyncio.sleep(0.05)
 
     def counted(self) -> dict[str, float]:
-        """What the gateways counted, summed."""
+        """The gateways' counts, summed."""
         pages = []
         for pod in self.pods:
             with urllib.request.urlopen(f"{pod.url}/metrics", timeout=30) as answer:

@@ -1,8 +1,8 @@
 """The way of an event from the socket of a gateway to its tenant's room: CPU of the process that hears, per event.
 
 A process of its own hears the live channels through `LiveFeed`, on the event loop that the pods have; this one
-publishes, either one event at a time, with pauses in which the other falls asleep, or in bursts. What the kernel does
-for it counts. Every event must come, in order.
+publishes, either one event at a time, with pauses in which the other falls asleep, or in bursts. Kernel time counts.
+Every event must come, in order.
 """
 
 import asyncio

@@ -44,7 +44,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came back. Latencies in milliseconds."""
+    """The answers. Latencies in milliseconds."""
 
     seconds: float
     statuses: dict[int, int]

@@ -1,4 +1,4 @@
-"""What a row came to: from the checker's report and the fault's own times to figures, and to a table. Pure."""
+"""The result of a row: from the checker's report and the fault's own times to figures, and to a table. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass

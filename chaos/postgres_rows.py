@@ -1,4 +1,4 @@
-"""What can become of PostgreSQL: it ends in one of its ways and comes back, or its synchronous standby takes over.
+"""The fates of PostgreSQL: it ends in one of its ways and comes back, or its synchronous standby takes over.
 
 The pods know two addresses, of which one is free until a standby starts there.
 """
@@ -51,7 +51,7 @@ def promote_standby(town: Town, seconds: float) -> None:
 
 
 def ask(server: Postgres, question: str) -> bool:
-    """What a server answers to a question with yes or no; no, if it does not answer."""
+    """A server's answer to a question with yes or no; no, if it does not answer."""
 
     async def fetch() -> bool:
         connection = await asyncpg.connect(server.url)

@@ -1,4 +1,4 @@
-"""What many rows came to so far, in a file: an interrupted run goes on where it was, and a page gets the table.
+"""The results of many rows so far, in a file: an interrupted run goes on where it was, and a page gets the table.
 
 Knows files. The figures are `measure`'s.
 """

@@ -1,4 +1,4 @@
-"""What can become of Valkey and of the way to it: without memory, on a full disk, promoted too early, parted, late.
+"""The fates of Valkey and of the way to it: without memory, on a full disk, promoted too early, parted, late.
 
 Each act ends with the cluster's own Valkey in its place and the wires well.
 """
@@ -179,7 +179,7 @@ def cut(town: Town, seconds: float) -> None:
 
 
 def publish_late(town: Town, seconds: float) -> None:
-    """What API pods publish is under way for up to 300 ms, so one pod's events overtake the other's."""
+    """Events that API pods publish are under way for up to 300 ms, so one pod's events overtake the other's."""
     town.place.to_apis.delay(MOST_LATE_SECONDS, town.chance)
     pause(seconds)
     town.place.to_apis.delay(0, town.chance)

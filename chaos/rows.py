@@ -1,7 +1,7 @@
 """The faults, one row each: what is broken for about `seconds`, on real processes with real signals.
 
-An `act` begins with a whole cluster and ends when what it broke is whole or on its way to be. What else is special
-about a row, the load is told by arguments of `bellwire verify`.
+An `act` begins with a whole cluster and ends when what it broke is whole or on its way to be. Anything else that is
+special about a row is an argument of `bellwire verify`.
 """
 
 import signal
@@ -224,5 +224,5 @@ ROWS = {
         *(Row(f"point-{point}", sweep(point, pods), 8) for point, pods in POINTS.items()),
     )
 }
-# What the tests run: one of each family, together well within a minute and a half. Name and seconds.
+# The rows that the tests run: one of each family, together well within a minute and a half. Name and seconds.
 SHORT = {"valkey-kill": 6.0, "gateway-kill": 4.0, "rolling-apis": 14.0}

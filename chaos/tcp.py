@@ -8,7 +8,7 @@
         proxy.pass_on()                  # well again
         proxy.delay = lambda: random.uniform(0, 0.3)
 
-What was dropped is gone, and a stream of bytes with a hole is no stream: so connections on which something was
+Dropped bytes are gone, and a stream of bytes with a hole is no stream: so connections on which something was
 dropped are reset when the network is well again, which is what becomes of them in the end on a real one too.
 """
 
@@ -27,7 +27,7 @@ Direction = Literal["both", "to_server", "to_client"]
 
 
 class Mood(Enum):
-    """What happens to a direction."""
+    """The treatment of a direction."""
 
     PASS = "pass"
     DROP = "drop"
@@ -82,7 +82,7 @@ class ChaosProxy:
             link.reset()
 
     def drop_silently(self, direction: Direction = "both") -> None:
-        """What comes from now on goes nowhere, and nobody is told; new connections are taken and stay mute."""
+        """Bytes from now on go nowhere, and nobody is told; new connections are taken and stay mute."""
         for name in self._moods:
             if direction in ("both", name):
                 self._moods[name] = Mood.DROP

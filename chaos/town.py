@@ -1,4 +1,4 @@
-"""What a fault has at hand: the cluster, the network in front of it, and a way to wait until all is well again."""
+"""The tools of a fault: the cluster, the network in front of it, and a way to wait until all is well again."""
 
 import random
 import signal
@@ -19,7 +19,7 @@ BALANCED_SECONDS = 5.0
 
 
 class FaultMissed(Exception):
-    """What was to be broken was not; such a row proves nothing."""
+    """The thing that was to be broken was not; such a row proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)

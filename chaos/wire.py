@@ -42,7 +42,7 @@ class Wire:
         self._loop.close()
 
     def silence(self, direction: Direction = "both") -> None:
-        """What is sent is lost, and nobody is told."""
+        """Bytes that are sent are lost, and nobody is told."""
         self._do(lambda: self._proxy.drop_silently(direction))
 
     def reset(self) -> None:

@@ -23,7 +23,7 @@ FINE = {"OK", "NON-STRICT", "INFORMATIONAL"}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the client says of a case: of the behaviour, and of the way in which the connection was closed."""
+    """The client's verdict on a case: of the behaviour, and of the way in which the connection was closed."""
 
     case: str
     behaviour: str

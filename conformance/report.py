@@ -1,4 +1,4 @@
-"""What `docs/conformance.md` says of a run. Pure."""
+"""The content of `docs/conformance.md` says of a run. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence

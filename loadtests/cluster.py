@@ -1,4 +1,4 @@
-"""What all users of one locust process share: the cluster, its shops, and how far their orders have come."""
+"""The state that all users of one locust process share: the cluster, its shops, and how far their orders have come."""
 
 import itertools
 import time

@@ -1,4 +1,4 @@
-"""What a load test has to know of the cluster: its address and its keys, from the file that the demo writes.
+"""The cluster as a load test has to know it: its address and its keys, from the file that the demo writes.
 
 Knows `.bellwire/demo.json`. Does not know locust, and opens no connection.
 """

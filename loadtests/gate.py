@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a run came to. `p99_ms` is None when no order reached a terminal."""
+    """The result of a run. `p99_ms` is None when no order reached a terminal."""
 
     requests: int
     failures: int

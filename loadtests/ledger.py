@@ -1,4 +1,4 @@
-"""What one terminal was given, judged entry by entry: nothing missing, nothing twice, nothing out of order.
+"""The events of one terminal, judged entry by entry: nothing missing, nothing twice, nothing out of order.
 
 A client takes offsets as opaque; a judge may not. Here `<epoch>-<seq>` is read, and `seq` has to rise by one.
 Pure: no clock, no socket.

@@ -1,4 +1,4 @@
-"""What the load test needs an operator for: terminals of its own, and their removal.
+"""The part of the load test that needs an operator: terminals of its own, and their removal.
 
 A terminal's key holds one socket at a time, so every terminal user has to be registered.
 """

@@ -239,7 +239,7 @@ async def http(api_pod: Pod) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="session")
 async def operator(http: httpx.AsyncClient, database_url: str) -> Operator:
-    """Whoever may open shops."""
+    """The operator, who may open shops."""
     return Operator(http, await create_operator_key(database_url))
 
 

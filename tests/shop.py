@@ -35,7 +35,7 @@ class Terminal:
 
 @dataclass(slots=True)
 class Shop:
-    """One tenant. Whatever is asked for here is asked for over HTTP, with the key that may."""
+    """One tenant. All questions here are asked over HTTP, with the key that may."""
 
     http: httpx.AsyncClient
     slug: str
@@ -138,7 +138,7 @@ class Shop:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Whoever may open shops."""
+    """The operator, who may open shops."""
 
     http: httpx.AsyncClient
     key: str

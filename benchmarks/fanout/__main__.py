@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def run(words: argparse.Namespace) -> None:
-    """The one that was asked for. Who is stopped in the midst of it has cleaned up and says no more."""
+    """The one that was asked for. A run that is stopped in the midst has cleaned up and says no more."""
     if words.latency:
         asyncio.run(
             latency(words.sockets or 10_000, words.rate or 10.0, words.seconds, words.rounds, words.only)

@@ -64,7 +64,7 @@ class Centrifugo(Daemon):
 
 
 def configuration(port: int, redis: str, key: str) -> dict[str, object]:
-    """What differs from its defaults."""
+    """The differences from its defaults."""
     return {
         "http_server": {"address": "127.0.0.1", "port": port},
         "engine": {"type": "redis", "redis": {"address": [redis]}},

@@ -1,4 +1,4 @@
-"""Who takes part: us, the limit, and every rival that can be had here; who cannot is named, with why."""
+"""The contestants: us, the limit, and every rival that can be had here; one that cannot is named, with why."""
 
 import asyncio
 import importlib.metadata
@@ -46,7 +46,7 @@ class Contestants:
         return Contestants(knowing, self.versions, [*self.left_out, *blind])
 
     def note_version(self, server: Server) -> None:
-        """What a server said of itself."""
+        """A server's own words."""
         if server.version is not None:
             self.versions[server.name] = server.version
 

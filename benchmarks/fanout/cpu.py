@@ -1,4 +1,4 @@
-"""What processes have used so far, from /proc."""
+"""The CPU and memory of processes so far, from /proc."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -56,7 +56,7 @@ def rss_bytes_of(pids: Iterable[int]) -> int:
 
 
 def slab_bytes() -> int:
-    """What the kernel itself holds for its own objects: sockets, descriptors, timers, of the whole machine."""
+    """The kernel's memory for its own objects: sockets, descriptors, timers, of the whole machine."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("Slab:"):
             return int(line.split()[1]) * 1024

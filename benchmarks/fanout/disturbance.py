@@ -66,7 +66,7 @@ def cpu_line(stat: str) -> list[int]:
 
 
 def between(first: Reading, last: Reading, load_before: float, load_after: float) -> Disturbance:
-    """What strangers took between two readings. Clocks of different grain may make it less than nothing: zero."""
+    """The CPU that others took between two readings. Clocks of different grain may make it less than nothing: zero."""
     seconds = max(1e-9, last.at - first.at)
     foreign = (last.busy - first.busy) - (last.ours - first.ours)
     return Disturbance(

@@ -4,7 +4,7 @@ PADDING = "x" * 180
 
 
 def event_data(at_ns: int) -> str:
-    """What the storefront would have said."""
+    """The words of the storefront."""
     return f'{{"at":"{at_ns}","pad":"{PADDING}"}}'
 
 

@@ -16,7 +16,7 @@ from benchmarks.fanout.servers import ONE_ROOM, Server
 
 SETTLE_SECONDS = 1.0
 WARM_BROADCASTS = 5
-# What a server may take for what it was given too fast.
+# The time that a server may take for events that it was given too fast.
 CATCH_UP_SECONDS = 30
 
 

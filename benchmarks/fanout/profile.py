@@ -1,8 +1,8 @@
 """Where the gateway's time goes: sampled by py-spy while it fans out, as a table.
 
 Each sample is a stack. A function's own share is that of samples in which it is on top; `with what it calls` is
-that of samples in which it occurs at all. What the kernel does for a function counts to the function that
-asked for it; how much that is in all stands above the table.
+that of samples in which it occurs at all. Kernel time counts to the function that asked for it; how much that is in
+all stands above the table.
 """
 
 import asyncio

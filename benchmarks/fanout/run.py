@@ -29,7 +29,7 @@ SHOP_RATE = 200.0
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What all runs need."""
+    """The parts that all runs need."""
 
     program: Path
     backends: Backends

@@ -1,4 +1,4 @@
-"""What is measured, behind one small interface; and those servers that get each event as a line on stdin.
+"""The servers under measurement, behind one small interface; and those that get each event as a line on stdin.
 
 The others have a file each: `gateway.py`, `centrifugo.py`, `nchan.py`, `socketio.py`.
 """

@@ -81,7 +81,7 @@ def latency_table(waits: Sequence[Wait]) -> str:
 
 
 def notes(runs: Sequence[Phase] | Sequence[Wait], contestants: Contestants, placement: str) -> str:
-    """What the figures mean nothing without."""
+    """The facts without which the figures mean nothing."""
     all_of_them = [run.disturbance for run in runs]
     before, after = all_of_them[0].load_before, all_of_them[-1].load_after
     worst_steal, worst_foreign = max(d.steal for d in all_of_them), max(d.foreign for d in all_of_them)

@@ -82,7 +82,7 @@ class Till:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one terminal got, of what it should have got."""
+    """The events that one terminal got, of those that it should have got."""
 
     shop: str
     terminal: str

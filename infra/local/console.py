@@ -1,4 +1,4 @@
-"""What the person at the console sees: steps while it sets up, then the pods' lines, names in colour.
+"""The lines for the person at the console: steps while it sets up, then the pods' lines, names in colour.
 
 Colour only on a terminal and without NO_COLOR. Safe to call from any thread.
 """

@@ -143,7 +143,7 @@ class Demo:
 
 
 def how_to_stop() -> str:
-    """What stops the demo. A script's background job has make ignore SIGINT, and nobody can change that for it."""
+    """How the demo is stopped. A script's background job has make ignore SIGINT, which nobody can change."""
     if ignores_interrupts(os.getppid()):
         return f"kill {os.getpid()} stops all of it. (make was started in the background and ignores Ctrl-C's signal.)"
     return "Ctrl-C stops all of it."
@@ -167,7 +167,7 @@ def order_line(url: str, key: str) -> str:
 
 
 def document(cluster: Cluster, shops: list[Shop]) -> dict[str, object]:
-    """What demo.json says."""
+    """The content of demo.json says."""
     tenants = {
         shop.slug: {
             "storefrontKey": shop.storefront_key,

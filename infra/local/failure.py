@@ -1,4 +1,4 @@
-"""What goes wrong while the local cluster is set up, as one sentence for the person at the console."""
+"""A failure while the local cluster is set up, as one sentence for the person at the console."""
 
 
 class CannotStart(Exception):

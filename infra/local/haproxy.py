@@ -1,6 +1,6 @@
 """The load balancer: HAProxy with `infra/haproxy/haproxy.cfg`, in front of the pods of this machine.
 
-Knows how HAProxy is found, started and asked about its servers. What it does with a request stands in the
+Knows how HAProxy is found, started and asked about its servers. Its treatment of a request stands in the
 configuration, which is the same file in production.
 """
 

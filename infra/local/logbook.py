@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 LARGEST_BYTES = 20 * 1024 * 1024
-# What we call our files, after the processes of a cluster; others in the folder are somebody's.
+# The names of our files, after the processes of a cluster; others in the folder are somebody's.
 OURS = re.compile(r"(api-\d+|gateway-\d+|postgres|valkey|haproxy)\.log(\.1)?")
 
 

@@ -24,7 +24,7 @@ class Manifest:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._open = True
-        # Whose demo.json it is, is a lock, which ends with its holder; a file alone would outlive a kill.
+        # A lock says whose demo.json it is, and ends with its holder; a file alone would outlive a kill.
         claimed = _claimed(self._folder, "demo.json") or _claimed(self._folder, f"demo-{port}.json")
         if claimed is None:
             raise FileExistsError(f"{self._folder}/demo-{port}.json belongs to another running demo")

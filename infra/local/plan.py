@@ -1,4 +1,4 @@
-"""What the local cluster shall be: how many pods, on which port, with whose servers. Checked as a whole."""
+"""The plan of the local cluster: how many pods, on which port, with whose servers. Checked as a whole."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from infra.local.failure import WrongSetting
 
 MOST_PODS = 8
-# What a URL says behind its scheme, the pods check.
+# The pods check the rest of a URL, behind its scheme.
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "redis+cluster://")
 
 

@@ -1,6 +1,6 @@
 """One pod as a child process: started, awaited, and started again when it dies.
 
-Knows `/readyz` and processes. What the process is, is the caller's word: a command to which `--host` and
+Knows `/readyz` and processes. The caller chooses the process: a command to which `--host` and
 `--port` are added. A pod that keeps dying at once is given up, or a broken one would burn the machine.
 """
 
@@ -122,7 +122,7 @@ class Pod:
         self._env = {**(self._env if self._env is not None else os.environ), **settings}
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, such as SIGSTOP. Whatever ends it, it comes back by itself."""
+        """Send a signal, such as SIGSTOP. It comes back by itself after any end."""
         if self._child is not None:
             self._child.send(number)
 

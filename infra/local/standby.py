@@ -24,7 +24,7 @@ class Standby(Postgres):
         self._password = primary._password
 
     def cut_off(self) -> None:
-        """Follow nobody any more. What the primary commits from here on is not here."""
+        """Follow nobody any more. Commits of the primary from here on are not here."""
         self.reconfigure("primary_conninfo", "")
 
     def promote(self) -> None:

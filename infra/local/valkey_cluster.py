@@ -68,7 +68,7 @@ class ValkeyCluster:
         return next(node for node, *_, slots in table for first, last in slots if first <= slot <= last)
 
     def primaries(self) -> list[Valkey]:
-        """Whoever has slots now."""
+        """The servers that have slots now."""
         return [node for node, *_, slots in self._table() if slots]
 
     def shard(self, name: str) -> list[Valkey]:
@@ -109,7 +109,7 @@ class ValkeyCluster:
         for node in (target, source):
             say(node.port, "cluster", "setslot", slot, "node", ids[target.port])
         if not wait_until(lambda: self.owner(name) is target, READY_SECONDS):
-            raise CannotStart(f"Nobody was told that slot {slot} moved.")
+            raise CannotStart(f"No server was told that slot {slot} moved.")
 
     def _table(self) -> list[tuple[Valkey, str, str, list[tuple[int, int]]]]:
         """Node, its id, its primary's id ("-" for a primary), its ranges of slots."""

@@ -36,7 +36,7 @@ class Sentinels:
 
     @property
     def primary(self) -> Valkey:
-        """Whoever the first Sentinel takes for the primary now."""
+        """The server that the first Sentinel takes for the primary now."""
         port = say(self._ports[0], "sentinel", "get-master-addr-by-name", NAME)[-1]
         return next(server for server in self.servers if server.port == int(port))
 

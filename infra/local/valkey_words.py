@@ -29,7 +29,7 @@ def say(port: int, *words: str) -> list[str]:
 
 
 def lines_of(answer: BinaryIO) -> Iterator[str]:
-    """What is in one value of the protocol, RESP 2."""
+    """The content of one value of the protocol, RESP 2."""
     head = answer.readline().decode().rstrip("\r\n")
     kind, rest = head[:1], head[1:]
     if kind in ("+", ":"):

@@ -1,7 +1,7 @@
 """A private directory for one run, gone afterwards, removed by the next run if we were killed.
 
-All of them lie in one folder of the user in the temporary folder. What is removed there bears our mark and has a
-dead owner; whatever else lies there or beside it, whatever its name, is somebody's and stays.
+All of them lie in one folder of the user in the temporary folder. A folder that is removed there bears our mark and
+has a dead owner; anything else there or beside it, by any name, is somebody's and stays.
 
 The mark is a file `NAME.owner` beside the directory `NAME`: it is written before the directory is made, and then
 learns the directory's inode, so that a copy and a namesake do not bear it. Its owner holds a lock on it. The kernel
@@ -189,7 +189,7 @@ def _locked(file: int, how: int) -> bool:
 
 
 def _directory(path: Path) -> os.stat_result | None:
-    """What the system says of a directory; None when it is none, or a link to one."""
+    """The system's answer about a directory; None when it is none, or a link to one."""
     try:
         state = path.lstat()
     except OSError:

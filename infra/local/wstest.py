@@ -2,7 +2,7 @@
 
 Promise: `wstest()` returns what runs it, or raises `ToolMissing` with one sentence. The interpreter is Debian's, of the
 last release that had one, fetched with apt (which checks the archive's signature) and unpacked beside the other fetched
-tools: nothing of the system changes. What it imports comes from PyPI, each file with the hash that is written down in
+tools: nothing of the system changes. Its imports come from PyPI, each file with the hash that is written down in
 `wstest-requirements.txt`; x86-64 only, since two of them are compiled and nobody builds them any more.
 """
 
@@ -58,7 +58,7 @@ class Wstest:
     packages: Path
 
     def command(self, *words: str) -> list[str]:
-        """What to start for `wstest` with these words."""
+        """The command of `wstest` with these words."""
         return [str(self.python.path), "-c", START, str(self.packages), *words]
 
     def environment(self) -> dict[str, str]:
@@ -88,12 +88,12 @@ def wstest(*, progress: Progress | None = None) -> Wstest:
                 put_in_place(Path(scratch) / "wstest", target)
             here = found(target)
     if here is None:
-        raise ToolMissing(f"What was fetched into {target} is not a wstest.")
+        raise ToolMissing(f"The files fetched into {target} is not a wstest.")
     return here
 
 
 def found(target: Path) -> Wstest | None:
-    """What an earlier call fetched."""
+    """Files that an earlier call fetched."""
     python = unpacked(target / "python", "python2.7")
     packages = target / "packages"
     return Wstest(python, packages) if python and (packages / "autobahntestsuite").is_dir() else None

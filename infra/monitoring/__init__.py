@@ -1,1 +1,1 @@
-"""What an operator watches: alert rules, their tests, and the dashboard. Nothing here runs in a pod."""
+"""The operator's view: alert rules, their tests, and the dashboard. Nothing here runs in a pod."""

@@ -102,7 +102,7 @@ ROWS = (
             ),
             Panel(
                 "Published to Redis",
-                "What became of each publish after its commit. A failed one is healed by the head check.",
+                "The outcome of each publish after its commit. A failed one is healed by the head check.",
                 "cps",
                 (Query(rate("bellwire_events_published_total", "outcome"), "{{outcome}}"),),
             ),
@@ -148,7 +148,7 @@ ROWS = (
             ),
             Panel(
                 "Replayed events by source",
-                "What reconnecting tills were given: ring is cheapest, postgres is what was asked late.",
+                "Events given to reconnecting tills: ring is cheapest, postgres was asked late.",
                 "cps",
                 (Query(rate("bellwire_gateway_replayed_events_total", "source"), "{{source}}"),),
             ),
@@ -165,7 +165,7 @@ ROWS = (
         (
             Panel(
                 "Requests by route",
-                "What the storefronts and tills ask for.",
+                "The requests of storefronts and tills.",
                 "reqps",
                 (Query(rate("bellwire_api_requests_total", "method", "route"), "{{method}} {{route}}"),),
             ),
@@ -187,7 +187,7 @@ ROWS = (
         ),
     ),
     Row(
-        "What it stands on",
+        "The ground it stands on",
         (
             Panel(
                 "PostgreSQL",

@@ -1,4 +1,4 @@
-"""What a tenant has in the database: how many rows of each kind, where its stream stands; and a hand on its lock."""
+"""A tenant's footprint in the database: how many rows of each kind, where its stream stands; and a hand on its lock."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def footprint(database: "asyncpg.Connection[asyncpg.Record]", tenant: str)
 
 
 async def acked(database: "asyncpg.Connection[asyncpg.Record]", terminal_id: str) -> tuple[int, int] | None:
-    """What a terminal has acked, as (epoch, seq)."""
+    """The offset that a terminal has acked, as (epoch, seq)."""
     row = await database.fetchrow(
         "SELECT acked_epoch, acked_seq FROM terminals WHERE terminal_id = $1", UUID(terminal_id)
     )

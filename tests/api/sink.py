@@ -33,7 +33,7 @@ class Delivery:
 
 @dataclass
 class Answer:
-    """What the sink says: by default that all is well."""
+    """The sink's answer: by default that all is well."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a tenant's Redis stream holds, read with nothing of ours but its name."""
+"""The content of a tenant's Redis stream, read with nothing of ours but its name."""
 
 from typing import Any
 

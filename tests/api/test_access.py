@@ -1,4 +1,4 @@
-"""Whom a key speaks for is remembered for a moment, for so many keys, and never longer."""
+"""The principal of a key is remembered for a moment, for so many keys, and never longer."""
 
 from collections.abc import AsyncIterator
 
@@ -58,5 +58,6 @@ async def test_keys_without_number_take_bounded_room_and_the_oldest_goes_first(
     ]
     now += REMEMBER_SECONDS
     await known.find(terminals[2].key)
-    # What is over goes when the next one comes, not only when room is short; asked for again, it is the newest.
+    # An entry that is over goes when the next one comes, not only when room is short; asked for again, it is the
+    # newest.
     assert len(known._known) == 1

@@ -13,7 +13,7 @@ from api.db.operator_keys import create_operator_key
 from tests.conftest import ROOT, MakeDatabase, StartApiPod
 from tests.shop import Operator, Shop
 
-# Each breaks one rule, which stands beside it. What guards the tables is switched off for the moment.
+# Each breaks one rule, which stands beside it. The tables' guards are switched off for the moment.
 DAMAGE = [
     ("UPDATE gift_cards SET balance_cents = balance_cents - 1", "a gift card's ledger sums to its balance"),
     (

@@ -1,4 +1,4 @@
-"""What an API pod does while PostgreSQL or Redis is away: Redis changes nothing, PostgreSQL is said."""
+"""An API pod while PostgreSQL or Redis is away: Redis changes nothing, PostgreSQL is said."""
 
 import asyncio
 import os

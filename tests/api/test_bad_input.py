@@ -16,7 +16,7 @@ from tests.shop import ORDER, Shop, bearer
 async def nothing_left_behind(
     shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> AsyncIterator[None]:
-    """Whatever these tests send, the tenant has afterwards what it had before."""
+    """The tenant has the same after all that these tests send as before."""
     before = await footprint(database, shop.slug)
     yield
     assert await footprint(database, shop.slug) == before

@@ -1,4 +1,4 @@
-"""What a statement meets when its server goes: one voice, `Unavailable`, and never a bug's."""
+"""A statement whose server goes: one voice, `Unavailable`, and never a bug's."""
 
 import asyncio
 from collections import Counter

@@ -138,7 +138,7 @@ _VARYING = [
 
 
 def settled(notes: dict[str, Any]) -> Any:
-    """What is another each time (identifiers, moments, keys, numbers) as something that stays."""
+    """Values that differ each time (identifiers, moments, keys, numbers) as something that stays."""
     text = orjson.dumps(notes).decode()
     for pattern, instead in _VARYING:
         text = re.sub(pattern, instead, text)

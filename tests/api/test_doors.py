@@ -1,4 +1,4 @@
-"""Who may do what: every route, with every kind of key, of this tenant, of another, and with none."""
+"""The rights of each key: every route, with every kind of key, of this tenant, of another, and with none."""
 
 import re
 from typing import Any
@@ -46,7 +46,7 @@ TENANTLESS = [
     ("POST", "/api/tenants", {OP}),
     ("GET", "/api/whoami", {OP, STORE, TERM}),
 ]
-# Nobody needs a key for these.
+# These need no key.
 OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
 NO_ORDER = "00000000-0000-4000-8000-000000000000"
 

@@ -68,7 +68,7 @@ async def write(database: Database, tenant: str = "t") -> Offset:
 
 
 async def write_once(database: Database) -> None:
-    """What `run_write` does, without its second attempt."""
+    """The work of `run_write`, without its second attempt."""
     await database.fetch(PLACE, "t", None, None, "5551234", "add", 1, None, "{}", None)
 
 
@@ -127,7 +127,7 @@ async def test_a_head_check_tells_the_heads_that_differ_and_no_others(log: Datab
     later = Offset(head.epoch, 7)
     known = {"t": head, "u": later, "v": Offset(head.epoch + 1, 0), "not-there": BEGINNING}
     check = await check_heads(log, known, await read_clock(log), "g")
-    # What lost commits, or is of another epoch, differs as much as what went on.
+    # A history that lost commits, or is of another epoch, differs as much as one that went on.
     assert check.heads == {"u": Offset(head.epoch, 0), "v": Offset(head.epoch, 0)}
     await write(log)
     check = await check_heads(log, {"t": head}, check.moment, "g")

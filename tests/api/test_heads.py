@@ -1,4 +1,4 @@
-"""Who waits for an event is woken by Redis, and by the clock when Redis is silent; waiting costs no question each."""
+"""Terminals that wait are woken by Redis, and by the clock when Redis is silent; waiting costs no question each."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

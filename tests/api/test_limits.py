@@ -1,4 +1,4 @@
-"""Who asks too often is told so, with how long to wait; everybody else notices nothing."""
+"""A client that asks too often is told so, with how long to wait; everybody else notices nothing."""
 
 import asyncio
 
@@ -122,7 +122,7 @@ async def test_a_key_a_tenant_and_a_stranger_that_ask_too_often_are_refused_and_
         strangers = await too_many("bw_term_" + "A" * 43)
         assert [answer.status_code for answer in strangers[:10]] == [401] * 10
         assert refused(strangers[-1])
-        # Whoever is known is not asked where it comes from.
+        # A known client is not asked where it comes from.
         assert (await many(other.terminal_key, 1))[0].status_code == 200
         page = (await http.get("/metrics")).text
         for name in ("key", "tenant", "address"):

@@ -1,4 +1,4 @@
-"""What a migration's file declares, what lands stays as it is, and what is applied when. Pure, but for the folder."""
+"""A migration's file: its header, that it stays as it landed, and when it is applied. Pure, but for the folder."""
 
 import pytest
 from hypothesis import given
@@ -60,7 +60,7 @@ def test_a_header_says_release_phase_and_transaction() -> None:
     text = "-- Makes it quick.\n-- release: 0.3.0\n-- phase: post\n-- transaction: none\n\n"
     found = read_migration("0042_quick.sql", text + "CREATE INDEX CONCURRENTLY quick ON orders (tenant);\n")
     assert (found.release, found.phase, found.in_transaction) == (Release(0, 3), Phase.POST, False)
-    plain = read_migration("0001_x.sql", "-- Who is served: tenants, and others.\nSELECT 1;")
+    plain = read_migration("0001_x.sql", "-- The clients that are served: tenants, and others.\nSELECT 1;")
     assert (plain.release, plain.phase, plain.in_transaction) == (FIRST, Phase.PRE, True)
 
 

@@ -1,4 +1,4 @@
-"""Whatever is asked, within the description or beside it, the answer is one that the description names.
+"""The answer is one that the description names, whether the request is within the description or beside it.
 
 schemathesis makes the requests from `/openapi.json`; a hook gives each the kind of key that its operation asks for and,
 mostly, the names of a real shop, so that it comes behind the door.
@@ -36,7 +36,7 @@ MAX_WAIT = 1
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """What a request may name so that there is something by this name."""
+    """Names in requests behind which there is something."""
 
     shop: Shop
     keys: dict[str, str]

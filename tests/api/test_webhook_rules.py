@@ -143,7 +143,7 @@ def test_a_secret_is_of_the_specifications_form_and_no_two_are_alike(
 
 
 def only(*addresses: str) -> "set[str]":
-    """What stands for the public internet here."""
+    """The stand-in for the public internet."""
     return set(addresses)
 
 

@@ -1,4 +1,4 @@
-"""What a request says is understood or refused, by the same rule at every route: the walk over all of them."""
+"""A request is understood or refused, by the same rule at every route: the walk over all of them."""
 
 import gzip
 import zlib

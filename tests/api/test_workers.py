@@ -1,4 +1,4 @@
-"""What runs beside the requests: the publisher's queue, the tenants' slots, the housekeeping."""
+"""The work beside the requests: the publisher's queue, the tenants' slots, the housekeeping."""
 
 import asyncio
 from collections.abc import AsyncIterator

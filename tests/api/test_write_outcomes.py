@@ -1,4 +1,4 @@
-"""What the database's writing functions may answer is what the routes know how to say, and nothing else."""
+"""The answers of the database's writing functions are those that the routes can say, and no others."""
 
 import re
 

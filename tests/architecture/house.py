@@ -1,4 +1,4 @@
-"""What imports what, read from the code itself: the floors it may go down to, and the circles it must not run in.
+"""The imports, read from the code itself: the floors it may go down to, and the circles it must not run in.
 
 A tree is a folder with packages in it, ours or one that a test has made. An import counts wherever it stands: in a
 function, and under TYPE_CHECKING too.
@@ -62,7 +62,7 @@ class Tree:
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     def breaches(self, path: Path, floors: Floors) -> list[str]:
-        """What a file imports of this tree's packages, though its part of the house may not."""
+        """The imports of a file that its part of the house may not have."""
         part = part_of(self.name_of(path), floors)
         return [
             f"{part} must not import {module}"

@@ -125,7 +125,7 @@ HOMES = {
     "standardwebhooks": ("api/webhooks/message.py",),
 }
 
-# What a pure part must not know: clocks, sockets, environment, randomness, tasks.
+# Modules that a pure part must not know: clocks, sockets, environment, randomness, tasks.
 IMPURE = {"asyncio", "datetime", "os", "random", "secrets", "socket", "threading", "time", "uuid", "logging"}
 PURE = ("backbone/contract", "api/core", "gateway/core")
 # `datetime` as a value, not as a clock.

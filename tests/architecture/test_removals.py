@@ -1,4 +1,4 @@
-"""What runs on somebody's machine takes nothing away there that it did not make. Each place that removes, kills or
+"""A program on somebody's machine takes nothing away there that it did not make. Each place that removes, kills or
 switches off something is listed here with what it may touch; a new one has to be thought about, and added."""
 
 import ast

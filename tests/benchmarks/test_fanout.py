@@ -111,7 +111,7 @@ async def test_a_quiet_tenant_hears_its_own_events_and_no_others(
             quiet = await Crowd.start(program, server.port, await server.quiet_seats(3))
             assert (await crowd.ask("open"))["opened"] == SOCKETS
             assert (await quiet.ask("open"))["opened"] == 3
-            # Whoever answers a handshake before it has subscribed is given time; frames are counted from here.
+            # A server that answers a handshake before it has subscribed is given time; frames are counted from here.
             await asyncio.sleep(0.5)
             await broadcast_at(server, 50.0, 4)
             await broadcast_at(server, 50.0, 7, (QUIET,))

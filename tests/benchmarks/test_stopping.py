@@ -1,4 +1,4 @@
-"""Whoever stops a benchmark gets the machine back as it was."""
+"""A benchmark that is stopped leaves the machine as it was."""
 
 import os
 import signal

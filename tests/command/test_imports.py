@@ -1,4 +1,4 @@
-"""What a process loads: a pod none of the clients, the checker only what its extra installs."""
+"""The libraries that a process loads: a pod none of the clients, the checker only what its extra installs."""
 
 import subprocess
 import sys

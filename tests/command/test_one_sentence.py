@@ -1,4 +1,4 @@
-"""Whatever is typed or set wrongly: one sentence that says what, in time, and never a traceback."""
+"""For anything typed or set wrongly: one sentence that says what, in time, and never a traceback."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What histories share, against a model that keeps the histories themselves."""
+"""The part that histories share, against a model that keeps the histories themselves."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -12,7 +12,7 @@ log = logging.getLogger("bellwire.test_outage")
 
 
 class Lines(logging.Handler):
-    """What was written."""
+    """The text that was written."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ FORKS = {1: 0, 2: 40, 3: 60}
         (Offset(0, 5), Start(HEAD, resumed=False, reset="unknown_offset")),
         (Offset(2, 60), Start(Offset(3, 60), resumed=True)),
         (Offset(2, 61), Start(Offset(3, 60), resumed=False, reset="epoch")),
-        # What the first fork cut off never came back, so it is the earliest that counts.
+        # Events that the first fork cut off never came back, so it is the earliest that counts.
         (Offset(1, 41), Start(Offset(3, 40), resumed=False, reset="epoch")),
         (Offset(1, 40), Start(Offset(3, 40), resumed=True)),
         (Offset(1, 5), Start(FLOOR, resumed=False, reset="retention")),

@@ -1,4 +1,4 @@
-"""What a request may say, at the edges: parameters by name, JSON by its depth, texts by what one sees."""
+"""The edges of a request: parameters by name, JSON by its depth, texts by what one sees."""
 
 import pytest
 from hypothesis import given

@@ -58,7 +58,7 @@ class Site:
 
     async def stop(self) -> None:
         await self.http.aclose()
-        # What a failing test shows of the pods.
+        # The pods' lines for a failing test.
         print("\n".join(line for line in self.logs if '"level":"info"' not in line))
         await asyncio.gather(*(asyncio.to_thread(pod.stop, 10) for pod in self.pods))
         for server in (self.third, self.second, self.first):

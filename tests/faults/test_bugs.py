@@ -1,4 +1,4 @@
-"""What a bug at a bad moment may cost: a connection, never a silent hole, never an ack."""
+"""The cost of a bug at a bad moment: a connection, never a silent hole, never an ack."""
 
 import asyncio
 import random

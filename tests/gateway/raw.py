@@ -97,7 +97,7 @@ def close_code(connection: socket.socket) -> int | None:
 
 
 def resident_bytes(process: int) -> int:
-    """What a process holds in memory."""
+    """The memory of a process."""
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 

@@ -45,7 +45,7 @@ def payload(tenant: str, seq: int, size: int) -> bytes:
 
 
 class Client(asyncio.Protocol):
-    """A till made of a bare socket. Whatever comes is checked at once; what was wrong is kept as `wrong`."""
+    """A till made of a bare socket. Each frame is checked at once; what was wrong is kept as `wrong`."""
 
     def __init__(self, tenant: str) -> None:
         self.tenant = tenant
@@ -154,7 +154,7 @@ class Stage:
         )
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
-        """What Starlette, the endpoint and the porter do, without asking who it is."""
+        """The part of Starlette, endpoint and admission, without asking who it is."""
         await receive()
         await send({"type": "websocket.accept"})
         connection: WebSocketProtocol = scope["extensions"][EXTENSION]

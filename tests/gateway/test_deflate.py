@@ -33,7 +33,7 @@ def pod(share_gateway: StartGateway) -> Pod:
 
 
 def inflated(sent: bytes, window_bits: int = 12) -> bytes:
-    """What a reader of RFC 7692 makes of a frame, by another implementation than the one that made it."""
+    """The payload that a reader of RFC 7692 finds in a frame, by another implementation than the one that made it."""
     payload = payload_of(bytes((sent[0] & 0xBF,)) + sent[1:])
     if not sent[0] & 0x40:
         return payload

@@ -64,7 +64,7 @@ async def test_a_full_house_lets_nobody_stand_in_line() -> None:
 
 @contextlib.asynccontextmanager
 async def frozen(pod: Pod):  # type: ignore[no-untyped-def]
-    """Whatever is sent meanwhile arrives in one moment."""
+    """Everything sent meanwhile arrives in one moment."""
     pod.send(signal.SIGSTOP)
     try:
         yield

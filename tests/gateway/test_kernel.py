@@ -1,4 +1,4 @@
-"""What the kernel was told about a gateway's sockets, read from the very sockets of a running pod."""
+"""The kernel's settings of a gateway's sockets, read from the very sockets of a running pod."""
 
 import ctypes
 import json

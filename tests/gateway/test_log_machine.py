@@ -1,4 +1,4 @@
-"""Whatever the network and the servers do, a terminal gets the exact run or an honest reset."""
+"""A terminal gets, with any network and any servers, the exact run or an honest reset."""
 
 from collections.abc import Callable
 

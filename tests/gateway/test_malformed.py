@@ -1,4 +1,4 @@
-"""Whatever bytes a peer sends, in whatever pieces: it is closed with the code of the book, and nobody else feels it."""
+"""A peer that sends any bytes, in any pieces, is closed with the code of the book, and nobody else feels it."""
 
 import asyncio
 import contextlib
@@ -77,7 +77,7 @@ def examples(count: int) -> settings:
 
 @pytest.fixture(scope="module")
 def log() -> list[str]:
-    """What the file's own pod said, from its start."""
+    """The log of the file's own pod, from its start."""
     return []
 
 

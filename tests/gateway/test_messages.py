@@ -1,4 +1,4 @@
-"""What a terminal says, what it hears in between, and how a connection ends."""
+"""A terminal's messages, the answers in between, and the ends of a connection."""
 
 import asyncio
 import time

@@ -110,7 +110,7 @@ class Walk:
 
     def _settle(self, session: Session) -> None:
         if self.room.place_of(session) is Place.LAGGING:
-            # What the replayer does when it has sent what was missing, or a part of it.
+            # As the replayer does when it has sent what was missing, or a part of it.
             session.position = self.chance.randint(session.position, self.room.log.head_seq)
             self.room.settle(session)
 

@@ -126,7 +126,7 @@ class Notes:
 
 
 def meant(frames: list[Frame]) -> Notes:
-    """What a listener is to hear of these frames."""
+    """The calls that a listener is to hear of these frames."""
     notes, pieces, is_text = Notes(), b"", True
     for frame in frames:
         if frame.opcode is Opcode.PONG:

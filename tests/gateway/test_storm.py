@@ -126,7 +126,7 @@ async def test_a_head_check_tells_who_came_elsewhere_or_was_revoked_and_not_who_
 
 
 class Comer:
-    """What the write-behind looks at of a session."""
+    """The part of a session that the write-behind looks at."""
 
     class socket:  # noqa: N801
         closing = False

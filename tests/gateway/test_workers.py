@@ -145,7 +145,7 @@ async def test_a_killed_worker_comes_back_its_terminals_resume_and_no_counter_fa
         ]  # fmt: skip
         assert falling == []
         assert after[DELIVERIES] > before[DELIVERIES]
-        # What the killed one held is no longer counted.
+        # Connections of the killed one are no longer counted.
         assert after[CONNECTIONS] < before[CONNECTIONS]
 
 

@@ -155,7 +155,7 @@ class Gateway:
         self.log.learn(self.database.head)
 
     def heal(self) -> None:
-        """What the gap filler does until nothing is known to be missing."""
+        """The work of the gap filler until nothing is known to be missing."""
         for _ in range(200):
             if not self.log.behind:
                 return
@@ -220,7 +220,7 @@ class Gateway:
         till.live = False
 
     def replay(self, till: Till) -> None:
-        """What the replayer does for one laggard until it stands at the head."""
+        """The work of the replayer for one laggard until it stands at the head."""
         for _ in range(200):
             if till.live:
                 return
@@ -258,7 +258,7 @@ class Gateway:
 
 
 def judge(till: Till, database: Database) -> None:
-    """What a terminal holds must be exactly the log of record, from where it began to the head."""
+    """A terminal's events must be exactly the log of record, from where it began to the head."""
     assert till.start is not None
     expected = [
         (event.offset, int(event.payload.split(b" ")[1]))

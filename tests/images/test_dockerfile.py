@@ -1,4 +1,4 @@
-"""What holds of the image without building it: its sources exist, it is not root, it gets its signals."""
+"""The image, without building it: its sources exist, it is not root, it gets its signals."""
 
 import fnmatch
 import json

@@ -1,4 +1,4 @@
-"""What must hold between our manifests, which no schema can know. Each rule yields one sentence a finding.
+"""Rules between our manifests, which no schema can know. Each rule yields one sentence a finding.
 
 The schema is kubernetes-validate's business. Here:
 do names, labels, ports and times that belong together agree?
@@ -270,7 +270,7 @@ def pods_may_finish(manifests: Manifests) -> Iterator[str]:
 
 
 def the_schema_goes_first(manifests: Manifests) -> Iterator[str]:
-    """What a release applies first is one Job with all that it needs, under a name of this version's own."""
+    """The first thing that a release applies is one Job with all that it needs, under a name of this version's own."""
     jobs, first = manifests.kind("Job"), manifests.labelled(*FIRST)
     if len(jobs) != 1 or first.workloads() != jobs:
         yield "not exactly one Job, and nothing else that runs, goes first"

@@ -67,7 +67,7 @@ class Manifests:
         return found
 
     def labelled(self, label: str, value: str) -> "Manifests":
-        """What `kubectl apply -l label=value` would apply."""
+        """The objects that `kubectl apply -l label=value` would apply."""
         return Manifests(
             tuple(r for r in self.resources if r["metadata"].get("labels", {}).get(label) == value)
         )
@@ -76,7 +76,7 @@ class Manifests:
         return {resource["metadata"]["name"] for resource in self.kind(kind)}
 
     def settings(self) -> dict[str, str]:
-        """What the shared ConfigMap sets in every pod."""
+        """The settings of the shared ConfigMap in every pod."""
         maps = [m for m in self.kind("ConfigMap") if m["metadata"]["name"].startswith("bellwire-settings")]
         return {key: value for settings in maps for key, value in settings["data"].items()}
 

@@ -1,4 +1,4 @@
-"""What the system says about processes, for tests that must see them gone."""
+"""The system's view of processes, for tests that must see them gone."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -39,7 +39,7 @@ def test_one_that_was_interrupted_before_pip_was_there_is_made_again(checkout: P
         [checkout / ".venv/bin/python", "-m", "pip", "--version"], capture_output=True, check=False
     )
     assert pip.returncode == 0
-    # What is whole is not made again.
+    # A whole .venv is not made again.
     assert "making .venv" not in bootstrap(checkout, PIP_NO_INDEX="1").stderr
 
 

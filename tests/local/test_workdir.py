@@ -74,7 +74,7 @@ def aged(folder: Path) -> None:
 
 
 def everything(folder: Path) -> dict[str, str]:
-    """What lies there, and what is in the files."""
+    """The names there, and the content of the files."""
     return {
         str(path.relative_to(folder)): path.read_text()
         if path.is_file() and not path.is_symlink()

@@ -1,4 +1,4 @@
-"""What stands at the top of the repository holds: CI, hooks and texts name what exists, the license is whole."""
+"""The files at the top of the repository hold: CI, hooks and texts name what exists, the license is whole."""
 
 import hashlib
 import re

@@ -80,7 +80,7 @@ class Line:
 
 @dataclass
 class Device:
-    """What a terminal holds. `cursor` is the last offset that its stream gave it; `pages` those of its polls."""
+    """The events that a terminal holds. `cursor` is the last offset of its stream; `pages` those of its polls."""
 
     cursor: int | None = None
     held: set[uuid.UUID] = field(default_factory=set)
@@ -162,7 +162,7 @@ class World:
         return {order.id for order in self.log} - {order for t, order in receipts if t in counting}
 
     async def receipts(self) -> set[tuple[int, uuid.UUID]]:
-        """What the database says."""
+        """The database's answer."""
         rows = await self.database.fetch(RECEIPTS, self.tenant)
         return {(self.terminals.index(row["terminal_id"]), row["order_id"]) for row in rows}
 
@@ -319,7 +319,7 @@ class World:
         if way != "ahead":
             self._note(t, seq, line.chain, way)
         if way == "ahead":
-            # A careless client: it acks the head that it heard of. What was sent to it counts.
+            # A careless client: it acks the head that it heard of. Events that were sent to it count.
             seq = len(self.log)
             sent = {order.id for _, order in line.flight if order is not None}
             self.truth |= {
@@ -370,7 +370,7 @@ class World:
             line.gone = line.gone or not line.read
 
     async def flush(self, gateway: str) -> None:
-        """What a gateway knows is written."""
+        """Write the news of a gateway."""
         words: list[tuple[Any, ...]] = []
         for line in self.lines[gateway]:
             if gateway != "old":

@@ -59,7 +59,7 @@ def sentinels() -> Iterator[Sentinels]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[ValkeyCluster]:
-    """Three primaries, a replica each. Whoever breaks something mends it."""
+    """Three primaries, a replica each. A test that breaks something mends it."""
     servers = ValkeyCluster()
     servers.start()
     yield servers

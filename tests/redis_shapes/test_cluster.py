@@ -227,7 +227,7 @@ async def test_a_frozen_shard_is_noticed_and_makes_its_own_tenants_suspect_and_f
 async def test_a_subscription_follows_its_slot_by_itself(
     cluster: ValkeyCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nobody looks at the cluster now and then: the old owner's word must do.
+    # No caller looks at the cluster now and then: the old owner's word must do.
     monkeypatch.setattr(live, "LOOK_SECONDS", 3600.0)
     await until_whole(cluster)
     tenant = tenants_of_each_primary(cluster)[0]

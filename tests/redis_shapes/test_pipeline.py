@@ -136,7 +136,7 @@ async def test_a_server_started_anew_in_a_quiet_moment_costs_no_call(own: Valkey
     async with node_at(own) as node:
         await node.run([("PING",)])
         await asyncio.to_thread(own.restart)
-        # Whoever asks next finds the end of the old connection known already.
+        # The next caller finds the end of the old connection known already.
         await asyncio.sleep(0.1)
         assert await node.run([("PING",)], asyncio.get_running_loop().time() + SECONDS) == [b"PONG"]
 

@@ -32,7 +32,7 @@ async def shops(sentinel_estate: Estate) -> AsyncIterator[list[Shop]]:
 
 
 async def follows(sentinels: Sentinels, before: Valkey) -> Valkey:
-    """Whoever takes the place of `before`."""
+    """The server that takes the place of `before`."""
     async with asyncio.timeout(60):
         while (primary := await asyncio.to_thread(lambda: sentinels.primary)) is before:
             await asyncio.sleep(0.1)

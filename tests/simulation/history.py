@@ -37,7 +37,7 @@ def failure_of(history: Sequence[Step], faults: Faults) -> str | None:
 
 
 def shortest(history: Sequence[Step], faults: Faults) -> list[Step]:
-    """What is left of a failing history when no step can be left out of it any more."""
+    """The rest of a failing history when no step can be left out of it any more."""
     kept = list(history)
     size = max(1, len(kept) // 2)
     while True:

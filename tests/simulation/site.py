@@ -18,7 +18,7 @@ RING_EVENTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happens. What a number means is the step's business; any number will do."""
+    """Something that happens. The meaning of a number is the step's business; any number will do."""
 
     name: str
     numbers: tuple[int, ...] = ()
@@ -29,7 +29,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What is planted: nothing, a faulty log, or a rule that is not kept."""
+    """The planted fault: none, a faulty log, or a rule that is not kept."""
 
     log: type[TenantLog] = TenantLog
     heads_are_checked: bool = True

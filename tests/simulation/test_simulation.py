@@ -1,4 +1,4 @@
-"""Whatever happens to a whole site, every terminal ends with exactly the log of record, or was told why not."""
+"""Every terminal of a site ends, after any history, with exactly the log of record, or was told why not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a wheel of ours has in it, and where it can be installed."""
+"""The content of our wheel, and where it can be installed."""
 
 import re
 import shutil

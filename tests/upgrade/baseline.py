@@ -88,7 +88,7 @@ def unsuited(dependencies: list[str]) -> list[str]:
 
 
 def environment(tree: Path) -> dict[str, str]:
-    """What its processes have in their environment: the tree before everything that is installed."""
+    """The environment of its processes: the tree before everything that is installed."""
     return {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
 
 

@@ -44,7 +44,7 @@ PATIENCE_SECONDS = 45.0
 SILENCE_SECONDS = 0.5
 REPEATED, AT_ONCE = 0.4, 0.5
 PAGE_EVENTS = 500
-# What no pod's log may hold: a bug, or a statement that the schema does not know.
+# Lines that no pod's log may hold: a bug, or a statement that the schema does not know.
 ALARMING = ("Traceback", "task.died", "server.error", "UndefinedColumn")
 
 
@@ -202,7 +202,7 @@ class Mixture:
         self._writes: set[asyncio.Task[None]] = set()
         self._patience = patience
         self._telemetry = Telemetry()
-        # What the logs held before is another mixture's.
+        # Earlier lines of the logs are another mixture's.
         self._read = {name: len(lines) for side in self.sides.values() for name, lines in side.lines.items()}
 
     def pods(self, which: Which, role: Role) -> list[Pod]:

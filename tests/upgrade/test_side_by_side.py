@@ -1,7 +1,7 @@
 """The last release and this one run side by side: each event once and in order at both, each retry one write.
 
 The journey is one, on four pods: the schema, the API first, everywhere, all the way back, the gateways first,
-everywhere, the end of the old release. What is added to schema, event, Redis message or setting is added to the load
+everywhere, the end of the old release. An addition to schema, event, Redis message or setting is added to the load
 (`mixture.py`) or to `JOURNEY`.
 """
 

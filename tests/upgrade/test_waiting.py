@@ -24,7 +24,7 @@ from tests.shop import Operator, bearer
 
 
 async def missing(pod: Pod) -> list[str] | None:
-    """What `/readyz` misses; None while nobody answers."""
+    """The parts that `/readyz` misses; None while nobody answers."""
     try:
         async with httpx.AsyncClient(base_url=pod.url) as http:
             answer = await http.get("/readyz")

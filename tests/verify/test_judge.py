@@ -30,7 +30,7 @@ def take(notes: Notes, place: int) -> tuple[list[Seen], int]:
 
 
 def reapply(notes: Notes) -> None:
-    """What a terminal applied is what came, raw."""
+    """A terminal applied exactly the raw events that came."""
     terminal = notes.terminals[0]
     terminal.applied = [event for connection in terminal.connections for event in connection.raw]
 
