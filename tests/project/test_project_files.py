@@ -66,13 +66,16 @@ def test_ci_checks_and_tests_on_each_python_that_we_support() -> None:
     assert "${{ matrix.python }}" in job["container"]
     assert [c for c in commands(ROOT / ".github/workflows/ci.yml") if c.startswith("make")] == [
         "make check",
-        "make test",
+        "make cov",
+        "make test-all",
     ]
 
 
-def test_hooks_call_the_same_targets_as_ci() -> None:
+def test_hooks_call_what_ci_calls_without_what_is_long() -> None:
     wanted = set().union(*map(asked_of_make, commands(ROOT / ".github" / "workflows" / "ci.yml")))
-    assert set().union(*(asked_of_make(hook["entry"]) for hook in hooks())) == wanted
+    asked = set().union(*(asked_of_make(hook["entry"]) for hook in hooks()))
+    assert {"check", "test"} <= asked
+    assert {"test-all" if target == "test" else target for target in asked} <= wanted
 
 
 def test_every_make_target_that_a_text_names_exists() -> None:
