@@ -14,7 +14,8 @@ from tests.local.processes import all_gone, children, is_running, user_of
 
 
 @pytest.fixture
-def postgres() -> Iterator[Postgres]:
+def own() -> Iterator[Postgres]:
+    """A server that the test may end."""
     server = Postgres()
     server.start()
     yield server
@@ -45,22 +46,22 @@ async def test_a_wrong_password_is_refused(postgres: Postgres) -> None:
         await ask(url, "SELECT 1")
 
 
-async def test_data_survive_a_restart_and_a_kill_on_the_same_port(postgres: Postgres) -> None:
-    await ask(postgres.url, "CREATE TABLE t AS SELECT 42 AS n")
-    url = postgres.url
-    postgres.restart()
+async def test_data_survive_a_restart_and_a_kill_on_the_same_port(own: Postgres) -> None:
+    await ask(own.url, "CREATE TABLE t AS SELECT 42 AS n")
+    url = own.url
+    own.restart()
     assert await ask(url, "SELECT n FROM t") == 42
-    postgres.kill()
-    postgres.start()
-    assert postgres.url == url
+    own.kill()
+    own.start()
+    assert own.url == url
     assert await ask(url, "SELECT n FROM t") == 42
 
 
-def test_stop_takes_every_process_with_it(postgres: Postgres) -> None:
-    family = [postgres.pid, *children(postgres.pid)]
+def test_stop_takes_every_process_with_it(own: Postgres) -> None:
+    family = [own.pid, *children(own.pid)]
     assert len(family) > 1
-    postgres.stop()
-    postgres.stop()
+    own.stop()
+    own.stop()
     assert all_gone(family, 2.0)
 
 
