@@ -60,7 +60,11 @@ def number_hmac(secret: bytes, number: str) -> bytes:
 
 
 def mask_number(number: str) -> str:
-    """Return the number with everything hidden but its last four symbols."""
+    """Return the number with everything hidden but its last four symbols.
+
+    >>> mask_number("0123456789ABCDEFG")
+    '*************DEFG'
+    """
     return "*" * (len(number) - _SHOWN) + number[-_SHOWN:]
 
 

@@ -19,6 +19,11 @@ def normalise_phone(given: str) -> str:
 
     Raises:
         ValueError: it is not a phone number.
+
+    >>> normalise_phone("+49 (30) 555-1234")
+    '49305551234'
+    >>> normalise_phone("0049 30 5551234")
+    '49305551234'
     """
     text = given.strip()
     digits = re.sub(r"[^0-9]", "", text, flags=re.ASCII)

@@ -21,6 +21,11 @@ def parse_cents(value: object) -> int:
 
     Raises:
         ValueError: not a number, negative, over 1,000,000, or with more than two decimals.
+
+    >>> parse_cents(10.5)
+    1050
+    >>> parse_cents("12.50")
+    1250
     """
     if isinstance(value, str) and _DECIMAL.fullmatch(value) is None:
         raise ValueError("must be a number, or a text such as 12.50")
@@ -51,7 +56,11 @@ def parse_positive_cents(value: object) -> int:
 
 
 def cents_text(cents: int) -> str:
-    """Return the JSON number: 1050 is `10.50`."""
+    """Return the JSON number: 1050 is `10.50`.
+
+    >>> cents_text(1050)
+    '10.50'
+    """
     sign = "-" if cents < 0 else ""
     return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 

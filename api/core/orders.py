@@ -31,7 +31,11 @@ _FROM = {
 
 
 def steps_into(status: OrderStatus) -> tuple[OrderStatus, ...]:
-    """The statuses from which an order may take the step to `status`."""
+    """The statuses from which an order may take the step to `status`.
+
+    >>> [status.value for status in steps_into(OrderStatus.CANCELLED)]
+    ['pending', 'preparing', 'ready']
+    """
     return _FROM[status]
 
 

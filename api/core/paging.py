@@ -19,6 +19,9 @@ def read_cursor(text: str) -> int:
 
     Raises:
         Violation: it is not one of ours.
+
+    >>> read_cursor(write_cursor(42))
+    42
     """
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -13,7 +13,13 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public(text: str) -> bool:
-    """Whether `text` is an address of the public internet; a text that is no address is not."""
+    """Whether `text` is an address of the public internet; a text that is no address is not.
+
+    >>> is_public("8.8.8.8")
+    True
+    >>> is_public("::ffff:10.0.0.1")
+    False
+    """
     try:
         address = ip_address(text)
     except ValueError:

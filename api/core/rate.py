@@ -31,7 +31,14 @@ class Excess:
 
 
 def spend(full_at: float, now: float, rate: Rate) -> float | Excess:
-    """Take one from a bucket; returns its new number, or that there was none."""
+    """Take one from a bucket; returns its new number, or that there was none.
+
+    >>> two_a_second = Rate(2, 1.0)
+    >>> full_at = spend(0.0, 100.0, two_a_second)
+    >>> full_at = spend(full_at, 100.0, two_a_second)
+    >>> spend(full_at, 100.0, two_a_second).retry_after
+    1
+    """
     later = max(full_at, now) + rate.spacing
     # Each addition rounds, the more the larger `now` is; a thousandth of one piece forgives all of it.
     missing = later - now - rate.seconds

@@ -45,6 +45,9 @@ def parse_json(raw: bytes) -> tuple[Any, list[FieldError]]:
 
     Raises:
         NotJson: it is no JSON, or an object has a member twice.
+
+    >>> parse_json(b'{"a":1}')
+    ({'a': 1}, [])
     """
     raw = raw.removeprefix(BOM)
     try:

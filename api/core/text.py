@@ -16,6 +16,9 @@ def clean_text(text: str) -> str:
 
     Raises:
         ValueError: it holds a control character (C0, DEL or C1) other than tab and newline: printers obey those.
+
+    >>> clean_text("no onions\\r\\nextra hot")
+    'no onions\\nextra hot'
     """
     if text.isprintable():
         return text

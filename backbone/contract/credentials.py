@@ -22,7 +22,13 @@ def refuse_key_in_query(parameters: Iterable[tuple[str, str]]) -> None:
 
 
 def bearer_key(authorization: Sequence[str]) -> str | None:
-    """Return the key of the one `Authorization: Bearer …` header; None without one, or with several."""
+    """Return the key of the one `Authorization: Bearer …` header; None without one, or with several.
+
+    >>> bearer_key(["Bearer bw_term_x"])
+    'bw_term_x'
+    >>> bearer_key([]) is None
+    True
+    """
     if len(authorization) != 1:
         return None
     scheme, _, key = authorization[0].partition(" ")

@@ -44,7 +44,11 @@ class Event(NamedTuple):
 def encode_event(
     tenant: str, offset: Offset, type_: str, committed_ms: int, data: bytes, traceparent: str | None = None
 ) -> bytes:
-    """Return the envelope around `data`, a finished JSON object. `traceparent` stands in it only where there is one."""
+    """Return the envelope around `data`, a finished JSON object. `traceparent` stands in it only where there is one.
+
+    >>> encode_event("kitchen", Offset(1, 42), "order_updated", 1700000000123, b'{"status":"ready"}')[:57]
+    b'{"type":"order_updated","tenant":"kitchen","offset":"1-42'
+    """
     moment = datetime.fromtimestamp(committed_ms // 1000, UTC)
     timestamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{committed_ms % 1000:03d}Z"
     trace = "" if traceparent is None else f'"traceparent":"{traceparent}",'
@@ -70,6 +74,9 @@ def decode_live(message: bytes) -> Event:
 
     Raises:
         Violation: the message is not of this form (another program writes to our channel).
+
+    >>> decode_live(b'1-42 new_order 1700000000123 {"type":"new_order"}')
+    Event(offset=Offset(epoch=1, seq=42), type='new_order', committed_ms=1700000000123, payload=b'{"type":"new_order"}')
     """
     header = _LIVE_HEADER.match(message)
     if header is None:
@@ -83,6 +90,9 @@ def parse_types(text: str | None) -> frozenset[str] | None:
 
     Raises:
         Violation: a type that does not exist; all of them are named.
+
+    >>> sorted(parse_types("new_order,order_updated"))
+    ['new_order', 'order_updated']
     """
     if text is None:
         return None

@@ -18,7 +18,11 @@ MAX_INBOUND_BYTES = 4 * 1024
 
 
 def text_frame(payload: bytes) -> bytes:
-    """Return the finished WebSocket text frame around `payload`."""
+    """Return the finished WebSocket text frame around `payload`.
+
+    >>> text_frame(b"{}")
+    b'\\x81\\x02{}'
+    """
     length = len(payload)
     if length < 126:
         return bytes((0x81, length)) + payload
@@ -118,6 +122,11 @@ def parse_message(data: bytes) -> Ack | Ping:
 
     Raises:
         Violation: it is not JSON, not an object, of no known type, or its offset is not one.
+
+    >>> parse_message(b'{"type":"ack","offset":"1-42"}')
+    Ack(offset=Offset(epoch=1, seq=42))
+    >>> parse_message(b'{"type":"ping"}')
+    Ping()
     """
     try:
         message = orjson.loads(data)

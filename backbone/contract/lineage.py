@@ -15,6 +15,14 @@ def shared_seq(asked: int, newest: int, forks: Mapping[int, int]) -> int | None:
     the one before it (0 for the first). With several forks since, the earliest counts: what one cut off never came
     back. An epoch in between that our database never went through is a history of somebody else's (a standby that was
     promoted on its own): where that one forked off is not known, so nothing of it is believed.
+
+    >>> forks = {1: 0, 2: 40, 3: 60}
+    >>> shared_seq(2, 3, forks)
+    60
+    >>> shared_seq(1, 3, forks)
+    40
+    >>> shared_seq(7, 3, forks) is None
+    True
     """
     if not 0 < asked < newest:
         return None

@@ -30,6 +30,11 @@ class Offset(NamedTuple):
 
         Raises:
             Violation: `text` is not an offset.
+
+        >>> Offset.parse("1-42")
+        Offset(epoch=1, seq=42)
+        >>> Offset.parse("1-42") < Offset.parse("2-1")
+        True
         """
         match = _OFFSET.fullmatch(text)
         if match is None:
@@ -48,6 +53,11 @@ def parse_after(text: str | None, name: str = "after") -> Offset | None:
 
     Raises:
         Violation: `text` is neither.
+
+    >>> parse_after("0") == BEGINNING
+    True
+    >>> parse_after("1-42")
+    Offset(epoch=1, seq=42)
     """
     if text is None:
         return None

@@ -44,6 +44,9 @@ def parse_release(text: str) -> Release:
 
     Raises:
         ValueError: it does not begin like that.
+
+    >>> parse_release("0.2.0.dev1")
+    Release(major=0, minor=2, patch=0)
     """
     found = _NUMBER.match(text)
     if found is None:

@@ -10,5 +10,11 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
 
 def is_slug(text: str) -> bool:
-    """Whether `text` can be a tenant's slug."""
+    """Whether `text` can be a tenant's slug.
+
+    >>> is_slug("kitchen-2")
+    True
+    >>> is_slug("Kitchen")
+    False
+    """
     return _SLUG.fullmatch(text) is not None

@@ -14,7 +14,11 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 def event_chunk(offset: Offset, type_: str, payload: bytes) -> bytes:
-    """Return an event: its offset is the `id`, its type the `event`, its one line of JSON the `data`."""
+    """Return an event: its offset is the `id`, its type the `event`, its one line of JSON the `data`.
+
+    >>> event_chunk(Offset(1, 42), "new_order", b"{}")
+    b'24\\r\\nid: 1-42\\nevent: new_order\\ndata: {}\\n\\n\\r\\n'
+    """
     return chunk(b"id: %d-%d\nevent: %b\ndata: %b\n\n" % (offset.epoch, offset.seq, type_.encode(), payload))
 
 

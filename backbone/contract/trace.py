@@ -20,6 +20,11 @@ def parse_traceparent(values: Sequence[str]) -> str | None:
 
     None without one, with several, or with one that is not well-formed: then there is no trace, and nothing else is
     different.
+
+    >>> parse_traceparent(["00-" + 32 * "a" + "-" + 16 * "b" + "-01"])
+    '00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01'
+    >>> parse_traceparent([]) is None
+    True
     """
     if len(values) != 1 or _TRACEPARENT.fullmatch(values[0]) is None:
         return None

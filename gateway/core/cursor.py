@@ -49,7 +49,13 @@ def next_step(
     max_bytes: int,
     encode: Encode = WEBSOCKET_FRAME,
 ) -> AtHead | Write | Fetch | Skip:
-    """Decide for a cursor at `position`."""
+    """Decide for a cursor at `position`.
+
+    >>> from backbone.contract.offset import Offset
+    >>> log = TenantLog(Offset(1, 7), Offset(1, 3))
+    >>> [next_step(position, log, None, 1000) for position in (2, 5, 7)]
+    [Skip(position=3), Fetch(), AtHead()]
+    """
     if position < log.floor.seq:
         return Skip(log.floor.seq)
     if position >= log.head_seq:

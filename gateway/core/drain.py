@@ -22,6 +22,9 @@ def drain_plan(sockets: int, drain_seconds: float) -> list[Closing]:
 
     The closes are spread already, so a terminal comes back at once, and misses nothing for longer than that takes. Only
     a drain too short for its sockets has them wait, each for its own slot.
+
+    >>> [closing.at_seconds for closing in drain_plan(4, 20.0)]
+    [0.0, 5.0, 10.0, 15.0]
     """
     if sockets <= 0:
         return []

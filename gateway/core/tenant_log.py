@@ -130,6 +130,13 @@ class TenantLog:
         Returns:
             What became of it, and the entries that are new at the head now, in order; several when it closed a gap
             behind which others waited.
+
+        >>> log = TenantLog(Offset(1, 0), Offset(1, 0))
+        >>> early, late = (Event(Offset(1, seq), "new_order", 0, b"{}") for seq in (2, 1))
+        >>> log.receive(early)
+        (<Outcome.GAP: 'gap'>, [])
+        >>> [entry.seq for entry in log.receive(late)[1]]
+        [1, 2]
         """
         offset = event.offset
         if offset.epoch < self.epoch and offset.seq > self._last_shared_seq(offset.epoch):

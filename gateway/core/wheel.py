@@ -9,7 +9,16 @@ T = TypeVar("T")
 
 
 class Wheel(Generic[T]):
-    """Members in slots; `turn` visits one slot a tick."""
+    """Members in slots; `turn` visits one slot a tick.
+
+    >>> wheel: Wheel[str] = Wheel(2)
+    >>> wheel.add("a"), wheel.add("b"), wheel.add("c")
+    (0, 1, 0)
+    >>> wheel.turn()
+    ['a', 'c']
+    >>> wheel.turn()
+    ['b']
+    """
 
     def __init__(self, slots: int) -> None:
         if slots < 1:
