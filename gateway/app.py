@@ -30,11 +30,12 @@ from backbone.runtime.worker_states import WorkerStates
 from gateway.hub import Hub
 from gateway.processes.parent import run_workers
 from gateway.routes.admission import Admission
-from gateway.routes.event_stream import EventStreamEndpoint
+from gateway.routes.event_stream import RESUME_WORDS, EventStreamEndpoint
 from gateway.routes.websocket import Endpoint
 from gateway.settings import GatewaySettings
 from gateway.transport.event_stream import protocol_at
 from gateway.transport.handshake_queue import HandshakeQueue
+from gateway.transport.readable_refusal import ReadableRefusals
 from gateway.transport.websocket import WebSocketProtocol
 
 log = logging.getLogger("bellwire.gateway")
@@ -58,6 +59,10 @@ _QUERY = (
     ),
     Query("types", "Only events of these types, comma-separated.", {"type": "string"}),
 )
+_RESUME_WORDS = tuple(
+    Query(name, "As the header `Last-Event-ID`, which goes before it; before `after`.", {"type": "string"})
+    for name in RESUME_WORDS
+)
 _SOCKET = RouteDoc(
     "Events",
     "The tenant's events, by WebSocket.",
@@ -74,7 +79,7 @@ _STREAM = RouteDoc(
     (KeyKind.TERMINAL,),
     "text/event-stream",
     says="`Last-Event-ID` resumes as `after` does.",
-    query=_QUERY,
+    query=(*_QUERY, *_RESUME_WORDS),
     problems=(Problem.ORIGIN,),
 )
 
@@ -103,7 +108,8 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         tasks.start("write-behind", hub.write_behind.run)
         handshakes = HandshakeQueue(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
         admission = Admission(settings, hub, Access(database, KEY_LOOKUPS_APART_SECONDS), handshakes)
-        endpoint = Endpoint(admission)
+        readable_refusals = ReadableRefusals()
+        endpoint = Endpoint(admission, readable_refusals)
         streams = DescribedRoute("GET", "/sse/pos/{tenant}", EventStreamEndpoint(admission), _STREAM)
         # A HEAD would be a stream without a body, and nobody's terminal.
         streams.methods = {"GET"}
@@ -115,7 +121,10 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         ]
         documentation = Documentation("Bellwire gateway", _INTRODUCTION, http)
         routes = [WebSocketRoute("/ws/pos/{tenant}", endpoint.connect), *documentation.routes(), *http]
-        yield Pod(Starlette(routes=routes, exception_handlers=HANDLERS), hub.drain, protocol_at(handshakes))
+        starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
+        starlette.router.redirect_slashes = False
+        starlette.router.default = endpoint.not_found
+        yield Pod(starlette, hub.drain, protocol_at(handshakes, readable_refusals))
 
 
 def run(**overrides: object) -> None:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from api.core.idempotency import HEADER, fingerprint, parse_key
 from api.db.writes import Attempt
 from api.http.header import header_values
+from backbone.contract.errors import Problem, Violation
 from backbone.contract.trace import HEADER as TRACEPARENT
 from backbone.contract.trace import parse_traceparent
 
@@ -20,9 +21,11 @@ def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
     """Return the attempt that a request is; `plain` is its parsed body.
 
     Raises:
-        Violation: the Idempotency-Key is not one.
+        Violation: the Idempotency-Key is not one, or there are two.
     """
     keys = header_values(request, _KEY)
+    if len(keys) > 1:
+        raise Violation.field(Problem.BAD_REQUEST, HEADER, "is given twice")
     key = parse_key(keys[0] if keys else None)
     trace = parse_traceparent(header_values(request, _TRACEPARENT))
     if key is None:

@@ -46,8 +46,8 @@ class Guard:
         """Let a caller in, if the route's description says so.
 
         Raises:
-            Violation: a key in the query string (400), no valid key (401), a parameter that the route does not
-                know, or one given twice (422).
+            Violation: a key in the query string or two keys (400), no valid key (401), a parameter that the route
+                does not know, or one given twice (422).
             Refused: the key is for another tenant (404), or of a kind that may not do this (403).
             TooMany: too often (429).
             Unavailable: PostgreSQL.

@@ -22,14 +22,19 @@ def refuse_key_in_query(parameters: Iterable[tuple[str, str]]) -> None:
 
 
 def bearer_key(authorization: Sequence[str]) -> str | None:
-    """Return the key of the one `Authorization: Bearer …` header; None without one, or with several.
+    """Return the key of the one `Authorization: Bearer …` header; None without one.
+
+    Raises:
+        Violation: there are several; which of them is meant, two readers might see differently.
 
     >>> bearer_key(["Bearer bw_term_x"])
     'bw_term_x'
     >>> bearer_key([]) is None
     True
     """
-    if len(authorization) != 1:
+    if len(authorization) > 1:
+        raise Violation.field(Problem.BAD_REQUEST, "Authorization", "is given twice")
+    if not authorization:
         return None
     scheme, _, key = authorization[0].partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None

@@ -53,15 +53,26 @@ class CloseCode(IntEnum):
     INTERNAL = 1011
     RESTART = 1012
     BAD_MESSAGES = 4400
+    UNAUTHORIZED = 4401
     REVOKED = 4403
+    NOT_FOUND = 4404
     TOO_SLOW = 4408
     REPLACED = 4409
     TOO_MANY_MESSAGES = 4429
+    UNAVAILABLE = 4503
 
     @property
     def retry(self) -> bool:
-        """Whether a terminal should come back by itself. 4403: its key is gone; 4409: another one took its place."""
-        return self not in (CloseCode.BYE, CloseCode.REVOKED, CloseCode.REPLACED)
+        """Whether a terminal should come back by itself.
+
+        4401, 4403, 4404: not with this key; 4409: another device took its place, only a person knows which is right.
+        """
+        return self not in _FINAL
+
+
+_FINAL = frozenset(
+    {CloseCode.BYE, CloseCode.UNAUTHORIZED, CloseCode.REVOKED, CloseCode.NOT_FOUND, CloseCode.REPLACED}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from backbone.contract.offset import Offset
 
 PROTOCOL_VERSION = 1
 SUBPROTOCOL = "bellwire.v1"
+CODES_SUBPROTOCOL = "bellwire.codes"
+"""Offered beside `bellwire.v1` by a page, which cannot read an HTTP refusal; never answered."""
 BEARER_SUBPROTOCOL = "bearer."
 MAX_INBOUND_BYTES = 4 * 1024
 
@@ -117,16 +119,25 @@ class Ping:
     """The terminal asks for a `pong`."""
 
 
-def parse_message(data: bytes) -> Ack | Ping:
+@dataclass(frozen=True, slots=True)
+class UnknownMessage:
+    """A message of a type that is not known here: of a newer contract, or a word of the terminal's own."""
+
+    type: str
+
+
+def parse_message(data: bytes) -> Ack | Ping | UnknownMessage:
     """Read what a terminal said.
 
     Raises:
-        Violation: it is not JSON, not an object, of no known type, or its offset is not one.
+        Violation: it is not JSON, not an object, has no type, or its offset is not one.
 
     >>> parse_message(b'{"type":"ack","offset":"1-42"}')
     Ack(offset=Offset(epoch=1, seq=42))
     >>> parse_message(b'{"type":"ping"}')
     Ping()
+    >>> parse_message(b'{"type":"accept"}')
+    UnknownMessage(type='accept')
     """
     try:
         message = orjson.loads(data)
@@ -142,5 +153,7 @@ def parse_message(data: bytes) -> Ack | Ping:
             return Ack(Offset.parse(offset))
         case "ping":
             return Ping()
+        case str(type_):
+            return UnknownMessage(type_)
         case _:
-            raise Violation.field(Problem.BAD_REQUEST, "type", "must be ack or ping")
+            raise Violation.field(Problem.BAD_REQUEST, "type", "must be a text such as ack or ping")

@@ -52,7 +52,13 @@ class RouteDoc:
         """Every problem with which this route may answer, once each, by status."""
         found = set(self.problems)
         if self.keys:
-            found |= {Problem.KEY_IN_QUERY, Problem.UNAUTHORIZED, Problem.FORBIDDEN, Problem.NOT_FOUND}
+            found |= {
+                Problem.BAD_REQUEST,
+                Problem.KEY_IN_QUERY,
+                Problem.UNAUTHORIZED,
+                Problem.FORBIDDEN,
+                Problem.NOT_FOUND,
+            }
             # A parameter that the route does not know is a wrong field.
             found |= {Problem.TOO_MANY, Problem.UNAVAILABLE, Problem.INVALID_FIELDS}
         if self.body is not None:

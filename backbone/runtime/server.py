@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from backbone.runtime.http_protocol import HttpProtocol
 from backbone.runtime.listening import CannotListen
 from backbone.runtime.settings import PodSettings
 
@@ -124,7 +125,7 @@ def listen(
 class Pod:
     """The application to serve, and the way to end it without cutting requests off.
 
-    `http` is the class of its HTTP connections, where uvicorn's own is not meant.
+    `http` is the class of its HTTP connections, where the plain one is not meant.
     """
 
     app: ASGIApp
@@ -167,7 +168,7 @@ def serve_pod(
             gc.set_threshold(GARBAGE_THRESHOLD)
             config = uvicorn.Config(
                 pod.app,
-                http=pod.http or "httptools",
+                http=pod.http or HttpProtocol,
                 ws=websocket or "none",
                 ws_max_size=websocket_max_bytes,
                 ws_per_message_deflate=websocket_deflate,

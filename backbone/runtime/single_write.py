@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with a short way out for an answer that is whole: its head and body in one write.
+"""The HTTP protocol with a short way out for an answer that is whole: its head and body in one write.
 
 The way by ASGI messages stays, for answers that stream, for peers that do not read, and for everything else.
 
@@ -8,7 +8,9 @@ Why: docs/decisions/0077-cost-of-an-order.md
 from typing import Any, cast
 
 from starlette.responses import Response
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from backbone.runtime.http_protocol import HttpProtocol
 
 EXTENSION = "bellwire.single_write"
 
@@ -39,7 +41,7 @@ class SingleWrite:
         return True
 
 
-class SingleWriteProtocol(HttpToolsProtocol):
+class SingleWriteProtocol(HttpProtocol):
     """One HTTP connection, whose requests carry the short way out in their scope."""
 
     def on_headers_complete(self) -> None:

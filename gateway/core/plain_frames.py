@@ -8,7 +8,7 @@ Why: docs/decisions/0070-fan-out.md
 
 from typing import NamedTuple
 
-TEXT, PING, PONG = 0x81, 0x89, 0x8A
+TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 """A first byte: the frame is the last of its message, no reserved bit is set."""
 _HEADER_BYTES = 6
 _LONGEST = 125
@@ -51,6 +51,12 @@ def unmask(payload: bytes, mask: bytes) -> bytes:
     length = len(payload)
     key = int.from_bytes((mask * (length // 4 + 1))[:length], "big")
     return (int.from_bytes(payload, "big") ^ key).to_bytes(length, "big")
+
+
+def close(code: int, reason: str) -> bytes:
+    """A Close frame; `reason` has at most 123 bytes."""
+    payload = code.to_bytes(2) + reason.encode()
+    return bytes((CLOSE, len(payload))) + payload
 
 
 def pong(payload: bytes) -> bytes:

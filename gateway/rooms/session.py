@@ -9,8 +9,8 @@ from typing import Protocol
 from uuid import UUID
 
 from backbone.contract import frames
-from backbone.contract.errors import CloseCode, Violation
-from backbone.contract.frames import Ack
+from backbone.contract.errors import CloseCode, Problem, Violation
+from backbone.contract.frames import Ack, Ping, UnknownMessage
 from backbone.contract.offset import Offset
 from gateway import metrics
 from gateway.core.encoding import Encoding
@@ -19,6 +19,7 @@ from gateway.fanout.cohort import Cursor
 from gateway.transport.connection import Connection
 
 BAD_MESSAGES = 5
+"""In a row: a good one between them starts the count anew."""
 MESSAGES_A_TURN = 4000
 """Frames of whatever kind between two heartbeats; an ack for every event of a busy shop stays far below."""
 
@@ -113,15 +114,11 @@ class Session(Cursor):
     # -- gateway.transport.connection.Listener ---------------------------------------------------------
 
     def on_message(self, data: bytes, is_text: bool) -> None:
-        """An ack or a ping; anything else is answered with `error`, and five of those end the connection."""
+        """An ack or a ping; anything else is answered with `error`, and five of those in a row end the connection."""
         if not self._may_go_on():
             return
         try:
-            message = frames.parse_message(data)
-            if isinstance(message, Ack):
-                self.room.on_ack(self, message.offset)
-            else:
-                self.say(frames.pong(self.room.log.head))
+            self._take(frames.parse_message(data))
         except Violation as exc:
             self._complain(exc)
 
@@ -153,8 +150,20 @@ class Session(Cursor):
             self.socket.close(CloseCode.TOO_MANY_MESSAGES, "too many messages")
         return self.messages <= MESSAGES_A_TURN
 
+    def _take(self, message: Ack | Ping | UnknownMessage) -> None:
+        match message:
+            case Ack(offset):
+                self.room.on_ack(self, offset)
+            case Ping():
+                self.say(frames.pong(self.room.log.head))
+            case UnknownMessage():
+                # Of a newer terminal, maybe: said, and not held against it.
+                self.say(frames.error(Problem.BAD_REQUEST.code, "type: must be ack or ping"))
+                return
+        self.bad_messages = 0
+
     def _complain(self, violation: Violation) -> None:
         self.bad_messages += 1
         self.say(frames.error(violation.problem.code, violation.detail))
         if self.bad_messages >= BAD_MESSAGES:
-            self.socket.close(CloseCode.BAD_MESSAGES, "five messages were not understood")
+            self.socket.close(CloseCode.BAD_MESSAGES, "five messages in a row were not understood")

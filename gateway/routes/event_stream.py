@@ -6,7 +6,8 @@ from starlette.types import Receive, Scope, Send
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import BellwireError, Problem, Violation
 from backbone.contract.event import parse_types
-from backbone.contract.offset import parse_after
+from backbone.contract.offset import Offset, parse_after
+from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.sse import CONTENT_TYPE
 from backbone.runtime.problems import response_of
 from gateway import metrics
@@ -27,22 +28,48 @@ HEAD = {
 }
 
 
+LAST_EVENT_ID = "Last-Event-ID"
+RESUME_WORDS = (LAST_EVENT_ID, "lastEventId")
+"""Parameters in which libraries that stand in for `EventSource` put what belongs in the header."""
+PARAMETERS = frozenset({"after", "types", *RESUME_WORDS})
+
+
 def read_ask(request: Request) -> Ask:
     """Read the parts of a request. `Last-Event-ID` is newer than the `after` of an address that is asked for again.
 
     Raises:
-        Violation: a key in the query string, no key at all, or a bad `after`, `types` or `Last-Event-ID`.
+        Violation: a key in the query string, an unknown or a doubled parameter, no key at all, or a bad `after`,
+            `types` or `Last-Event-ID`.
     """
-    refuse_key_in_query(request.query_params.multi_items())
+    parameters = request.query_params.multi_items()
+    refuse_key_in_query(parameters)
+    refuse_unknown_parameters(parameters, PARAMETERS, Problem.BAD_REQUEST)
     after = parse_after(request.query_params.get("after"))
-    last = request.headers.get("last-event-id")
-    if last:
-        after = parse_after(last, "Last-Event-ID")
+    last = _last_seen(request)
+    if last is not None:
+        after = last
     types = parse_types(request.query_params.get("types"))
     key = bearer_key(request.headers.getlist("authorization"))
     if key is None:
         raise Violation(Problem.UNAUTHORIZED, "send the key as 'Authorization: Bearer …'")
     return Ask(key, after, types)
+
+
+def _last_seen(request: Request) -> Offset | None:
+    """Read what the terminal had last: the header's word, else the query's, of two there the later one.
+
+    Raises:
+        Violation: one of them is no offset, or the header is given twice.
+    """
+    headers = request.headers.getlist(LAST_EVENT_ID)
+    if len(headers) > 1:
+        raise Violation.field(Problem.BAD_REQUEST, LAST_EVENT_ID, "is given twice")
+    # An empty one is none: so a stream without ids says it (HTML, 9.2.4).
+    named = {word: request.query_params[word] for word in RESUME_WORDS if request.query_params.get(word)}
+    offsets = [parse_after(text, word) for word, text in named.items()]
+    if headers and headers[0]:
+        return parse_after(headers[0], LAST_EVENT_ID)
+    return max((offset for offset in offsets if offset is not None), default=None)
 
 
 class EventStreamEndpoint:

@@ -1,45 +1,59 @@
-"""`GET /ws/pos/{tenant}`: from a handshake to a terminal in its room, or to a problem document before the upgrade."""
+"""`GET /ws/pos/{tenant}`: from a handshake to a terminal in its room, or to a problem document before the upgrade.
+
+A page, which cannot read that, may ask for a Close frame instead; see `gateway.transport.readable_refusal`.
+"""
 
 from starlette.datastructures import Headers, QueryParams
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from backbone.contract import frames
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
-from backbone.contract.errors import BellwireError, Problem, Violation
+from backbone.contract.errors import BellwireError, Problem, Refused, Violation
 from backbone.contract.event import parse_types
 from backbone.contract.offset import parse_after
+from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.runtime.problems import problem_response, response_of
 from gateway import metrics
 from gateway.core.encoding import DEFLATED_WEBSOCKET, WEBSOCKET
 from gateway.routes.admission import Admission, Ask
+from gateway.transport.readable_refusal import SECONDS, ReadableRefusals, close_of, reads_codes
 from gateway.transport.websocket import EXTENSION, WebSocketProtocol
+
+PARAMETERS = frozenset({"after", "types"})
 
 
 def read_ask(headers: Headers, query: QueryParams, offered: list[str]) -> Ask:
     """Read the parts of a handshake.
 
     Raises:
-        Violation: a key in the query string, no key at all, or a bad `after` or `types`.
+        Violation: a key in the query string, an unknown or a doubled parameter, no key or two of them, or a bad
+            `after` or `types`.
     """
     refuse_key_in_query(query.multi_items())
+    refuse_unknown_parameters(query.multi_items(), PARAMETERS, Problem.BAD_REQUEST)
     after = parse_after(query.get("after"))
     types = parse_types(query.get("types"))
     key = bearer_key(headers.getlist("authorization"))
     if key is not None:
         return Ask(key, after, types)
-    for token in offered:
-        if token.startswith(frames.BEARER_SUBPROTOCOL):
-            return Ask(token.removeprefix(frames.BEARER_SUBPROTOCOL), after, types)
+    keys = [token for token in offered if token.startswith(frames.BEARER_SUBPROTOCOL)]
+    if len(keys) > 1:
+        raise Violation.field(Problem.BAD_REQUEST, "Sec-WebSocket-Protocol", "holds two keys")
+    if keys:
+        return Ask(keys[0].removeprefix(frames.BEARER_SUBPROTOCOL), after, types)
     raise Violation(Problem.UNAUTHORIZED, "send the key as 'Authorization: Bearer …' or as a subprotocol")
 
 
 class Endpoint:
     """The WebSocket door."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, readable_refusals: ReadableRefusals) -> None:
         self._admission = admission
+        self._readable_refusals = readable_refusals
 
     async def upgrade_required(self, _: Request) -> Response:
         """A plain GET of the same path."""
@@ -54,12 +68,27 @@ class Endpoint:
             ask = read_ask(websocket.headers, websocket.query_params, offered)
             guest = await self._admission.admit(websocket, ask)
         except BellwireError as exc:
-            response = response_of(exc)
-            metrics.REFUSED.labels(str(response.status_code)).inc()
-            await websocket.send_denial_response(response)
+            await self._refuse(websocket, exc)
             return
         await websocket.accept(subprotocol=frames.SUBPROTOCOL if frames.SUBPROTOCOL in offered else None)
         socket: WebSocketProtocol = websocket.scope["extensions"][EXTENSION]
         if not socket.closing:
             encoding = DEFLATED_WEBSOCKET if socket.takes_deflated else WEBSOCKET
             socket.attach(self._admission.seat(guest, socket, encoding))
+
+    async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer at a path of no route, whatever is asked for there."""
+        if scope["type"] != "websocket":
+            raise HTTPException(Problem.NOT_FOUND.status)
+        await self._refuse(WebSocket(scope, receive, send), Refused(Problem.NOT_FOUND, "no such path"))
+
+    async def _refuse(self, websocket: WebSocket, error: BellwireError) -> None:
+        response = response_of(error)
+        metrics.REFUSED.labels(str(response.status_code)).inc()
+        socket: WebSocketProtocol = websocket.scope["extensions"][EXTENSION]
+        close = close_of(error) if reads_codes(websocket.scope["subprotocols"]) else None
+        if close is None or not self._readable_refusals.admit(socket.transport):
+            await websocket.send_denial_response(response)
+            return
+        await websocket.accept(subprotocol=frames.SUBPROTOCOL)
+        socket.close(*close, patience=SECONDS)

@@ -13,8 +13,12 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from starlette.responses import Response as HttpResponse
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+
+from backbone.contract.errors import Problem
+from backbone.runtime.problems import problem_response
 
 Message = dict[str, Any]
 
@@ -79,9 +83,9 @@ class AsgiWebSocket:
         while self._inbox:
             yield self._inbox.pop(0)
 
-    def refuse(self, status: HTTPStatus) -> None:
-        """Answer the handshake with a problem of plain text."""
-        self._deny(Response(status, status.phrase, Headers(), status.phrase.encode()))
+    def refuse(self, problem: Problem) -> None:
+        """Answer the handshake with a problem document."""
+        self._deny(answer_of(problem_response(problem, problem.title)))
 
     async def receive(self) -> Message:
         """ASGI's `receive`."""
@@ -112,7 +116,7 @@ class AsgiWebSocket:
             case "websocket.close" if self._upgrade is None:
                 self._peer.close(message.get("code", 1000), message.get("reason") or "")
             case "websocket.close":
-                self.refuse(HTTPStatus.FORBIDDEN)
+                self.refuse(Problem.FORBIDDEN)
             case "websocket.http.response.start":
                 headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in message.get("headers", [])]
                 status = HTTPStatus(message["status"])
@@ -141,10 +145,16 @@ class AsgiWebSocket:
         self._peer.answer(upgrade)
 
     def _deny(self, response: Response) -> None:
-        response.headers.setdefault("Content-Type", "text/plain; charset=utf-8")
         response.headers.setdefault("Content-Length", str(len(response.body or b"")))
         response.headers["Connection"] = "close"
         self._peer.answer(response)
+
+
+def answer_of(response: HttpResponse) -> Response:
+    """Return an HTTP answer as one to a handshake."""
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
+    status = HTTPStatus(response.status_code)
+    return Response(status, status.phrase, Headers(headers), bytes(response.body))
 
 
 def scope_of(
@@ -152,6 +162,10 @@ def scope_of(
 ) -> Message:
     """Return the ASGI scope of a request for a WebSocket; `server` and `client` are the two ends' addresses."""
     path, _, query = request.path.partition("?")
+    if not path.startswith("/"):
+        # The absolute form, which a server has to take (RFC 9112, 3.2.2).
+        _, slash, path = path.partition("://")[2].partition("/")
+        path = slash + path
     offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
     return {
         "type": "websocket",

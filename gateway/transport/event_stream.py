@@ -13,14 +13,24 @@ import asyncio
 import functools
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.datastructures import Headers
 
 from backbone.contract import sse
 from backbone.contract.errors import Problem, Unavailable
+from backbone.runtime.http_protocol import HttpProtocol
 from backbone.runtime.problems import response_of
 from gateway import metrics
+from gateway.core import plain_frames
 from gateway.transport.connection import ABNORMAL, CLOSE_SECONDS, Listener
 from gateway.transport.handshake_queue import HandshakeQueue
+from gateway.transport.readable_refusal import (
+    SECONDS,
+    ReadableRefusals,
+    close_of,
+    is_handshake_key,
+    opened_and_closed,
+    reads_codes,
+)
 
 EXTENSION = "bellwire.eventstream"
 WRITE_BUFFER_BYTES = 64 * 1024
@@ -35,19 +45,24 @@ def _turned_away(retry_after: int) -> bytes:
     return b"\r\n".join([*head, b"", bytes(response.body)])
 
 
-def protocol_at(handshakes: HandshakeQueue) -> type["EventStreamProtocol"]:
+def protocol_at(
+    handshakes: HandshakeQueue, readable_refusals: ReadableRefusals
+) -> type["EventStreamProtocol"]:
     """The class of a gateway's HTTP connections, whose WebSockets wait in `handshakes`."""
-    return type("GatewayHttp", (EventStreamProtocol,), {"handshakes": handshakes})
+    members = {"handshakes": handshakes, "readable_refusals": readable_refusals}
+    return type("GatewayHttp", (EventStreamProtocol,), members)
 
 
-class EventStreamProtocol(HttpToolsProtocol):
+class EventStreamProtocol(HttpProtocol):
     """One HTTP connection; `attach` makes it a terminal's. Made by a class of `protocol_at`."""
 
     handshakes: HandshakeQueue
+    readable_refusals: ReadableRefusals
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waits = False
+        self._turned_away = False
         self._listener: Listener | None = None
         self.descriptor: int | None = None
         self.paused = False
@@ -102,6 +117,10 @@ class EventStreamProtocol(HttpToolsProtocol):
         if self._waits:
             # Nothing may be said before the answer (RFC 6455, 4.1).
             self.transport.abort()
+        elif self._turned_away:
+            # Of what is still said, only a Close frame counts: then both have said it.
+            if data[0] == plain_frames.CLOSE:
+                self.transport.close()
         elif self._listener is None:
             super().data_received(data)
 
@@ -111,8 +130,20 @@ class EventStreamProtocol(HttpToolsProtocol):
         self._waits = retry_after is None
         if retry_after is not None:
             metrics.REFUSED.labels(str(Problem.UNAVAILABLE.status)).inc()
-            self.transport.write(_turned_away(retry_after))
+            self._turn_away(Unavailable("room on this gateway", retry_after))
+
+    def _turn_away(self, error: Unavailable) -> None:
+        handshake = Headers(raw=list(self.scope["headers"]))
+        offered = [word.strip() for word in ",".join(handshake.getlist("sec-websocket-protocol")).split(",")]
+        key = handshake.get("sec-websocket-key", "")
+        close = close_of(error) if reads_codes(offered) and is_handshake_key(key) else None
+        if close is None or not self.readable_refusals.admit(self.transport):
+            self.transport.write(_turned_away(error.retry_after))
             self.transport.close()
+            return
+        self._turned_away = True
+        self.transport.write(opened_and_closed(key, *close))
+        self.loop.call_later(SECONDS, self.transport.abort)
 
     def _enter(self) -> None:
         # A peer that has given up in the meantime is not let in.

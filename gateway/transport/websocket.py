@@ -24,14 +24,17 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import CONNECTING, OPEN
 
+from backbone.contract.errors import Problem
+from backbone.runtime.problems import problem_response
 from gateway.core import plain_frames
-from gateway.transport.asgi_websocket import AsgiWebSocket, scope_of
+from gateway.transport.asgi_websocket import AsgiWebSocket, answer_of, scope_of
 from gateway.transport.connection import ABNORMAL, CLOSE_SECONDS, Listener
 from gateway.transport.websocket_parser import Parser
 
 log = logging.getLogger("bellwire.socket")
 
 EXTENSION = "bellwire.socket"
+_KEPT = ("Upgrade", "Sec-WebSocket-Version")
 
 
 def plain_descriptor(transport: asyncio.BaseTransport) -> int | None:
@@ -40,6 +43,15 @@ def plain_descriptor(transport: asyncio.BaseTransport) -> int | None:
         return None
     found = transport.get_extra_info("socket")
     return None if found is None else cast("int", found.fileno())
+
+
+def _as_problem(response: Response) -> Response:
+    """Say the library's refusal of a handshake, a sentence of plain text, as we say everything that is wrong."""
+    upgrade = response.status_code == HTTPStatus.UPGRADE_REQUIRED
+    detail = (response.body or b"").decode("latin-1").splitlines()[0]
+    kept = {name: value for name, value in response.headers.raw_items() if name in _KEPT}
+    problem = Problem.UPGRADE_REQUIRED if upgrade else Problem.BAD_REQUEST
+    return answer_of(problem_response(problem, detail, headers={**kept, "Connection": "close"}))
 
 
 class WebSocketProtocol(asyncio.Protocol):
@@ -107,7 +119,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if not self.closing:
             self.transport.write(frames)
 
-    def close(self, code: int, reason: str = "") -> None:
+    def close(self, code: int, reason: str = "", *, patience: float = CLOSE_SECONDS) -> None:
         """Start closing with a Close frame; the connection is cut if the peer does not answer in time."""
         if self.closing:
             return
@@ -116,7 +128,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._parser().state is OPEN:
             self._parser().send_close(code, reason)
         self._flush()
-        self._cut_soon()
+        self._cut_soon(patience)
 
     def abort(self) -> None:
         """Cut the connection at once; for a peer that does not answer any more."""
@@ -191,7 +203,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn stops: whoever is still here is told to come back."""
-        self._end_call(1012, "retry_ms=500", HTTPStatus.SERVICE_UNAVAILABLE)
+        self._end_call(1012, "retry_ms=500", Problem.UNAVAILABLE)
 
     def _parser(self) -> Parser:
         """Return the parser; a connection that went without gets one that begins where the next frame does."""
@@ -257,9 +269,9 @@ class WebSocketProtocol(asyncio.Protocol):
         elif self._asgi is not None:
             self._asgi.hear_end(code)
 
-    def _cut_soon(self) -> None:
+    def _cut_soon(self, seconds: float = CLOSE_SECONDS) -> None:
         if self._cutting is None:
-            self._cutting = self._loop.call_later(CLOSE_SECONDS, self._cut)
+            self._cutting = self._loop.call_later(seconds, self._cut)
 
     def _cut(self) -> None:
         self.transport.abort()
@@ -316,7 +328,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def _on_request(self, request: Request) -> None:
         response = self._parser().accept(request)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            self.answer(response)
+            self.answer(_as_problem(response))
             return
         self._asgi = AsgiWebSocket(self, response)
         scope = scope_of(
@@ -339,13 +351,13 @@ class WebSocketProtocol(asyncio.Protocol):
             pass
         except Exception:
             log.exception("socket.bug")
-            self._end_call(1011, "a fault of ours", HTTPStatus.INTERNAL_SERVER_ERROR)
+            self._end_call(1011, "a fault of ours", Problem.INTERNAL)
         # An attached connection outlives the application's call; any other one ends with it.
         if self._listener is None:
-            self._end_call(1000, "", HTTPStatus.INTERNAL_SERVER_ERROR)
+            self._end_call(1000, "", Problem.INTERNAL)
         self._asgi = None
 
-    def _end_call(self, code: int, reason: str, status: HTTPStatus) -> None:
+    def _end_call(self, code: int, reason: str, problem: Problem) -> None:
         """Close an open WebSocket; refuse one that is not open yet."""
         if self.closing:
             return
@@ -353,7 +365,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._ws is None or self._ws.state is not CONNECTING:
             self.close(code, reason)
         elif self._asgi is not None:
-            self._asgi.refuse(status)
+            self._asgi.refuse(problem)
         else:
             self.abort()
 

@@ -112,10 +112,11 @@ HOMES = {
     ),
     "uvicorn": (
         "backbone/runtime/server.py",
+        "backbone/runtime/http_protocol.py",
         "backbone/runtime/single_write.py",
         "gateway/transport/websocket.py",
-        "gateway/transport/event_stream.py",
     ),
+    "httptools": ("backbone/runtime/http_protocol.py",),
     "uvloop": ("backbone/runtime/server.py", "bellwire/verify/command.py"),
     "aiohttp": ("bellwire/verify/client.py",),
     "httpx_sse": ("bellwire/verify/streaming.py",),

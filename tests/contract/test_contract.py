@@ -136,7 +136,7 @@ def test_a_frame_has_the_shortest_length_that_fits(length: int) -> None:
 @pytest.mark.parametrize(
     "data",
     [b"", b"no json", b"[]", b"1", b"{}", b'{"type":"ack"}', b'{"type":"ack","offset":1}',
-     b'{"type":"ack","offset":"x"}', b'{"type":"accept"}', b'{"type":["ack"]}'],
+     b'{"type":"ack","offset":"x"}', b'{"type":null}', b'{"type":["ack"]}'],
 )  # fmt: skip
 def test_a_message_that_cannot_be_understood_is_a_violation(data: bytes) -> None:
     with pytest.raises(Violation):
@@ -148,10 +148,17 @@ def test_acks_and_pings_are_understood() -> None:
     assert frames.parse_message(b'{"type":"ping","more":1}') == frames.Ping()
 
 
+@pytest.mark.parametrize("type_", ["accept", "", "ACK", "ping ", "\u0000"])
+def test_a_message_of_another_type_is_known_as_such(type_: str) -> None:
+    assert frames.parse_message(json.dumps({"type": type_}).encode()) == frames.UnknownMessage(type_)
+
+
 def test_a_terminal_knows_after_which_close_it_may_come_back() -> None:
     assert {code for code in CloseCode if not code.retry} == {
         CloseCode.BYE,
+        CloseCode.UNAUTHORIZED,
         CloseCode.REVOKED,
+        CloseCode.NOT_FOUND,
         CloseCode.REPLACED,
     }
 

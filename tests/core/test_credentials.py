@@ -35,11 +35,17 @@ def test_the_key_of_the_one_bearer_header_is_found(key: str, scheme: str) -> Non
     assert bearer_key([f"{scheme} {key}"]) == key
 
 
-@pytest.mark.parametrize(
-    "headers", [[], ["Bearer a", "Bearer a"], ["Basic a"], ["Bearer"], ["Bearer  "], [""], ["a"]]
-)
-def test_no_header_two_headers_and_another_scheme_are_no_key(headers: list[str]) -> None:
+@pytest.mark.parametrize("headers", [[], ["Basic a"], ["Bearer"], ["Bearer  "], [""], ["a"]])
+def test_no_header_and_another_scheme_are_no_key(headers: list[str]) -> None:
     assert bearer_key(headers) is None
+
+
+@pytest.mark.parametrize("second", ["Bearer a", "Bearer b", "Basic a", ""])
+def test_a_second_header_is_refused_whatever_it_holds(second: str) -> None:
+    for headers in (["Bearer a", second], [second, "Bearer a"]):
+        with pytest.raises(Violation, match="given twice") as caught:
+            bearer_key(headers)
+        assert caught.value.problem is Problem.BAD_REQUEST
 
 
 @given(st.binary(max_size=64).filter(lambda entropy: len(entropy) != KEY_BYTES))

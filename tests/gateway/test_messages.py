@@ -53,14 +53,32 @@ async def test_a_ping_is_answered_with_the_head(gateway: Pod, shop: Shop) -> Non
         assert await till.until("pong") == {"type": "pong", "head": "1-0"}
 
 
-async def test_five_messages_that_cannot_be_understood_end_the_connection(gateway: Pod, shop: Shop) -> None:
+async def test_five_messages_in_a_row_that_cannot_be_understood_end_the_connection(
+    gateway: Pod, shop: Shop
+) -> None:
     async with open_till(gateway, shop.slug, shop.terminal_key) as till:
-        for message in ("nonsense", "[]", '{"type":"accept"}', '{"type":"ack","offset":"1-99"}'):
+        bad = ("nonsense", "[]", "{}", '{"type":1}', '{"type":"ack","offset":"1-99"}')
+        for good in ({"type": "ping"}, {"type": "ack", "offset": "1-0"}):
+            for message in bad[:4]:
+                await till.socket.send(message)
+                assert {"type", "code", "detail"} == set(await till.until("error"))
+            await till.say(**good)
+        for message in bad:
             await till.socket.send(message)
-            assert {"type", "code", "detail"} == set(await till.until("error"))
-        await till.say(type="ping")
-        await till.until("pong")
-        await till.socket.send('{"type":"ack","offset":42}')
+        assert await till.closed() == (4400, "five messages in a row were not understood")
+
+
+async def test_a_type_that_is_not_known_is_said_and_neither_counts_nor_starts_the_count_anew(
+    gateway: Pod, shop: Shop
+) -> None:
+    async with open_till(gateway, shop.slug, shop.terminal_key) as till:
+        for _ in range(20):
+            await till.say(type="of a newer contract", more=[1, {"a": None}])
+            assert "ack or ping" in (await till.until("error"))["detail"]
+        for _ in range(4):
+            await till.socket.send("nonsense")
+            await till.say(type="unknown")
+        await till.socket.send("nonsense")
         assert (await till.closed())[0] == 4400
 
 
