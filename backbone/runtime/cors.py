@@ -1,6 +1,6 @@
-"""What a page of another origin may read: CORS headers in every answer of a pod, and the answers to preflights.
+"""Answers that a page of another origin may read: CORS headers in every answer of a pod, and answers to preflights.
 
-Only origins that are listed get them. Nobody is refused here: a browser withholds an answer without them.
+Only origins that are listed get them. No request is refused here: a browser withholds an answer without them.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

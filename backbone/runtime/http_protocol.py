@@ -1,6 +1,6 @@
 """uvicorn's HTTP protocol, by the book where it is not; every pod's.
 
-What the book (RFC 9110) says and uvicorn with httptools does otherwise: an upgrade that is offered and not taken leaves
+Of the book (RFC 9110) uvicorn with httptools leaves out: an upgrade that is offered and not taken leaves
 an ordinary request, whose body is read (`Upgrade: h2c`, which Java's client sends with each first request, loses it
 there); what follows the body is no header of the request, whatever it is called; a request that cannot be read is
 answered like every other one, with a problem document.

@@ -105,7 +105,7 @@ async def test_nothing_else_is_sent_and_a_peer_that_does_not_go_is_cut_in_a_seco
 
 
 def stays_silent_and_is_cut(pod: Pod, raw: bytes) -> None:
-    """Whatever the peer says, it hears a Close frame and no more; it is cut a second later."""
+    """The peer hears a Close frame and no more, and is cut a second later, whatever it says."""
     with dial(pod) as connection:
         connection.sendall(raw)
         assert read_answer(connection).startswith("HTTP/1.1 101 ")
@@ -146,7 +146,7 @@ async def test_beyond_a_hundred_at_once_the_answer_is_http(share_gateway: StartG
 
 
 class Link:
-    """What of a transport is asked here."""
+    """A transport, as far as it is asked here."""
 
     def __init__(self) -> None:
         self.closed = False
