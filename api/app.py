@@ -156,7 +156,7 @@ def _routes(
     limits = Limits(settings)
     guard = Guard(Access(reads), limits, settings.trust_forwarded_for)
     secret = settings.card_secret.get_secret_value().encode()
-    return [
+    routes = [
         *OrderRoutes(guard, committer, reads).routes(),
         *GiftCardRoutes(guard, committer, reads, secret, limits).routes(),
         *LoyaltyRoutes(guard, committer, reads).routes(),
@@ -169,6 +169,7 @@ def _routes(
         *WebhookRoutes(guard, reads, writes, secret, private=settings.webhook_private).routes(),
         *WhoamiRoutes(guard).routes(),
     ]
+    return [guard.watched(route) for route in routes]
 
 
 def _anywhere(_: str) -> bool:

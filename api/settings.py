@@ -46,10 +46,16 @@ class ApiSettings(PodSettings):
         description="requests a second without a valid key, per address; ten seconds' worth may come at once",
     )
     terminal_guesses: int = Field(
-        10, ge=1, description="wrong gift card numbers of one terminal in ten minutes before it has to wait"
+        10,
+        ge=1,
+        description="wrong gift card numbers of one terminal in ten minutes before it has to wait; a "
+        "storefront's key may be wrong ten times as often",
     )
     tenant_guesses: int = Field(
-        100, ge=1, description="wrong gift card numbers of one tenant in ten minutes before it has to wait"
+        100,
+        ge=1,
+        description="wrong gift card numbers of one tenant in ten minutes before those of its keys "
+        "have to wait that were wrong lately",
     )
     trust_forwarded_for: bool = Field(
         False,

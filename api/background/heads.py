@@ -2,7 +2,8 @@
 
 Redis wakes: the pod hears the live channels of the tenants that requests wait for. PostgreSQL decides: the head of a
 tenant that was heard is read at once, and once a second the heads of all tenants that are waited for are read together,
-so that a lost message costs a second. However many requests wait, that is one question; without any there is none.
+so that a lost message costs a second. With them goes whether the keys that wait are still valid. However many requests
+wait, that is one question of each kind; without any there is none.
 
 Why: docs/decisions/0051-polling-wakes.md
 """
@@ -12,9 +13,10 @@ import contextlib
 from dataclasses import dataclass, field
 
 from api.metrics import HEAD_QUESTIONS
-from backbone.contract.errors import Unavailable
+from backbone.contract.errors import BellwireError, Problem, Unavailable, Violation
 from backbone.contract.event import Event
 from backbone.contract.offset import BEGINNING, Offset
+from backbone.eventlog.access import find_keys
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
@@ -25,15 +27,17 @@ ASK_SECONDS = 1.0
 SUSPECT_ASK_SECONDS = 0.25
 """The same while Redis does not answer."""
 GATHER_SECONDS = 0.005
+KEYS_A_QUESTION = 5000
 LINGER_SECONDS = 60.0
 """A tenant stays subscribed for so long after its last waiter: a terminal that polls comes back at once."""
 
 
 @dataclass(eq=False, slots=True)
 class Waiter:
-    """A request that waits for a head later than `seen`."""
+    """A request that waits for a head later than `seen`, with the key that has this hash."""
 
     seen: Offset
+    key_hash: bytes
     woken: asyncio.Future[Offset | None]
 
     def wake(self, head: Offset | None) -> None:
@@ -41,7 +45,7 @@ class Waiter:
         if not self.woken.done():
             self.woken.set_result(head)
 
-    def fail(self, error: Unavailable) -> None:
+    def fail(self, error: BellwireError) -> None:
         """Let it end with an error."""
         if not self.woken.done():
             self.woken.set_exception(error)
@@ -70,18 +74,19 @@ class HeadWatch:
         self._released = False
         self.feed = LiveFeed(settings, topology, self._on_event, self._on_confirmed)
 
-    async def later_than(self, tenant: str, head: Offset, deadline: float) -> Offset | None:
+    async def later_than(self, tenant: str, head: Offset, deadline: float, key_hash: bytes) -> Offset | None:
         """Wait until the tenant's head is later than `head` and return it.
 
         None when `deadline` (the loop's time) passes first, or the pod is about to stop.
 
         Raises:
+            Violation: the key with this hash has ended meanwhile (401).
             Unavailable: PostgreSQL, meanwhile.
         """
         loop = asyncio.get_running_loop()
         if self._released or deadline <= loop.time():
             return None
-        waiter = Waiter(head, loop.create_future())
+        waiter = Waiter(head, key_hash, loop.create_future())
         watched = self._follow(tenant)
         watched.waiters.add(waiter)
         if watched.heard > head:
@@ -123,8 +128,26 @@ class HeadWatch:
             self._due.clear()
             if tenants:
                 HEAD_QUESTIONS.labels(reason).inc()
+                if reason == "fallback":
+                    await self._dismiss(tenants)
                 await self._ask(tenants)
             self._unfollow_idle(loop.time())
+
+    async def _dismiss(self, tenants: list[str]) -> None:
+        """Refuse those who wait with a key that has ended."""
+        waiters = [waiter for tenant in tenants for waiter in self._waiters_of(tenant)]
+        hashes = list({waiter.key_hash for waiter in waiters})
+        for first in range(0, len(hashes), KEYS_A_QUESTION):
+            asked = hashes[first : first + KEYS_A_QUESTION]
+            try:
+                valid = await find_keys(self._database, asked)
+            except Unavailable:
+                # The heads are asked for next, and whoever waits is told.
+                return
+            ended = set(asked) - valid.keys()
+            for waiter in waiters:
+                if waiter.key_hash in ended:
+                    waiter.fail(Violation(Problem.UNAUTHORIZED, "The key is no longer valid"))
 
     async def _ask(self, tenants: list[str]) -> None:
         try:

@@ -45,6 +45,11 @@ def spend(full_at: float, now: float, rate: Rate) -> float | Excess:
     return later if missing <= 1e-3 * rate.spacing else Excess(rate, max(1, ceil(missing)))
 
 
+def give_back(full_at: float, rate: Rate) -> float:
+    """Put one back that was taken; returns the bucket's new number."""
+    return full_at - rate.spacing
+
+
 def look(full_at: float, now: float, rate: Rate) -> Excess | None:
     """Whether one could be taken now, without taking it."""
     found = spend(full_at, now, rate)

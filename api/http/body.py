@@ -27,6 +27,7 @@ from api.core.loyalty import parse_points_per_unit
 from api.core.money import DECIMAL, parse_cents, parse_positive_cents
 from api.core.strict_json import NotJson, parse_json
 from api.core.text import clean_text, require_visible
+from api.http.entry import look_again
 from api.http.payload import read_bytes
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
 
@@ -100,7 +101,8 @@ async def read_body(request: Request, model: type[M]) -> Read[M]:
     """Read and check a body.
 
     Raises:
-        Violation: too large (413), not JSON (400), or wrong fields (422), every one of them named.
+        Violation: too large (413), not JSON (400), or wrong fields (422), every one of them named; or the key ended
+            while the body came (401).
     """
     plain = await read_object(request)
     try:
@@ -117,6 +119,8 @@ async def read_body(request: Request, model: type[M]) -> Read[M]:
 async def read_object(request: Request) -> dict[str, Any]:
     """Read a body that is any JSON object. Raises as `read_body`."""
     raw = await read_bytes(request, MAX_BODY_BYTES)
+    # A body may take its time, and the key may have ended by then.
+    await look_again(request)
     try:
         plain, errors = parse_json(raw)
     except NotJson as exc:

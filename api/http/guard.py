@@ -1,17 +1,21 @@
 """The guard of the routes: a key in the header, for the tenant in the path, of a kind that may do this; in that order.
 
-The tenant of everything behind this guard is the key's; only an operator's is the path's.
+The tenant of everything behind this guard is the key's; only an operator's is the path's. An answer that takes a while
+goes out only when the key is valid still.
 """
 
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
 from starlette.requests import Request
+from starlette.responses import Response
 
+from api.http.entry import Entry, keep_entry, look_again
 from api.http.header import header_values
 from api.limits import Limits
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
-from backbone.contract.errors import Problem, Refused, Violation
+from backbone.contract.errors import BellwireError, Problem, Refused, Violation
 from backbone.contract.keys import KeyKind
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.slug import is_slug
@@ -26,12 +30,18 @@ class Caller:
     kind: KeyKind
     tenant: str
     terminal: UUID | None
+    key_hash: bytes
 
     @property
     def device(self) -> UUID:
         """The terminal that speaks; for routes that admit terminals only."""
         assert self.terminal is not None
         return self.terminal
+
+    @property
+    def guesser(self) -> object:
+        """The owner of the wrong gift card numbers that are counted together: a terminal, or one key."""
+        return self.terminal or self.key_hash
 
 
 class Guard:
@@ -52,6 +62,7 @@ class Guard:
             TooMany: too often (429).
             Unavailable: PostgreSQL.
         """
+        asked_at = time.monotonic()
         route: DescribedRoute = request.scope["route"]
         kinds = route.doc.keys
         if request.scope["query_string"]:
@@ -65,7 +76,22 @@ class Guard:
             raise Refused(Problem.FORBIDDEN, f"This needs a key that begins with {allowed}")
         if request.scope["query_string"]:
             refuse_unknown_parameters(request.query_params.multi_items(), route.parameters)
-        return Caller(principal.kind, principal.tenant or asked or "", principal.terminal)
+        keep_entry(request, Entry(self._access, principal.key_hash, asked_at))
+        return Caller(principal.kind, principal.tenant or asked or "", principal.terminal, principal.key_hash)
+
+    def watched(self, route: DescribedRoute) -> DescribedRoute:
+        """The same route; nothing is answered to a key that ended meanwhile, be it a refusal."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                response: Response = await route.endpoint(request)
+            except BellwireError:
+                await look_again(request)
+                raise
+            await look_again(request)
+            return response
+
+        return DescribedRoute(route.method, route.path, answer, route.doc)
 
     async def _holder(self, request: Request) -> Principal:
         key = bearer_key(header_values(request, b"authorization"))

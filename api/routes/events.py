@@ -11,7 +11,7 @@ from api.background.heads import HeadWatch
 from api.http.answer import raw_answer
 from api.http.body import query_integer
 from api.http.documents import OFFSET, EventPage
-from api.http.guard import Guard, unknown_tenant
+from api.http.guard import Caller, Guard, unknown_tenant
 from backbone.contract.event import Event, EventType, parse_types
 from backbone.contract.keys import KeyKind
 from backbone.contract.offset import Offset, parse_after
@@ -97,9 +97,7 @@ class EventRoutes:
                 raise unknown_tenant()
             start = resume(after, floor=extent.floor, head=extent.head, forks=extent.forks)
             try:
-                page, head = await self._read_or_wait(
-                    caller.tenant, start, extent.head, types, limit, deadline
-                )
+                page, head = await self._read_or_wait(caller, start, extent.head, types, limit, deadline)
             except EpochEntered:
                 # `after` has to be judged again; a request from the head stays at the head that it began from.
                 after = start.position if after is None else after
@@ -108,7 +106,7 @@ class EventRoutes:
 
     async def _read_or_wait(
         self,
-        tenant: str,
+        caller: Caller,
         start: Start,
         head: Offset,
         types: frozenset[str] | None,
@@ -119,15 +117,16 @@ class EventRoutes:
 
         Raises:
             EpochEntered: history forked meanwhile.
+            Violation: the caller's key has ended meanwhile.
         """
         position = start.position
         while True:
-            page = await self._read(tenant, position, head, types, limit)
+            page = await self._read(caller.tenant, position, head, types, limit)
             position = page.offset
             # Something to say, or more to look through than one answer should take: say so now.
             if page.events or position < head or start.reset is not None:
                 return page, head
-            newer = await self._watch.later_than(tenant, head, deadline)
+            newer = await self._watch.later_than(caller.tenant, head, deadline, caller.key_hash)
             if newer is None:
                 return page, head
             if newer.epoch != head.epoch:

@@ -16,7 +16,7 @@ from api.http.answer import Refusals, json_answer, write_answer
 from api.http.attempt import attempt_of
 from api.http.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
 from api.http.documents import CardBalance, CardRedeemed, CardSold
-from api.http.guard import Caller, Guard
+from api.http.guard import Guard
 from api.limits import Limits
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KeyKind
@@ -128,10 +128,11 @@ class GiftCardRoutes:
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/gift-cards/{cardNumber}`."""
         caller = await self._guard.authorize(request)
-        number = self._number(request, caller)
-        card = await get_card(self._reads, caller.tenant, core.number_hmac(self._secret, number))
+        with self._limits.guesses.guess(caller.tenant, caller.kind, caller.guesser) as guess:
+            number = self._number(request)
+            card = await get_card(self._reads, caller.tenant, core.number_hmac(self._secret, number))
+            guess.wrong = card is None
         if card is None:
-            self._limits.note_guess(caller.tenant, caller.device)
             raise Refused(*_NO_CARD)
         return json_answer({"balance": json_cents(card.balance_cents), "expiryDate": card.expiry_date})
 
@@ -139,22 +140,21 @@ class GiftCardRoutes:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/redeem`."""
         caller = await self._guard.authorize(request)
         body = await read_body(request, RedeemBody)
-        number = self._number(request, caller)
         attempt = attempt_of(request, caller.tenant, body.plain)
         use = body.model
-        number_hmac = core.number_hmac(self._secret, number)
-        data = core.redeemed_data(number, use.amount, use.order_id)
-        written = await self._committer.commit(
-            caller.tenant,
-            lambda database: redeem_card(database, attempt, number_hmac, use.amount, use.order_id, data),
-        )
-        if written.outcome is WriteOutcome.NOT_FOUND:
-            self._limits.note_guess(caller.tenant, caller.device)
+        with self._limits.guesses.guess(caller.tenant, caller.kind, caller.guesser) as guess:
+            number = self._number(request)
+            number_hmac = core.number_hmac(self._secret, number)
+            data = core.redeemed_data(number, use.amount, use.order_id)
+            written = await self._committer.commit(
+                caller.tenant,
+                lambda database: redeem_card(database, attempt, number_hmac, use.amount, use.order_id, data),
+            )
+            guess.wrong = written.outcome is WriteOutcome.NOT_FOUND
         return write_answer(written, 200, REDEEM_REFUSALS)
 
-    def _number(self, request: Request, caller: Caller) -> str:
+    def _number(self, request: Request) -> str:
         """Read the number; one that cannot be a card's is answered like one that is not, and is no guess."""
-        self._limits.look_at_guesses(caller.tenant, caller.device)
         number = core.normalise_number(request.path_params["cardNumber"])
         if number is None:
             raise Refused(*_NO_CARD)

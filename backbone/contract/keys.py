@@ -34,6 +34,11 @@ def hash_key(key: str) -> bytes | None:
     return hashlib.sha256(key.encode()).digest()
 
 
+def key_name(key_hash: bytes) -> str:
+    """Return what a key is called where it must not be shown: the beginning of its hash, 12 hexadecimal digits."""
+    return key_hash[:6].hex()
+
+
 def looks_like_key(text: str) -> bool:
     """Whether a text carries something shaped like a key; such a text never goes into a log."""
     return re.search(r"bw_(op|store|term)_", text) is not None

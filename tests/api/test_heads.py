@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 from api.background import heads
 from api.background.heads import HeadWatch
 from backbone.contract.event import Event
+from backbone.contract.keys import hash_key
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import open_database
 from backbone.eventlog.stream import Stream
@@ -53,10 +54,12 @@ def questions(reason: str) -> float:
 
 
 def wait_for(
-    watch: HeadWatch, tenant: str, head: Offset, seconds: float = 20
+    watch: HeadWatch, shop: Shop, head: Offset, seconds: float = 20
 ) -> "asyncio.Task[Offset | None]":
     deadline = asyncio.get_running_loop().time() + seconds
-    return asyncio.create_task(watch.later_than(tenant, head, deadline))
+    key_hash = hash_key(shop.terminal_key)
+    assert key_hash is not None
+    return asyncio.create_task(watch.later_than(shop.slug, head, deadline, key_hash))
 
 
 async def heard(watch: HeadWatch) -> None:
@@ -71,7 +74,7 @@ async def test_redis_wakes_who_waits(
     monkeypatch.setattr(heads, "ASK_SECONDS", 3600.0)
     monkeypatch.setattr(heads, "SUSPECT_ASK_SECONDS", 3600.0)
     watch = await start_watch()
-    waiting = wait_for(watch, shop.slug, Offset(1, 0))
+    waiting = wait_for(watch, shop, Offset(1, 0))
     await heard(watch)
     await asyncio.sleep(0.5)
     await shop.order()
@@ -87,19 +90,19 @@ async def test_what_was_announced_before_the_subscription_held_is_asked_for(
     await heard(watch)
     # The caller looked before this order was there, and waits after it was announced.
     await shop.order()
-    assert await wait_for(watch, shop.slug, Offset(1, 0)) == Offset(1, 1)
+    assert await wait_for(watch, shop, Offset(1, 0)) == Offset(1, 1)
     # Subscribed by now, so no confirmation will come: what was heard in between is remembered.
     await shop.order()
     while watch._watched[shop.slug].heard < Offset(1, 2):
         await asyncio.sleep(0.02)
-    assert await wait_for(watch, shop.slug, Offset(1, 1)) == Offset(1, 2)
+    assert await wait_for(watch, shop, Offset(1, 1)) == Offset(1, 2)
 
 
 async def test_a_message_about_what_is_not_committed_wakes_nobody(
     start_watch: StartWatch, shop: Shop, redis_url: str
 ) -> None:
     watch = await start_watch()
-    waiting = wait_for(watch, shop.slug, Offset(1, 0), seconds=2)
+    waiting = wait_for(watch, shop, Offset(1, 0), seconds=2)
     await heard(watch)
     stream = Stream(
         load_settings(PodSettings, database_url="postgresql://unused/unused", redis_url=redis_url)
@@ -112,7 +115,7 @@ async def test_a_message_about_what_is_not_committed_wakes_nobody(
 
 async def test_without_redis_the_clock_wakes_who_waits(start_watch: StartWatch, shop: Shop) -> None:
     watch = await start_watch(f"redis://127.0.0.1:{free_port()}/0")
-    waiting = wait_for(watch, shop.slug, Offset(1, 0))
+    waiting = wait_for(watch, shop, Offset(1, 0))
     await asyncio.sleep(0.3)
     await shop.order()
     assert await waiting == Offset(1, 1)
@@ -123,8 +126,8 @@ async def test_a_busy_shop_does_not_keep_the_clock_from_others(
 ) -> None:
     watch = await start_watch(f"redis://127.0.0.1:{free_port()}/0")
     busy, quiet = await open_shop(), await open_shop()
-    patient = wait_for(watch, busy.slug, Offset(1, 0))
-    waiting = wait_for(watch, quiet.slug, Offset(1, 0))
+    patient = wait_for(watch, busy, Offset(1, 0))
+    waiting = wait_for(watch, quiet, Offset(1, 0))
 
     async def stir() -> None:
         while True:
@@ -148,7 +151,7 @@ async def test_three_hundred_who_wait_are_one_question_a_second_and_nobody_is_no
     before = questions("fallback") + questions("wake")
     await asyncio.sleep(1.5)
     assert questions("fallback") + questions("wake") == before
-    waiting = [wait_for(watch, shop.slug, Offset(1, 0), seconds=4) for _ in range(300)]
+    waiting = [wait_for(watch, shop, Offset(1, 0), seconds=4) for _ in range(300)]
     assert await asyncio.gather(*waiting) == [None] * 300
     # Four seconds, four questions; a few more where Redis was thought away for a moment.
     assert questions("fallback") + questions("wake") - before <= 12
@@ -158,7 +161,7 @@ async def test_a_tenant_is_heard_for_a_while_after_its_last_waiter_and_no_longer
     start_watch: StartWatch, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = await start_watch()
-    await wait_for(watch, shop.slug, Offset(1, 0), seconds=0.1)
+    await wait_for(watch, shop, Offset(1, 0), seconds=0.1)
     assert shop.slug in watch.feed._wanted
     monkeypatch.setattr(heads, "LINGER_SECONDS", 0.0)
     while shop.slug in watch.feed._wanted:

@@ -1,15 +1,20 @@
 """A client that asks too often is told so, with how long to wait; everybody else notices nothing."""
 
 import asyncio
+from collections import Counter
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.bucket import BUCKETS, Bucket
 from api.core.rate import Excess, Rate, spend
-from api.limits import BUCKETS, Bucket
+from api.guesses import GUESS_SECONDS, Guesses
+from api.settings import ApiSettings
 from backbone.contract.errors import TooMany
+from backbone.contract.keys import KeyKind
 from tests.conftest import OpenShop, StartApiPod
 from tests.shop import Shop, bearer
 
@@ -161,6 +166,59 @@ def with_check(digits: str) -> str | None:
 
 
 @pytest.mark.parametrize("door", ["get", "redeem"])
+async def test_many_guesses_at_once_are_no_more_than_one_after_another(
+    start_api_pod: StartApiPod, shop: Shop, door: str
+) -> None:
+    pod = start_api_pod({"BELLWIRE_TERMINAL_GUESSES": "4", "BELLWIRE_TENANT_WRITES": "40"})
+    numbers = [found for found in map(with_check, wrong_numbers(60)) if found is not None]
+    second = await shop.add_terminal("second")
+    card = (await shop.sell_card(10))["cardNumber"]
+    async with httpx.AsyncClient(base_url=pod.url) as http:
+
+        async def ask(number: str, key: str) -> httpx.Response:
+            path = shop.path(f"gift-cards/{number}")
+            if door == "get":
+                return await http.get(path, headers=bearer(key))
+            return await http.post(f"{path}/redeem", json={"amount": 0.01}, headers=bearer(key))
+
+        answers = await asyncio.gather(*(ask(number, shop.terminal_key) for number in numbers[:40]))
+        assert Counter(answer.status_code for answer in answers) == {404: 4, 429: len(answers) - 4}
+        # Right ones take nothing, however many there are.
+        for _ in range(6):
+            rights = await asyncio.gather(*(ask(card, second.key) for _ in range(4)))
+            assert {answer.status_code for answer in rights} == {200}
+
+
+GUESSERS = st.sampled_from(["one", "two", "three"])
+
+
+@given(st.lists(st.tuples(GUESSERS, st.booleans(), st.floats(0, 30), st.integers(1, 20)), max_size=60))
+def test_whatever_others_guess_a_holder_without_a_wrong_number_is_served(
+    crowds: list[tuple[str, bool, float, int]],
+) -> None:
+    """Crowds of looks at the same time, all right or all wrong; the fourth holder is never wrong."""
+    now = 1000.0
+    settings = ApiSettings.model_construct(terminal_guesses=5, tenant_guesses=8)
+    guesses = Guesses(settings, lambda: now)
+    wrong: dict[str, list[float]] = {}
+    for holder, right, pause, many in crowds:
+        now += pause
+        with ExitStack() as under_way:
+            for _ in range(many):
+                with suppress(TooMany):
+                    guess = under_way.enter_context(guesses.guess("shop", KeyKind.TERMINAL, holder))
+                    guess.wrong = not right
+                    wrong.setdefault(holder, []).extend([now] * (not right))
+        with guesses.guess("shop", KeyKind.TERMINAL, "honest"):
+            pass
+    for moments in wrong.values():
+        for first in range(len(moments)):
+            for last in range(first, len(moments)):
+                refilled = (moments[last] - moments[first]) / (GUESS_SECONDS / 5)
+                assert last - first + 1 <= 5 + refilled + 2e-3
+
+
+@pytest.mark.parametrize("door", ["get", "redeem"])
 async def test_guessing_card_numbers_is_slowed_for_the_terminal_and_at_last_for_the_tenant(
     start_api_pod: StartApiPod, shop: Shop, open_shop: OpenShop, door: str
 ) -> None:
@@ -187,6 +245,10 @@ async def test_guessing_card_numbers_is_slowed_for_the_terminal_and_at_last_for_
         assert (await ask(card, second.key)).status_code == 200
         for number in numbers[5:7]:
             assert (await ask(number, second.key)).status_code == 404
+        # The tenant's bucket is empty: whoever was wrong lately waits, and whoever was not notices nothing.
+        assert refused(await ask(card, second.key))
+        assert (await ask(card, third.key)).status_code == 200
+        assert (await ask(numbers[7], third.key)).status_code == 404
         assert refused(await ask(card, third.key))
         elsewhere = (await other.sell_card(10))["cardNumber"]
         assert (await ask(elsewhere, other.terminal_key, other)).status_code == 200

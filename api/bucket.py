@@ -1,0 +1,82 @@
+"""Buckets of one kind, by whom they belong to: in memory, bounded, each pod its own.
+
+The least recently used ones are dropped. A dropped bucket starts full again, so this never refuses anybody.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from prometheus_client import Counter
+
+from api.core.rate import Excess, Rate, give_back, look, spend
+from backbone.contract.errors import TooMany
+
+BUCKETS = 50_000
+
+LIMITED = Counter(
+    "bellwire_api_limited",
+    "Requests answered with 429, by what was exceeded: key, tenant, address, terminal_guesses, storefront_guesses, "
+    "tenant_guesses.",
+    ["limit"],
+)
+
+
+class Bucket:
+    """The buckets of one kind, by whom they belong to."""
+
+    def __init__(self, name: str, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name = name
+        self._rate = rate
+        self._clock = clock
+        # The one used longest ago is first.
+        self._full_at: OrderedDict[object, float] = OrderedDict()
+        LIMITED.labels(name)
+
+    def spend(self, owner: object) -> None:
+        """Take one.
+
+        Raises:
+            TooMany: there is none.
+        """
+        excess = self._spend(owner)
+        if excess is not None:
+            self._refuse(excess)
+
+    def look(self, owner: object) -> None:
+        """Raises TooMany when there is none to take."""
+        excess = look(self._full_at.get(owner, 0.0), self._clock(), self._rate)
+        if excess is not None:
+            self._refuse(excess)
+
+    def note(self, owner: object) -> None:
+        """Take one if there is one; whether there was is found at the next look."""
+        self._spend(owner)
+
+    def give_back(self, owner: object) -> None:
+        """Put one back that was taken."""
+        full_at = self._full_at.get(owner)
+        if full_at is not None:
+            self._full_at[owner] = give_back(full_at, self._rate)
+
+    def missing(self, owner: object) -> float:
+        """How many are taken, and have not come back yet."""
+        return max(0.0, self._full_at.get(owner, 0.0) - self._clock()) / self._rate.spacing
+
+    def take(self, owner: object) -> bool:
+        """Take one if there is one, and say whether there was."""
+        return self._spend(owner) is None
+
+    def _spend(self, owner: object) -> Excess | None:
+        full_at = self._full_at.get(owner, 0.0)
+        found = spend(full_at, self._clock(), self._rate)
+        excess = found if isinstance(found, Excess) else None
+        self._full_at[owner] = found if isinstance(found, float) else full_at
+        self._full_at.move_to_end(owner)
+        if len(self._full_at) > BUCKETS:
+            self._full_at.popitem(last=False)
+        return excess
+
+    def _refuse(self, excess: Excess) -> None:
+        LIMITED.labels(self._name).inc()
+        raise TooMany(excess.rate.count, excess.rate.seconds, excess.retry_after)
