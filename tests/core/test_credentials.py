@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import Problem, Violation
-from backbone.contract.keys import KEY_BYTES, KeyKind, make_key
+from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, key_name, make_key
 
 KEYS = st.builds(make_key, st.sampled_from(list(KeyKind)), st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES))
 WORDS = st.text(alphabet="abcxyz-12", max_size=8)
@@ -52,3 +52,12 @@ def test_a_second_header_is_refused_whatever_it_holds(second: str) -> None:
 def test_a_key_is_made_of_thirty_two_bytes_or_not_at_all(entropy: bytes) -> None:
     with pytest.raises(ValueError, match="32 random bytes"):
         make_key(KeyKind.TERMINAL, entropy)
+
+
+@given(KEYS)
+def test_a_key_is_called_by_the_beginning_of_its_hash_which_is_no_part_of_it(key: str) -> None:
+    digest = hash_key(key)
+    assert digest is not None
+    assert digest.hex().startswith(key_name(digest))
+    assert len(key_name(digest)) == 12
+    assert key_name(digest) not in key

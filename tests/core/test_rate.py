@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.core.loyalty import MAX_POINTS_PER_UNIT, parse_points_per_unit
-from api.core.rate import Excess, Rate, look, spend
+from api.core.rate import Excess, Rate, give_back, look, spend
 from backbone.contract.errors import Problem, TooMany, Unavailable, Violation
 
 RATES = st.builds(Rate, st.integers(1, 1000), st.floats(0.5, 3600))
@@ -38,6 +38,16 @@ def test_all_of_a_full_bucket_may_come_at_once_and_then_the_wait_is_long_enough(
     if isinstance(refused, Excess):
         assert refused.retry_after >= 1
         assert look(full_at, now + refused.retry_after, rate) is None
+
+
+@given(RATES, MOMENTS)
+def test_one_that_is_given_back_can_be_taken_again_and_no_more_than_that(rate: Rate, now: float) -> None:
+    full_at = now + rate.seconds
+    assert isinstance(spend(full_at, now, rate), Excess)
+    again = spend(give_back(full_at, rate), now, rate)
+    assert not isinstance(again, Excess)
+    assert again == pytest.approx(full_at)
+    assert isinstance(spend(again, now, rate), Excess)
 
 
 @given(st.integers(0, 100 * MAX_POINTS_PER_UNIT))
