@@ -11,6 +11,7 @@ from api.background.alarms import raise_alarms
 from api.background.heads import HeadWatch
 from api.background.housekeeping import keep_house
 from api.background.prober import POSTGRESQL, Prober
+from api.background.purge import purge_deleted_tenants
 from api.background.unacked import watch_unacked_orders
 from api.combiner import Combiner
 from api.committer import Committer
@@ -26,6 +27,7 @@ from api.routes.daily_reports import DailyReportRoutes
 from api.routes.events import EventRoutes
 from api.routes.gift_cards import GiftCardRoutes
 from api.routes.loyalty import LoyaltyRoutes
+from api.routes.order_reads import OrderReadRoutes
 from api.routes.orders import OrderRoutes
 from api.routes.status import StatusRoutes
 from api.routes.tenants import TenantRoutes
@@ -106,6 +108,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("prober", Prober(background, stream, health).run)
         owner.start("unacked", lambda: watch_unacked_orders(background))
         owner.start("alarms", lambda: raise_alarms(background, publisher.announce))
+        owner.start("purge", lambda: purge_deleted_tenants(background))
         owner.start("housekeeping", lambda: keep_house(background, settings.retention_days))
 
         carrier = await pool("webhooks", WEBHOOK_CONNECTIONS)
@@ -157,14 +160,15 @@ def _routes(
     guard = Guard(Access(reads), limits, settings.trust_forwarded_for)
     secret = settings.card_secret.get_secret_value().encode()
     routes = [
-        *OrderRoutes(guard, committer, reads).routes(),
+        *OrderRoutes(guard, committer).routes(),
+        *OrderReadRoutes(guard, reads, writes).routes(),
         *GiftCardRoutes(guard, committer, reads, secret, limits).routes(),
         *LoyaltyRoutes(guard, committer, reads).routes(),
         *EventRoutes(guard, reads, watch).routes(),
         *AckRoutes(guard, writes).routes(),
         *DailyReportRoutes(guard, reads, writes).routes(),
         *StatusRoutes(guard, reads).routes(),
-        *TenantRoutes(guard, writes).routes(),
+        *TenantRoutes(guard, reads, writes).routes(),
         *TerminalRoutes(guard, reads, writes).routes(),
         *WebhookRoutes(guard, reads, writes, secret, private=settings.webhook_private).routes(),
         *WhoamiRoutes(guard).routes(),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -105,7 +105,7 @@ class StoredOrder:
     receipts: str = "[]"
 
 
-_COLUMNS = """
+COLUMNS = """
     o.order_seq, o.order_id, order_number(o.order_seq) AS number, o.status, o.source, o.order_type,
     o.customer_name, o.customer_phone, o.customer_email, o.special_instructions, o.total_cents,
     rfc3339(o.created_at) AS created_at, rfc3339(o.updated_at) AS updated_at,
@@ -119,39 +119,9 @@ _COLUMNS = """
     ) AS items
 """
 
-# The newest orders of a tenant in any status, or in one; each runs along its own index.
-_LIST_ALL = f"""
-    SELECT {_COLUMNS} FROM orders o
-    WHERE o.tenant = $1 AND o.order_seq < $2 ORDER BY o.order_seq DESC LIMIT $3
-"""  # noqa: S608 - put together from constants
-
-_LIST_STATUS = f"""
-    SELECT {_COLUMNS} FROM orders o
-    WHERE o.tenant = $1 AND o.order_seq < $2 AND o.status = $4 ORDER BY o.order_seq DESC LIMIT $3
-"""  # noqa: S608 - put together from constants
-
-_NEWEST = 2**62
-
-
-async def list_orders(
-    database: Database, tenant: str, status: OrderStatus | None, before: int | None, limit: int
-) -> list[StoredOrder]:
-    """Return up to `limit` orders, newest first, older than the one numbered `before`.
-
-    Raises:
-        Unavailable: PostgreSQL.
-    """
-    start = _NEWEST if before is None else before
-    if status is None:
-        rows = await database.fetch(_LIST_ALL, tenant, start, limit)
-    else:
-        rows = await database.fetch(_LIST_STATUS, tenant, start, limit, status.value)
-    return [_order_of(row) for row in rows]
-
-
 # A terminal's receipt of an order is its first ack at or after the order's position.
 _GET = f"""
-    SELECT {_COLUMNS},
+    SELECT {COLUMNS},
            (
                SELECT coalesce(json_agg(json_build_object('status', h.status, 'at', rfc3339(h.changed_at))
                                         ORDER BY h.position), '[]')::text
@@ -178,8 +148,12 @@ async def get_order(database: Database, tenant: str, order_id: UUID) -> StoredOr
         Unavailable: PostgreSQL.
     """
     row = await database.fetch_row(_GET, tenant, order_id)
-    return None if row is None else _order_of(row)
+    return None if row is None else order_of(row)
 
 
-def _order_of(row: Row) -> StoredOrder:
-    return StoredOrder(**dict(row.items()))
+_FIELDS = frozenset(field.name for field in fields(StoredOrder))
+
+
+def order_of(row: Row) -> StoredOrder:
+    """A row with an order's columns, and maybe others, as the order."""
+    return StoredOrder(**{name: value for name, value in row.items() if name in _FIELDS})

@@ -17,6 +17,8 @@ class TenantStatus:
     head: Offset
     terminals_online: int
     accepting: bool
+    paused: bool
+    paused_reason: str | None
     oldest_unacked_seconds: float | None
 
 
@@ -36,7 +38,7 @@ _STATUS = """
           AND r.polled_at > clock_timestamp() - make_interval(secs => $3)
     )
     SELECT s.epoch, s.seq, (SELECT count(*) FROM online) AS online,
-           NOT n.paused AND (
+           n.paused, n.paused_reason, NOT n.paused AND (
                EXISTS (
                    SELECT FROM there
                    WHERE (types IS NULL OR 'new_order' = ANY (types))
@@ -66,7 +68,14 @@ async def tenant_status(database: Database, tenant: str) -> TenantStatus | None:
     row = await database.fetch_row(_STATUS, tenant, float(LEASE_SECONDS), float(POLL_SECONDS))
     if row is None:
         return None
-    return TenantStatus(Offset(row["epoch"], row["seq"]), row["online"], row["accepting"], row["waiting"])
+    return TenantStatus(
+        Offset(row["epoch"], row["seq"]),
+        row["online"],
+        row["accepting"],
+        row["paused"],
+        row["paused_reason"],
+        row["waiting"],
+    )
 
 
 _UNACKED = """

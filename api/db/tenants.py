@@ -1,41 +1,194 @@
-"""Tenants in the database."""
+"""Tenants in the database: their settings, and their end."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from backbone.eventlog.postgres import Database
+from backbone.eventlog.postgres import Database, Row
 
-_SET_POINTS = "UPDATE tenants SET points_per_unit = $2 WHERE tenant = $1 RETURNING points_per_unit"
-
-
-async def set_points_per_unit(database: Database, slug: str, points: Decimal | None) -> bool:
-    """Say what a unit of money earns from now on, None is nothing; False when there is no such tenant.
-
-    Raises:
-        Unavailable: PostgreSQL.
-    """
-    return await database.fetch_row(_SET_POINTS, slug, points) is not None
+LOOKED_THROUGH = 2000
+"""So many tenants a page looks through at most."""
 
 
-_CREATE = """
-    WITH made AS (
-        INSERT INTO tenants (tenant, name, ack_deadline_seconds) VALUES ($1, $2, $4)
-        ON CONFLICT (tenant) DO NOTHING RETURNING tenant
-    ), stream AS (
-        INSERT INTO tenant_streams (tenant) SELECT tenant FROM made
-    ), storefront AS (
-        INSERT INTO api_keys (key_hash, kind, tenant) SELECT $3, 'store', tenant FROM made
-    )
-    SELECT tenant FROM made
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant and its settings. `alarm_roles` None is every role, `points_per_unit` None is no points."""
+
+    tenant: str
+    name: str
+    ack_deadline_seconds: int
+    alarm_repeats: int
+    alarm_roles: tuple[str, ...] | None
+    points_per_unit: Decimal | None
+    time_zone: str
+    paused: bool
+    paused_reason: str | None
+    is_test: bool
+    created_at: str
+
+
+# The settings that are taken when a tenant is made and later, and their types in SQL.
+_SETTINGS = {
+    "name": "text",
+    "ack_deadline_seconds": "integer",
+    "alarm_repeats": "integer",
+    "alarm_roles": "text[]",
+    "points_per_unit": "numeric",
+    "time_zone": "text",
+    "paused": "boolean",
+    "paused_reason": "text",
+}
+_COLUMNS = f"""
+    n.tenant, {", ".join("n." + name for name in _SETTINGS)}, n.is_test, rfc3339(n.created_at) AS created_at
 """
 
 
 async def create_tenant(
-    database: Database, slug: str, name: str, storefront_key_hash: bytes, ack_deadline_seconds: int
+    database: Database, slug: str, storefront_key_hash: bytes, settings: Mapping[str, Any], *, is_test: bool
 ) -> bool:
-    """Make a tenant with its stream and its storefront key; False when the slug is taken.
+    """Make a tenant with its stream and its storefront key; False when the slug is taken, or was once.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_CREATE, slug, name, storefront_key_hash, ack_deadline_seconds)
-    return row is not None
+    names = ", ".join(settings)
+    values = ", ".join(f"${number}::{_SETTINGS[name]}" for number, name in enumerate(settings, start=4))
+    sql = f"""
+        WITH made AS (
+            INSERT INTO tenants (tenant, is_test, {names}) VALUES ($1, $3, {values})
+            ON CONFLICT (tenant) DO NOTHING RETURNING tenant
+        ), stream AS (
+            INSERT INTO tenant_streams (tenant) SELECT tenant FROM made
+        ), storefront AS (
+            INSERT INTO api_keys (key_hash, kind, tenant) SELECT $2, 'store', tenant FROM made
+        )
+        SELECT tenant FROM made
+    """  # noqa: S608 - put together from constants
+    return await database.fetch_row(sql, slug, storefront_key_hash, is_test, *settings.values()) is not None
+
+
+_GET = f"SELECT {_COLUMNS} FROM tenants n WHERE n.tenant = $1 AND n.deleted_at IS NULL"  # noqa: S608
+
+
+async def get_tenant(database: Database, slug: str) -> Tenant | None:
+    """Return a tenant; None when there is none, or none any more.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_GET, slug)
+    return None if row is None else _tenant_of(row)
+
+
+async def change_tenant(database: Database, slug: str, settings: Mapping[str, Any]) -> Tenant | None:
+    """Change some settings, at least one, and return the tenant as it is then; None when there is none.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    changes = ", ".join(
+        f"{name} = ${number}::{_SETTINGS[name]}" for number, name in enumerate(settings, start=2)
+    )
+    sql = f"""
+        UPDATE tenants n SET {changes} WHERE n.tenant = $1 AND n.deleted_at IS NULL RETURNING {_COLUMNS}
+    """  # noqa: S608 - put together from constants
+    row = await database.fetch_row(sql, slug, *settings.values())
+    return None if row is None else _tenant_of(row)
+
+
+# Each page looks through so many slugs, and says where it stopped.
+_LIST = f"""
+    WITH looked AS MATERIALIZED (
+        SELECT n.* FROM tenants n WHERE n.tenant > $1 AND n.deleted_at IS NULL ORDER BY n.tenant LIMIT {LOOKED_THROUGH}
+    ), page AS MATERIALIZED (
+        SELECT n.* FROM looked n
+        WHERE position(lower($2) IN n.tenant) > 0 OR position(lower($2) IN lower(n.name)) > 0
+        ORDER BY n.tenant LIMIT $3
+    )
+    SELECT CASE WHEN (SELECT count(*) FROM looked) = {LOOKED_THROUGH} THEN (SELECT max(tenant) FROM looked) END
+               AS reached, p.*
+    FROM (SELECT 1) AS one LEFT JOIN (SELECT {_COLUMNS} FROM page n) p ON true ORDER BY p.tenant
+"""  # noqa: S608 - put together from constants
+
+
+async def list_tenants(database: Database, after: str, limit: int, q: str) -> tuple[list[Tenant], str | None]:
+    """Return up to `limit` tenants behind the slug `after`, by slug, whose slug or name holds `q`; and where to go on.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    rows = await database.fetch(_LIST, after, q, limit + 1)
+    found = [_tenant_of(row) for row in rows if row["tenant"] is not None]
+    if len(found) > limit:
+        return found[:limit], found[limit - 1].tenant
+    return found, rows[0]["reached"]
+
+
+_KNOWN_ZONE = """
+    SELECT 1 FROM pg_timezone_names WHERE name = $1 AND name !~ '^(posix|right)/|^(posixrules|localtime|Factory)$'
+"""
+
+
+async def is_time_zone(database: Database, name: str) -> bool:
+    """Whether PostgreSQL knows the zone by this very name.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return await database.fetch_row(_KNOWN_ZONE, name) is not None
+
+
+# `disabled_at` is what everybody looks at: keys, gateways, webhooks, alarms.
+_DELETE = """
+    UPDATE tenants SET deleted_at = clock_timestamp(), disabled_at = coalesce(disabled_at, clock_timestamp())
+    WHERE tenant = $1 AND is_test AND deleted_at IS NULL RETURNING 1
+"""
+
+
+async def delete_test_tenant(database: Database, slug: str) -> bool:
+    """Take a test tenant's keys and connections away, and have its rows go; False when it is no test tenant.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return await database.fetch_row(_DELETE, slug) is not None
+
+
+_TO_PURGE = """
+    SELECT tenant FROM tenants WHERE deleted_at < clock_timestamp() - interval '10 seconds' AND purged_at IS NULL
+    ORDER BY deleted_at LIMIT $1
+"""
+
+
+async def tenants_to_purge(database: Database, limit: int) -> list[str]:
+    """Return deleted tenants that still have rows. Raises Unavailable."""
+    return [row["tenant"] for row in await database.fetch(_TO_PURGE, limit)]
+
+
+_PURGE = "SELECT purge_tenant($1, $2) AS gone"
+
+
+async def purge_tenant(database: Database, slug: str, limit: int) -> int:
+    """Delete about `limit` rows of a deleted tenant; 0 when nothing is to do for this pod. Raises Unavailable."""
+    row = await database.fetch_row(_PURGE, slug, limit)
+    assert row is not None
+    gone: int = row["gone"]
+    return gone
+
+
+def _tenant_of(row: Row) -> Tenant:
+    roles = row["alarm_roles"]
+    return Tenant(
+        row["tenant"],
+        row["name"],
+        row["ack_deadline_seconds"],
+        row["alarm_repeats"],
+        None if roles is None else tuple(roles),
+        row["points_per_unit"],
+        row["time_zone"],
+        row["paused"],
+        row["paused_reason"],
+        row["is_test"],
+        row["created_at"],
+    )

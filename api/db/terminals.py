@@ -9,7 +9,7 @@ from backbone.eventlog.presence import LEASE_SECONDS
 _CREATE = """
     WITH made AS (
         INSERT INTO terminals (terminal_id, tenant, name, role)
-        SELECT $2::uuid, tenant, $3, $4 FROM tenants WHERE tenant = $1
+        SELECT $2::uuid, tenant, $3, $4 FROM tenants WHERE tenant = $1 AND deleted_at IS NULL
         RETURNING tenant, terminal_id
     ), key AS (
         INSERT INTO api_keys (key_hash, kind, tenant, terminal_id)

@@ -63,6 +63,9 @@ class OrderList(Answer):
     """Orders, newest first."""
 
     orders: list[Order]
+    offset: Position = Field(
+        description="The log's head that this very page is of: a stream behind it goes on."
+    )
     next: str | None = Field(description="The `after` that asks for the next page; null on the last one.")
 
 
@@ -86,6 +89,75 @@ class OrderInFull(Order):
 
     history: list[StatusStep]
     receipts: list[Receipt]
+
+
+class Connection(Answer):
+    """A time for which a terminal was connected; `to` is null while it is."""
+
+    from_: Moment = Field(alias="from")
+    to: Moment | None
+    gateway: str | None = Field(description="Null for one that polled.")
+    door: Literal["websocket", "sse", "polling"]
+    code: int | None = Field(description="With which the connection was closed, where that is known.")
+
+
+class ConnectionInFull(Connection):
+    """The same, with where it came from and what it was sent."""
+
+    address: str | None = Field(default=None, description="For operators, and for 30 days.")
+    agent: str | None = Field(default=None, description="For operators.")
+    first_offset: Position = Field(description="Behind which it began.")
+    last_offset: Position = Field(description="Up to which it was sent.")
+
+
+class ConnectionList(Answer):
+    """A terminal's last connections, newest first."""
+
+    connections: list[ConnectionInFull]
+
+
+class TerminalOfJourney(Answer):
+    """A terminal, and its part in an order's journey."""
+
+    terminal_id: UUID
+    name: str
+    connected: list[Connection] = Field(description="While the order was pending.")
+    sent_before: bool = Field(description="A stream of it had come past the order.")
+    acked_at: Moment | None
+
+
+class AlarmOfJourney(Answer):
+    """An alarm, or its end."""
+
+    type: Literal["order_unacknowledged", "order_acknowledged"]
+    at: Moment
+    offset: Position
+    attempt: int | None
+    waited_seconds: int | None
+
+
+class WebhookOfJourney(Answer):
+    """A webhook endpoint, and its part in an order's journey."""
+
+    webhook_id: UUID
+    url: str
+    counts: bool
+    enabled: bool
+    sent_before: bool = Field(description="It has answered for the order, or was to pass it over.")
+    failures: int
+    last_outcome: str | None
+    acked_at: Moment | None
+
+
+class OrderJourney(Answer):
+    """An order, and all that became of it."""
+
+    committed: Moment
+    announced: Moment | None = Field(description="When its event was; null where its source makes none.")
+    terminals: list[TerminalOfJourney]
+    status: list[StatusStep]
+    alarms: list[AlarmOfJourney]
+    webhooks: list[WebhookOfJourney]
 
 
 class StatusChanged(Answer):
@@ -202,6 +274,8 @@ class TenantStanding(Answer):
     head: Position
     terminals_online: int
     accepting_orders: bool
+    paused: bool
+    paused_reason: str | None
     oldest_unacked_seconds: float | None
 
 
@@ -212,11 +286,29 @@ class TenantOpened(Answer):
     storefront_key: str
 
 
-class TenantChanged(Answer):
-    """A tenant after a change."""
+class TenantSettings(Answer):
+    """A tenant and its settings."""
 
     tenant: str
+    name: str
+    ack_deadline_seconds: int
+    alarm_repeats: int = Field(description="Alarms of an order besides the first.")
+    alarm_roles: list[str] | None = Field(
+        description="The roles whose acks count for the alarm; null is all."
+    )
     points_per_unit: Annotated[Decimal, WithJsonSchema({"type": "number"})] | None
+    time_zone: str
+    paused: bool
+    paused_reason: str | None
+    test: bool
+    created_at: Moment
+
+
+class TenantList(Answer):
+    """Tenants, by slug."""
+
+    tenants: list[TenantSettings]
+    next: str | None = Field(description="The `after` that asks for the next page; null on the last one.")
 
 
 class TerminalRegistered(Answer):

@@ -11,12 +11,13 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.db.audit_trail import Actor
 from api.http.entry import Entry, keep_entry, look_again
 from api.http.header import header_values
 from api.limits import Limits
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import BellwireError, Problem, Refused, Violation
-from backbone.contract.keys import KeyKind
+from backbone.contract.keys import KeyKind, key_name
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.slug import is_slug
 from backbone.eventlog.access import Access, Principal
@@ -71,6 +72,9 @@ class Guard:
         asked = request.path_params.get("tenant")
         if asked is not None and not (is_slug(asked) and principal.tenant in (None, asked)):
             raise unknown_tenant()
+        # Any other key ends with its tenant.
+        if asked is not None and principal.tenant is None and not await self._access.is_tenant(asked):
+            raise unknown_tenant()
         if principal.kind not in kinds:
             allowed = " or ".join(f"bw_{kind.value}_" for kind in kinds)
             raise Refused(Problem.FORBIDDEN, f"This needs a key that begins with {allowed}")
@@ -92,6 +96,10 @@ class Guard:
             return response
 
         return DescribedRoute(route.method, route.path, answer, route.doc)
+
+    def actor(self, request: Request, caller: Caller) -> Actor:
+        """A caller that was let in, as the audit trail names it."""
+        return Actor(caller.kind.value, key_name(caller.key_hash), caller.terminal, self._address(request))
 
     async def _holder(self, request: Request) -> Principal:
         key = bearer_key(header_values(request, b"authorization"))

@@ -1,4 +1,4 @@
-"""Orders over HTTP: place one, list them, look at one, move one on."""
+"""Orders over HTTP: place one, move one on."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,12 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.committer import Committer
-from api.core.money import json_cents
 from api.core.orders import Item, NewOrder, OrderStatus, new_order_data, steps_into
-from api.core.paging import read_cursor, write_cursor
-from api.db.orders import Placing, StoredOrder, change_status, get_order, list_orders, new_order_id
+from api.db.orders import Placing, change_status, new_order_id
 from api.db.writes import WriteOutcome
-from api.http.answer import Refusals, json_answer, ready_json, write_answer
+from api.http.answer import Refusals, write_answer
 from api.http.attempt import attempt_of
 from api.http.body import (
     Body,
@@ -24,20 +22,16 @@ from api.http.body import (
     Word,
     biggest_field,
     path_uuid,
-    query_integer,
     read_body,
-    wrong_fields,
 )
-from api.http.documents import OrderInFull, OrderList, OrderPlaced, StatusChanged
+from api.http.documents import OrderPlaced, StatusChanged
 from api.http.guard import Guard, unknown_tenant
-from backbone.contract.errors import FieldError, Problem, Refused, Violation
+from backbone.contract.errors import Problem, Violation
 from backbone.contract.event import MAX_EVENT_BYTES
 from backbone.contract.keys import KeyKind
-from backbone.eventlog.postgres import Database
-from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 MAX_ITEMS = 500
-DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 
 
 class ItemBody(Body):
@@ -99,22 +93,6 @@ _CREATE = RouteDoc(
     idempotent=True,
     problems=(Problem.EVENT_TOO_LARGE,),
 )
-_LIST = RouteDoc(
-    "Orders",
-    "The orders of a tenant, newest first.",
-    _KEYS,
-    OrderList,
-    query=(
-        Query("status", "Only orders in this status.", {"enum": [status.value for status in OrderStatus]}),
-        Query(
-            "limit",
-            "So many at most.",
-            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        ),
-        Query("after", "The `next` of an earlier answer.", {"type": "string"}),
-    ),
-)
-_GET = RouteDoc("Orders", "An order with its history and its receipts.", _KEYS, OrderInFull)
 _CHANGE_STATUS = RouteDoc(
     "Orders",
     "Move an order on.",
@@ -128,19 +106,16 @@ _CHANGE_STATUS = RouteDoc(
 
 
 class OrderRoutes:
-    """The four routes."""
+    """The two routes."""
 
-    def __init__(self, guard: Guard, committer: Committer, reads: Database) -> None:
+    def __init__(self, guard: Guard, committer: Committer) -> None:
         self._guard = guard
         self._committer = committer
-        self._reads = reads
 
     def routes(self) -> list[DescribedRoute]:
         """Where they are."""
         return [
             DescribedRoute("POST", "/api/tenant/orders/create", self.create, _CREATE),
-            DescribedRoute("GET", "/api/tenant/{tenant}/orders", self.list, _LIST),
-            DescribedRoute("GET", "/api/tenant/{tenant}/orders/{orderId}", self.get, _GET),
             DescribedRoute(
                 "PATCH", "/api/tenant/{tenant}/orders/{orderId}/status", self.change_status, _CHANGE_STATUS
             ),
@@ -161,34 +136,6 @@ class OrderRoutes:
         except Violation as exc:
             raise _name_biggest(exc, body.plain) from exc
         return write_answer(written, 201, {})
-
-    async def list(self, request: Request) -> Response:
-        """`GET /api/tenant/{tenant}/orders`."""
-        caller = await self._guard.authorize(request)
-        status = _query_status(request)
-        limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-        after = request.query_params.get("after")
-        before = None if after is None else read_cursor(after)
-        # One more than asked for tells whether there is a next page.
-        orders = await list_orders(self._reads, caller.tenant, status, before, limit + 1)
-        more = len(orders) > limit
-        return json_answer(
-            {
-                "orders": [_document(order) for order in orders[:limit]],
-                "next": write_cursor(orders[limit - 1].order_seq) if more else None,
-            }
-        )
-
-    async def get(self, request: Request) -> Response:
-        """`GET /api/tenant/{tenant}/orders/{orderId}`."""
-        caller = await self._guard.authorize(request)
-        order = await get_order(self._reads, caller.tenant, path_uuid(request, "orderId", "order"))
-        if order is None:
-            raise Refused(Problem.NOT_FOUND, "There is no such order")
-        document = _document(order)
-        document["history"] = ready_json(order.history)
-        document["receipts"] = ready_json(order.receipts)
-        return json_answer(document)
 
     async def change_status(self, request: Request) -> Response:
         """`PATCH /api/tenant/{tenant}/orders/{orderId}/status`."""
@@ -219,33 +166,3 @@ def _name_biggest(exc: Violation, plain: dict[str, Any]) -> Violation:
         return exc
     name = biggest_field(plain)
     return Violation.field(Problem.EVENT_TOO_LARGE, name, "makes an event of more than 32768 bytes")
-
-
-def _query_status(request: Request) -> OrderStatus | None:
-    text = request.query_params.get("status")
-    if text is None:
-        return None
-    try:
-        return OrderStatus(text)
-    except ValueError:
-        known = ", ".join(status.value for status in OrderStatus)
-        raise wrong_fields([FieldError("status", f"must be one of {known}")]) from None
-
-
-def _document(order: StoredOrder) -> dict[str, Any]:
-    return {
-        "orderId": str(order.order_id),
-        "orderNumber": order.number,
-        "status": order.status,
-        "orderSource": order.source,
-        "orderType": order.order_type,
-        "customerName": order.customer_name,
-        "customerPhone": order.customer_phone,
-        "customerEmail": order.customer_email,
-        "items": ready_json(order.items),
-        "totalAmount": json_cents(order.total_cents),
-        "specialInstructions": order.special_instructions,
-        "offset": order.offset,
-        "createdAt": order.created_at,
-        "updatedAt": order.updated_at,
-    }

@@ -41,6 +41,8 @@ class StatusRoutes:
                 "head": str(status.head),
                 "terminalsOnline": status.terminals_online,
                 "acceptingOrders": status.accepting,
+                "paused": status.paused,
+                "pausedReason": status.paused_reason,
                 "oldestUnackedSeconds": None if waiting is None else round(max(waiting, 0.0), 3),
             }
         )

@@ -1,92 +1,226 @@
-"""Tenants over HTTP: an operator opens a shop."""
+"""Tenants over HTTP: an operator opens shops, looks at them, changes their settings, and takes test tenants away."""
 
 import secrets
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StrictBool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.core.money import json_cents
-from api.db.tenants import create_tenant, set_points_per_unit
+from api.core.tenant_settings import MAX_ROLES, distinct_roles, is_test_slug
+from api.db.audit_trail import note
+from api.db.tenants import (
+    Tenant,
+    change_tenant,
+    create_tenant,
+    delete_test_tenant,
+    get_tenant,
+    is_time_zone,
+    list_tenants,
+)
 from api.http.answer import json_answer
-from api.http.body import Body, Name, PointsPerUnit, read_body
-from api.http.documents import TenantChanged, TenantOpened
+from api.http.body import Body, FilledText, Name, PointsPerUnit, Word, query_integer, read_body, wrong_fields
+from api.http.documents import TenantList, TenantOpened, TenantSettings
 from api.http.guard import Guard, unknown_tenant
-from backbone.contract.errors import Problem, Refused
+from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
-from backbone.contract.slug import SLUG_PATTERN
+from backbone.contract.slug import SLUG_PATTERN, is_slug
 from backbone.eventlog.postgres import Database
-from backbone.runtime.routes import DescribedRoute, RouteDoc
+from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+MAX_SEARCHED = 256
+
+Roles = Annotated[list[Word], Field(min_length=1, max_length=MAX_ROLES), AfterValidator(distinct_roles)]
 
 
-class TenantBody(Body):
+class TenantChange(Body):
+    """The settings of a shop that may be changed; those that are left out stay as they are."""
+
+    name: Name = ""
+    ack_deadline_seconds: Annotated[int, Field(ge=1, le=86400)] = 30
+    alarm_repeats: Annotated[int, Field(ge=0, le=10)] = 3
+    alarm_roles: Roles | None = None
+    points_per_unit: PointsPerUnit | None = None
+    time_zone: Word = "UTC"
+    paused: StrictBool = False
+    paused_reason: FilledText | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that were said, and no other, by their names in the database."""
+        said = {
+            name: getattr(self, name) for name in TenantChange.model_fields if name in self.model_fields_set
+        }
+        if said.get("points_per_unit") is not None:
+            said["points_per_unit"] = Decimal(said["points_per_unit"]) / 100
+        return said
+
+
+class TenantBody(TenantChange):
     """A shop to open."""
 
     slug: Annotated[str, Field(pattern=SLUG_PATTERN)]
     name: Name
-    ack_deadline_seconds: Annotated[int, Field(ge=1, le=86400)] = 30
+    test: StrictBool = False
 
 
-class TenantChange(Body):
-    """The settings of a shop that may be changed."""
-
-    points_per_unit: PointsPerUnit | None
-
-
+_OPERATOR = (KeyKind.OPERATOR,)
+_LIST = RouteDoc(
+    "Tenants",
+    "The shops, by slug.",
+    _OPERATOR,
+    TenantList,
+    query=(
+        Query(
+            "q", "Only those whose slug or name holds this.", {"type": "string", "maxLength": MAX_SEARCHED}
+        ),
+        Query(
+            "limit",
+            "So many at most. A page may have fewer, and a `next` all the same.",
+            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        ),
+        Query("after", "The `next` of an earlier answer.", {"type": "string"}),
+    ),
+)
+_CREATE = RouteDoc(
+    "Tenants",
+    "Open a shop.",
+    _OPERATOR,
+    TenantOpened,
+    201,
+    says="The storefront key is in this answer and nowhere else. `test: true` opens one that can be deleted again; its "
+    "slug begins with `test-`, `verify-` or `load-`.",
+    body=TenantBody,
+    problems=(Problem.TENANT_EXISTS,),
+)
+_GET = RouteDoc("Tenants", "A shop's settings.", _OPERATOR, TenantSettings)
 _CHANGE = RouteDoc(
     "Tenants",
-    "Say how many loyalty points a completed online order earns for each unit of money.",
-    (KeyKind.OPERATOR,),
-    TenantChanged,
-    says="From now on, and once an order: its customer needs a phone number, fractions of a point are dropped. "
-    "null is none, as in a new shop.",
+    "Change some of a shop's settings.",
+    _OPERATOR,
+    TenantSettings,
+    says="Settings that are left out stay. `alarmRoles`: whose acks count for the alarm, null is everybody's. "
+    "`pointsPerUnit`: loyalty points that a completed online order earns for each unit of money, null is none. "
+    "`paused`: the shop takes no orders at the moment, and `acceptingOrders` says so; those that come are taken.",
     body=TenantChange,
+)
+_DELETE = RouteDoc(
+    "Tenants",
+    "Take a test tenant away.",
+    _OPERATOR,
+    None,
+    204,
+    says="Its keys are refused and its sockets closed with 4403 within 2 s; its rows go in the background. Its slug is "
+    "never given again.",
+    problems=(Problem.NOT_A_TEST,),
 )
 
 
 class TenantRoutes:
-    """The two routes."""
+    """The five routes."""
 
-    def __init__(self, guard: Guard, writes: Database) -> None:
+    def __init__(self, guard: Guard, reads: Database, writes: Database) -> None:
         self._guard = guard
+        self._reads = reads
         self._writes = writes
 
     def routes(self) -> list[DescribedRoute]:
         """Where they are."""
-        doc = RouteDoc(
-            "Tenants",
-            "Open a shop.",
-            (KeyKind.OPERATOR,),
-            TenantOpened,
-            201,
-            says="The storefront key is in this answer and nowhere else.",
-            body=TenantBody,
-            problems=(Problem.TENANT_EXISTS,),
-        )
         return [
-            DescribedRoute("POST", "/api/tenants", self.create, doc),
+            DescribedRoute("GET", "/api/tenants", self.list, _LIST),
+            DescribedRoute("POST", "/api/tenants", self.create, _CREATE),
+            DescribedRoute("GET", "/api/tenant/{tenant}", self.get, _GET),
             DescribedRoute("PATCH", "/api/tenant/{tenant}", self.change, _CHANGE),
+            DescribedRoute("DELETE", "/api/tenant/{tenant}", self.delete, _DELETE),
         ]
+
+    async def list(self, request: Request) -> Response:
+        """`GET /api/tenants`."""
+        await self._guard.authorize(request)
+        limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        q = request.query_params.get("q", "")
+        after = request.query_params.get("after", "")
+        if len(q) > MAX_SEARCHED or "\0" in q:
+            raise wrong_fields([FieldError("q", f"must be at most {MAX_SEARCHED} characters")])
+        if after and not is_slug(after):
+            raise wrong_fields([FieldError("after", "must be the `next` of an earlier answer")])
+        tenants, more = await list_tenants(self._reads, after, limit, q)
+        return json_answer({"tenants": [_document(tenant) for tenant in tenants], "next": more})
 
     async def create(self, request: Request) -> Response:
         """`POST /api/tenants`. The storefront key is in the answer and nowhere else."""
-        await self._guard.authorize(request)
+        caller = await self._guard.authorize(request)
         body = (await read_body(request, TenantBody)).model
+        if body.test and not is_test_slug(body.slug):
+            raise wrong_fields(
+                [FieldError("slug", "of a test tenant must begin with test-, verify- or load-")]
+            )
+        settings = await self._checked(body)
         key = make_key(KeyKind.STOREFRONT, secrets.token_bytes(KEY_BYTES))
         key_hash = hash_key(key)
         assert key_hash is not None
-        if not await create_tenant(self._writes, body.slug, body.name, key_hash, body.ack_deadline_seconds):
-            raise Refused(Problem.TENANT_EXISTS, f"There is a tenant {body.slug} already")
+        if not await create_tenant(self._writes, body.slug, key_hash, settings, is_test=body.test):
+            raise Refused(Problem.TENANT_EXISTS, f"There is, or was, a tenant {body.slug}")
+        await note(
+            self._writes, self._guard.actor(request, caller), body.slug, "tenant.opened", test=body.test
+        )
         return json_answer({"tenant": body.slug, "storefrontKey": key}, 201)
+
+    async def get(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}`."""
+        caller = await self._guard.authorize(request)
+        tenant = await get_tenant(self._reads, caller.tenant)
+        if tenant is None:
+            raise unknown_tenant()
+        return json_answer(_document(tenant))
 
     async def change(self, request: Request) -> Response:
         """`PATCH /api/tenant/{tenant}`."""
         caller = await self._guard.authorize(request)
-        hundredths = (await read_body(request, TenantChange)).model.points_per_unit
-        points = None if hundredths is None else Decimal(hundredths) / 100
-        if not await set_points_per_unit(self._writes, caller.tenant, points):
+        body = await read_body(request, TenantChange)
+        settings = await self._checked(body.model)
+        if not settings:
+            raise wrong_fields([FieldError("body", "must name a setting")])
+        tenant = await change_tenant(self._writes, caller.tenant, settings)
+        if tenant is None:
             raise unknown_tenant()
-        shown = None if hundredths is None else json_cents(hundredths)
-        return json_answer({"tenant": caller.tenant, "pointsPerUnit": shown})
+        actor = self._guard.actor(request, caller)
+        await note(self._writes, actor, caller.tenant, "tenant.changed", settings=body.plain)
+        return json_answer(_document(tenant))
+
+    async def delete(self, request: Request) -> Response:
+        """`DELETE /api/tenant/{tenant}`: of a test tenant alone."""
+        caller = await self._guard.authorize(request)
+        if not await delete_test_tenant(self._writes, caller.tenant):
+            if await get_tenant(self._writes, caller.tenant) is None:
+                raise unknown_tenant()
+            raise Refused(Problem.NOT_A_TEST, f"{caller.tenant} is a real tenant, and stays")
+        await note(self._writes, self._guard.actor(request, caller), caller.tenant, "tenant.deleted")
+        return Response(status_code=204)
+
+    async def _checked(self, body: TenantChange) -> dict[str, Any]:
+        """A body's settings, with what only the database knows looked at."""
+        settings = body.settings()
+        zone = settings.get("time_zone")
+        if zone is not None and not await is_time_zone(self._reads, zone):
+            raise wrong_fields([FieldError("timeZone", "must be a time zone's name such as Europe/Berlin")])
+        return settings
+
+
+def _document(tenant: Tenant) -> dict[str, Any]:
+    points = tenant.points_per_unit
+    return {
+        "tenant": tenant.tenant,
+        "name": tenant.name,
+        "ackDeadlineSeconds": tenant.ack_deadline_seconds,
+        "alarmRepeats": tenant.alarm_repeats,
+        "alarmRoles": tenant.alarm_roles,
+        "pointsPerUnit": None if points is None else json_cents(int(points * 100)),
+        "timeZone": tenant.time_zone,
+        "paused": tenant.paused,
+        "pausedReason": tenant.paused_reason,
+        "test": tenant.is_test,
+        "createdAt": tenant.created_at,
+    }

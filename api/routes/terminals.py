@@ -6,10 +6,11 @@ import uuid
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.db.journeys import connections_of
 from api.db.terminals import create_terminal, list_terminals, revoke_terminal
-from api.http.answer import json_answer
+from api.http.answer import json_answer, ready_json
 from api.http.body import Body, Name, Word, path_uuid, read_body
-from api.http.documents import TerminalList, TerminalRegistered
+from api.http.documents import ConnectionList, TerminalList, TerminalRegistered
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
@@ -50,8 +51,17 @@ _REVOKE = RouteDoc(
 )
 
 
+_CONNECTIONS = RouteDoc(
+    "Terminals",
+    "A terminal's last 50 connections, newest first.",
+    (KeyKind.OPERATOR, KeyKind.STOREFRONT),
+    ConnectionList,
+    says="`address` and `agent` are for operators alone; an address is kept for 30 days.",
+)
+
+
 class TerminalRoutes:
-    """The three routes."""
+    """The four routes."""
 
     def __init__(self, guard: Guard, reads: Database, writes: Database) -> None:
         self._guard = guard
@@ -65,6 +75,7 @@ class TerminalRoutes:
             DescribedRoute("POST", path, self.create, _CREATE),
             DescribedRoute("GET", path, self.list, _LIST),
             DescribedRoute("DELETE", path + "/{terminalId}", self.revoke, _REVOKE),
+            DescribedRoute("GET", path + "/{terminalId}/connections", self.connections, _CONNECTIONS),
         ]
 
     async def create(self, request: Request) -> Response:
@@ -113,3 +124,13 @@ class TerminalRoutes:
         if not await revoke_terminal(self._writes, caller.tenant, terminal):
             raise Refused(Problem.NOT_FOUND, "There is no such terminal")
         return Response(status_code=204)
+
+    async def connections(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}/terminals/{terminalId}/connections`."""
+        caller = await self._guard.authorize(request)
+        terminal = path_uuid(request, "terminalId", "terminal")
+        secret = caller.kind is not KeyKind.OPERATOR
+        found = await connections_of(self._reads, caller.tenant, terminal, without_addresses=secret)
+        if found is None:
+            raise Refused(Problem.NOT_FOUND, "There is no such terminal")
+        return json_answer({"connections": ready_json(found)})

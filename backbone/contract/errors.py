@@ -26,6 +26,7 @@ class Problem(Enum):
     INSUFFICIENT_POINTS = ("insufficient-points", 409, "Not enough points")
     TOO_MANY_WEBHOOKS = ("too-many-webhooks", 409, "The tenant has as many webhooks as it may have")
     TENANT_EXISTS = ("tenant-exists", 409, "The slug is taken")
+    NOT_A_TEST = ("not-a-test", 409, "Only a test tenant can be deleted")
     STILL_RUNNING = ("still-running", 409, "A request with this Idempotency-Key is still running")
     TOO_LARGE = ("too-large", 413, "The body is too large")
     UNKNOWN_ENCODING = ("unknown-encoding", 415, "The body is encoded in a way that is not known here")

@@ -63,6 +63,9 @@ async def find_keys(database: Database, hashes: Sequence[bytes]) -> dict[bytes, 
     }
 
 
+_OPEN = "SELECT 1 FROM tenants WHERE tenant = $1 AND deleted_at IS NULL"
+
+
 class Access:
     """The way from a key to its principal. Statements begin `apart_seconds` from each other, for who expects crowds."""
 
@@ -97,6 +100,14 @@ class Access:
     async def find_hash(self, key_hash: bytes) -> Principal | None:
         """Return whom the key with this hash speaks for. As `find`."""
         return self._recall(key_hash) or await self._lookups.ask(key_hash)
+
+    async def is_tenant(self, slug: str) -> bool:
+        """Whether there is such a tenant, and it was not deleted.
+
+        Raises:
+            Unavailable: PostgreSQL.
+        """
+        return await self._database.fetch_row(_OPEN, slug) is not None
 
     async def _find_keys(self, hashes: list[bytes]) -> dict[bytes, Principal]:
         # An answer is as old as its question.

@@ -83,7 +83,10 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     shop = "/api/tenant/{tenant}"
     till = await ask("POST", shop + "/terminals", operator.key, {"name": "counter", "role": "till"}, **t)
     term = till["key"]
-    await ask("PATCH", shop, operator.key, {"pointsPerUnit": 1.5}, **t)
+    await ask("PATCH", shop, operator.key, {"pointsPerUnit": 1.5, "timeZone": "Europe/Berlin"}, **t)
+    await ask("GET", shop, operator.key, **t)
+    listed = await http.get("/api/tenants", params={"q": SLUG, "limit": 1}, headers=bearer(operator.key))
+    notes["GET /api/tenants"] = {"answer": listed.json()}
     order = await ask("POST", "/api/tenant/orders/create", store, ORDER)
     here = {**t, "orderId": order["orderId"]}
     await ask("PATCH", shop + "/orders/{orderId}/status", term, {"status": "preparing"}, **here)
@@ -102,6 +105,9 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     await ask("POST", shop + "/daily-reports", term, report, **t)
     await ask("GET", shop + "/orders", store, **t)
     await ask("GET", shop + "/orders/{orderId}", store, **here)
+    await ask("GET", shop + "/orders/{orderId}/journey", store, **here)
+    one_till = {**t, "terminalId": till["terminalId"]}
+    await ask("GET", shop + "/terminals/{terminalId}/connections", store, **one_till)
     events = await http.get(
         f"/api/tenant/{SLUG}/events", params={"after": "0", "limit": 1}, headers=bearer(term)
     )

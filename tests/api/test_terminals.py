@@ -86,6 +86,8 @@ async def test_a_connected_terminal_is_online_while_its_gateway_lives(
         "head": "1-0",
         "terminalsOnline": 1,
         "acceptingOrders": True,
+        "paused": False,
+        "pausedReason": None,
         "oldestUnackedSeconds": None,
     }
     await database.execute(
