@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from api.background.alarms import raise_alarms
 from api.background.heads import HeadWatch
@@ -38,15 +39,18 @@ from api.settings import ApiSettings
 from api.tenant_slots import TenantSlots
 from api.webhooks.courier import Courier
 from api.webhooks.sender import Sender
+from backbone.contract.origin import AllowedOrigins
 from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.schema_gate import SchemaGate
 from backbone.eventlog.stream import Stream
+from backbone.runtime.cors import Cors
 from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
+from backbone.runtime.origins import warn_of_strangers
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
@@ -141,7 +145,10 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
         fast_path = FastPath(RequestMetrics(starlette), routes)
-        app = fast_path if tracing is None else TracedRequests(fast_path, tracing)
+        app: ASGIApp = fast_path if tracing is None else TracedRequests(fast_path, tracing)
+        allowed_origins = AllowedOrigins(settings.allowed_origins)
+        if allowed_origins:
+            app = Cors(app, allowed_origins)
 
         async def drain() -> None:
             # Say on /readyz that this pod is going, send who waits for events home, and give both a moment.
@@ -195,5 +202,6 @@ def run(**overrides: object) -> None:
     settings = load_settings(ApiSettings, **overrides)
     check_addresses(settings)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
+    warn_of_strangers(settings.allowed_origins)
     raise_descriptor_limit()
     serve_pod(lambda: api_pod(settings), settings)

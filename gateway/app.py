@@ -10,16 +10,18 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from backbone.contract.errors import Problem
 from backbone.contract.frames import MAX_INBOUND_BYTES
 from backbone.contract.keys import KeyKind
+from backbone.contract.origin import AllowedOrigins
 from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import open_database
 from backbone.eventlog.schema_gate import SchemaGate
 from backbone.eventlog.stream import Stream
+from backbone.runtime.cors import Cors
 from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
-from backbone.runtime.origins import RISKY
+from backbone.runtime.origins import warn_of_strangers
 from backbone.runtime.problems import HANDLERS
 from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
@@ -107,7 +109,10 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         tasks.start("upkeep", hub.upkeep.run)
         tasks.start("write-behind", hub.write_behind.run)
         handshakes = HandshakeQueue(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
-        admission = Admission(settings, hub, Access(database, KEY_LOOKUPS_APART_SECONDS), handshakes)
+        allowed_origins = AllowedOrigins(settings.allowed_origins)
+        admission = Admission(
+            settings, allowed_origins, hub, Access(database, KEY_LOOKUPS_APART_SECONDS), handshakes
+        )
         readable_refusals = ReadableRefusals()
         endpoint = Endpoint(admission, readable_refusals)
         streams = DescribedRoute("GET", "/sse/pos/{tenant}", EventStreamEndpoint(admission), _STREAM)
@@ -124,7 +129,8 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
         starlette.router.default = endpoint.not_found
-        yield Pod(starlette, hub.drain, protocol_at(handshakes, readable_refusals))
+        app = Cors(starlette, allowed_origins) if allowed_origins else starlette
+        yield Pod(app, hub.drain, protocol_at(handshakes, readable_refusals, allowed_origins))
 
 
 def run(**overrides: object) -> None:
@@ -151,10 +157,7 @@ def _settings(**overrides: object) -> GatewaySettings:
     settings = load_settings(GatewaySettings, **overrides)
     check_addresses(settings)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
-    if risky := sorted(RISKY & set(settings.allowed_origins)):
-        log.warning(
-            "origins.open", extra={"origins": risky, "means": "pages of strangers may connect with a key"}
-        )
+    warn_of_strangers(settings.allowed_origins)
     return settings
 
 

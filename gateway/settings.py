@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from backbone.runtime.settings import Origins, PodSettings
+from backbone.runtime.settings import PodSettings
 
 
 class GatewaySettings(PodSettings):
@@ -33,11 +33,6 @@ class GatewaySettings(PodSettings):
     ring_events: int = Field(512, ge=1, le=100_000, description="newest events kept ready, per tenant")
     ring_bytes: int = Field(
         1 << 20, ge=32 * 1024, description="upper bound of that ring in bytes, per tenant"
-    )
-    allowed_origins: Origins = Field(
-        (),
-        description="origins of browsers, separated by commas: https://till.example.com, http://192.168.1.20:3000; "
-        "`*` is everybody, `null` and `file://` are pages without a host, and a pod that has one of these warns",
     )
     database_connections: int = Field(
         8, ge=1, le=200, description="connections to PostgreSQL, of each worker"

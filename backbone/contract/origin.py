@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ANY = "*"
+WITHOUT_HOST = frozenset({"null", "file://"})
+"""A browser's words for a page without an origin: a file, a sandboxed frame, an app's own web view."""
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _WEB_PORTS = (None, 80, 443)
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)"
@@ -36,6 +38,8 @@ def parse_origin(text: str) -> Origin | None:
         return None
     scheme = found[1].lower()
     port = _DEFAULT_PORTS.get(scheme) if found[3] is None else int(found[3])
+    if port is not None and not 0 < port < 65536:
+        return None
     return Origin(scheme, found[2].lower(), port)
 
 
@@ -50,10 +54,12 @@ class AllowedOrigins:
             origin = parse_origin(entry)
             if origin is not None:
                 self._origins.add(origin)
-            elif entry in (ANY, "null", "file://"):
+            elif entry == ANY or entry in WITHOUT_HOST:
                 self._words.add(entry)
             else:
-                raise ValueError(f"{entry!r} is not an origin such as https://till.example.com")
+                # With an @ it is an address of another kind, and a password may be in it.
+                shown = "one of them" if "@" in entry else repr(entry)
+                raise ValueError(f"{shown} is not an origin such as https://till.example.com")
 
     def __bool__(self) -> bool:
         return bool(self._origins or self._words)

@@ -6,6 +6,7 @@ Only origins that are listed get them. No request is refused here: a browser wit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backbone.contract.origin import ANY, AllowedOrigins
+from backbone.runtime.single_write import EXTENSION, SingleWrite
 
 METHODS = b"GET, POST, PATCH, DELETE"
 REQUEST_HEADERS = b"Authorization, Content-Type, Idempotency-Key, Last-Event-ID, traceparent"
@@ -14,6 +15,8 @@ EXPOSED_HEADERS = (
 )
 MAX_AGE_SECONDS = b"3600"
 _VARY = (b"vary", b"Origin")
+# Of an answer, and of the refusal of a handshake.
+_HEADS = ("http.response.start", "websocket.http.response.start")
 
 
 class Cors:
@@ -25,16 +28,16 @@ class Cors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a preflight, or add to the application's answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         headers = cors_headers(scope, self._allowed)
-        if len(headers) > 1 and scope["method"] == "OPTIONS" and _asks_for_a_method(scope):
+        if len(headers) > 1 and _is_preflight(scope):
             await _allow(headers, send)
             return
+        short_way: SingleWrite | None = scope.get("extensions", {}).get(EXTENSION)
+        if short_way is not None:
+            short_way.headers = headers
 
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in _HEADS:
                 message = {**message, "headers": [*message.get("headers", ()), *headers]}
             await send(message)
 
@@ -42,7 +45,13 @@ class Cors:
 
 
 def cors_headers(scope: Scope, allowed: AllowedOrigins) -> list[tuple[bytes, bytes]]:
-    """Return the headers for an answer to this request: `Vary` alone where its origin is not listed."""
+    """Return the headers for an answer to this request.
+
+    `Vary` alone where its origin is not listed, so that no cache gives one page's answer to another one; nothing at all
+    where no origin is.
+    """
+    if not allowed:
+        return []
     origins = [value for name, value in scope["headers"] if name == b"origin"]
     if len(origins) != 1 or not allowed.holds(origins[0].decode("latin-1")):
         return [_VARY]
@@ -54,8 +63,10 @@ def cors_headers(scope: Scope, allowed: AllowedOrigins) -> list[tuple[bytes, byt
     ]
 
 
-def _asks_for_a_method(scope: Scope) -> bool:
-    return any(name == b"access-control-request-method" for name, _ in scope["headers"])
+def _is_preflight(scope: Scope) -> bool:
+    return scope.get("method") == "OPTIONS" and any(
+        name == b"access-control-request-method" for name, _ in scope["headers"]
+    )
 
 
 async def _allow(headers: list[tuple[bytes, bytes]], send: Send) -> None:

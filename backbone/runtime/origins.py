@@ -1,13 +1,14 @@
-"""Which pages of browsers may speak to us: the setting's text as a list. Pure; the door decides about each."""
+"""Which pages of browsers may speak to us: the setting's text as a list; the door decides about each."""
 
 import json
-from urllib.parse import urlsplit
+import logging
 
-EVERYBODY = "*"
-# A browser's word for a page without an origin: a file, a sandboxed frame, an app's own web view.
-WITHOUT_HOST = frozenset({"null", "file://"})
+from backbone.contract.origin import ANY, WITHOUT_HOST, AllowedOrigins
+
+log = logging.getLogger("bellwire.origins")
+
 # With one of these in the list, pages of strangers may come in.
-RISKY = frozenset({EVERYBODY}) | WITHOUT_HOST
+RISKY = frozenset({ANY}) | WITHOUT_HOST
 
 
 def read_origins(value: object) -> object:
@@ -34,21 +35,13 @@ def check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     Raises:
         ValueError: one is not; the sentence names it.
     """
-    for origin in origins:
-        if origin not in RISKY and not _is_origin(origin):
-            # With an @ it is an address of another kind, and a password may be in it.
-            shown = "one of them" if "@" in origin else repr(origin)
-            raise ValueError(f"{shown} is not an origin such as https://till.example.com")
+    AllowedOrigins(origins)
     return origins
 
 
-def _is_origin(text: str) -> bool:
-    """A scheme, a host, perhaps a port, and nothing else."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return False
-    scheme, _, rest = text.partition("://")
-    plain = rest == parts.netloc and "@" not in rest and not rest.endswith(":") and text.isprintable()
-    return bool(scheme == parts.scheme and parts.hostname and plain and " " not in text and port != 0)
+def warn_of_strangers(origins: tuple[str, ...]) -> None:
+    """Say at the start of a pod that pages of anybody may speak to it, where that is so."""
+    if risky := sorted(RISKY & set(origins)):
+        log.warning(
+            "origins.open", extra={"origins": risky, "means": "pages of strangers may connect with a key"}
+        )

@@ -65,6 +65,12 @@ class PodSettings(BaseSettings):
         le=1,
         description="fraction of new traces to sample (0 to 1); if the caller already decided, its decision is kept",
     )
+    allowed_origins: Origins = Field(
+        (),
+        description="origins whose pages may read answers and connect, separated by commas: "
+        "https://till.example.com, http://192.168.1.20:3000; `*` is everybody, `null` and `file://` are pages without "
+        "a host, and a pod that has one of these warns",
+    )
     redis_timeout_seconds: float = Field(0.25, gt=0, le=5, description="bound of every wait for Redis")
     database_timeout_seconds: float = Field(3.0, gt=0, le=30, description="bound of every statement")
     database_connect_seconds: float = Field(2.0, gt=0, le=30, description="bound of a connection attempt")

@@ -5,6 +5,7 @@ The way by ASGI messages stays, for answers that stream, for peers that do not r
 Why: docs/decisions/0077-cost-of-an-order.md
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from starlette.responses import Response
@@ -18,10 +19,12 @@ EXTENSION = "bellwire.single_write"
 class SingleWrite:
     """The short way out of one request."""
 
-    __slots__ = ("_cycle",)
+    __slots__ = ("_cycle", "headers")
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
+        self.headers: Sequence[tuple[bytes, bytes]] = ()
+        """More of them, for whatever the answer is."""
 
     def write(self, response: Response) -> bool:
         """Send an answer whose head says how long it is; False when it has to go the long way."""
@@ -29,7 +32,7 @@ class SingleWrite:
         if cycle.flow.write_paused or cycle.disconnected or cycle.response_started or not cycle.keep_alive:
             return False
         lines = [STATUS_LINE[response.status_code]]
-        for name, value in (*cycle.default_headers, *response.raw_headers):
+        for name, value in (*cycle.default_headers, *response.raw_headers, *self.headers):
             if name == b"connection":
                 return False
             lines += (name, b": ", value, b"\r\n")

@@ -7,12 +7,14 @@ import asyncio
 from dataclasses import dataclass
 from uuid import uuid4
 
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from backbone.contract import frames
 from backbone.contract.errors import Problem, Refused, Unavailable, Violation
 from backbone.contract.keys import KeyKind
 from backbone.contract.offset import Offset
+from backbone.contract.origin import AllowedOrigins, is_own
 from backbone.eventlog.access import Access, Principal
 from gateway.core.encoding import Encoding
 from gateway.hub import Hub
@@ -41,20 +43,27 @@ class Guest:
     room: Room
 
 
-def origin_allowed(origin: str | None, host: str | None, allowed: tuple[str, ...]) -> bool:
+def origin_allowed(headers: Headers, allowed: AllowedOrigins) -> bool:
     """Whether a browser's page may connect: one of our own origin, or one that is listed. No Origin: no browser."""
-    if origin is None or "*" in allowed or origin in allowed:
-        return True
-    return host is not None and origin.partition("://")[2] == host
+    return all(
+        allowed.holds(origin) or is_own(origin, headers.get("host", ""))
+        for origin in headers.getlist("origin")
+    )
 
 
 class Admission:
     """Lets terminals in, or says why not."""
 
     def __init__(
-        self, settings: GatewaySettings, hub: Hub, access: Access, handshakes: HandshakeQueue
+        self,
+        settings: GatewaySettings,
+        allowed_origins: AllowedOrigins,
+        hub: Hub,
+        access: Access,
+        handshakes: HandshakeQueue,
     ) -> None:
         self._settings = settings
+        self._allowed_origins = allowed_origins
         self._hub = hub
         self._access = access
         self._handshakes = handshakes
@@ -118,8 +127,7 @@ class Admission:
             raise Refused(Problem.NOT_FOUND, "no such tenant")
         if principal.kind is not KeyKind.TERMINAL:
             raise Refused(Problem.FORBIDDEN, "a terminal's key is needed here")
-        headers = connection.headers
-        if not origin_allowed(headers.get("origin"), headers.get("host"), self._settings.allowed_origins):
+        if not origin_allowed(connection.headers, self._allowed_origins):
             raise Refused(Problem.ORIGIN, "this origin is not in BELLWIRE_ALLOWED_ORIGINS")
         return principal
 

@@ -17,6 +17,8 @@ from starlette.datastructures import Headers
 
 from backbone.contract import sse
 from backbone.contract.errors import Problem, Unavailable
+from backbone.contract.origin import AllowedOrigins
+from backbone.runtime.cors import cors_headers
 from backbone.runtime.http_protocol import HttpProtocol
 from backbone.runtime.problems import response_of
 from gateway import metrics
@@ -37,19 +39,23 @@ WRITE_BUFFER_BYTES = 64 * 1024
 
 
 @functools.cache
-def _turned_away(retry_after: int) -> bytes:
-    """The whole answer."""
+def _turned_away(retry_after: int) -> tuple[bytes, bytes]:
+    """The answer's head, to which lines may be added, and what comes behind its blank line."""
     response = response_of(Unavailable("room on this gateway", retry_after))
     head = [b"HTTP/1.1 503 Service Unavailable", b"connection: close"]
     head += [name + b": " + value for name, value in response.raw_headers]
-    return b"\r\n".join([*head, b"", bytes(response.body)])
+    return b"\r\n".join([*head, b""]), bytes(response.body)
 
 
 def protocol_at(
-    handshakes: HandshakeQueue, readable_refusals: ReadableRefusals
+    handshakes: HandshakeQueue, readable_refusals: ReadableRefusals, allowed_origins: AllowedOrigins
 ) -> type["EventStreamProtocol"]:
     """The class of a gateway's HTTP connections, whose WebSockets wait in `handshakes`."""
-    members = {"handshakes": handshakes, "readable_refusals": readable_refusals}
+    members = {
+        "handshakes": handshakes,
+        "readable_refusals": readable_refusals,
+        "allowed_origins": allowed_origins,
+    }
     return type("GatewayHttp", (EventStreamProtocol,), members)
 
 
@@ -58,6 +64,7 @@ class EventStreamProtocol(HttpProtocol):
 
     handshakes: HandshakeQueue
     readable_refusals: ReadableRefusals
+    allowed_origins: AllowedOrigins
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -138,7 +145,10 @@ class EventStreamProtocol(HttpProtocol):
         key = handshake.get("sec-websocket-key", "")
         close = close_of(error) if reads_codes(offered) and is_handshake_key(key) else None
         if close is None or not self.readable_refusals.admit(self.transport):
-            self.transport.write(_turned_away(error.retry_after))
+            head, body = _turned_away(error.retry_after)
+            for name, value in cors_headers(cast("Any", self.scope), self.allowed_origins):
+                head += name + b": " + value + b"\r\n"
+            self.transport.write(head + b"\r\n" + body)
             self.transport.close()
             return
         self._turned_away = True

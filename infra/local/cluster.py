@@ -182,12 +182,14 @@ class Cluster:
         together([pod.await_ready for pod in self.pods])
 
     def _start_load_balancer(self, tool: Tool | None) -> None:
-        limits = {name: os.environ.get(name, value) for name, value in LOCAL_LIMITS.items()}
+        settings = {name: os.environ.get(name, value) for name, value in LOCAL_LIMITS.items()}
+        if origins := self._env.get("BELLWIRE_ALLOWED_ORIGINS"):
+            settings.setdefault("LB_ALLOWED_ORIGINS", origins)
         self.load_balancer = HAProxy(
             apis=[pod.address for pod in self.apis],
             gateways=[pod.address for pod in self.gateways],
             port=self.plan.port,
-            settings=limits,
+            settings=settings,
             tool=tool,
             sink=self._sink,
         )

@@ -111,7 +111,9 @@ def test_the_cluster_runs_the_same_load_balancer_configuration_as_a_laptop() -> 
 def test_haproxy_accepts_its_configuration_with_the_environment_of_its_pod() -> None:
     haproxy = find_tool("haproxy", "haproxy")
     (workload,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
-    environment = {e["name"]: e["value"] for c in containers(workload) for e in c["env"]}
+    # One value comes from the pods' settings.
+    listed = "https://till.example.com,null"
+    environment = {e["name"]: e.get("value", listed) for c in containers(workload) for e in c["env"]}
     done = subprocess.run(
         [haproxy.path, "-c", "-f", ROOT / "infra" / "haproxy" / "haproxy.cfg"],
         env={**haproxy.environment(), **environment},
@@ -120,6 +122,17 @@ def test_haproxy_accepts_its_configuration_with_the_environment_of_its_pod() -> 
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_load_balancer_lists_the_origins_that_the_pods_list() -> None:
+    (haproxy,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
+    (origins,) = [e for c in containers(haproxy) for e in c["env"] if e["name"] == "LB_ALLOWED_ORIGINS"]
+    found = origins["valueFrom"]["configMapKeyRef"]
+    assert (found["key"], found["optional"]) == ("BELLWIRE_ALLOWED_ORIGINS", True)
+    for name in ("api", "gateway"):
+        (pods,) = [d for d in manifests().kind("Deployment", "StatefulSet") if d["metadata"]["name"] == name]
+        shared = [source["configMapRef"]["name"] for c in containers(pods) for source in c["envFrom"]]
+        assert shared == [found["name"]]
 
 
 def test_the_load_balancer_has_time_for_its_old_sockets() -> None:

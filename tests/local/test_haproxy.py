@@ -1,5 +1,6 @@
 """The load balancer: HAProxy judges its configuration, and a real one shows what it does to a request."""
 
+import json
 import socket
 import subprocess
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from backbone.runtime.cors import METHODS, REQUEST_HEADERS
 from infra.local.failure import CannotStart
 from infra.local.haproxy import CONFIGURATION, HAProxy, find_haproxy
 from infra.local.waiting import wait_until
@@ -263,3 +265,88 @@ def test_a_pod_that_is_not_well_is_named() -> None:
         balancer = HAProxy(apis=[api.address], gateways=[gateway.address])
         with pytest.raises(CannotStart, match="gateway-1 not well"):
             balancer.start(seconds=2.0)
+
+
+LISTED = "https://Till.example.com:443, http://192.168.1.20:3000, null"
+
+
+def granted(answer: httpx.Response) -> str | None:
+    """The origin that may read one of the load balancer's own answers."""
+    assert answer.headers["vary"] == "Origin"
+    assert "access-control-allow-credentials" not in answer.headers
+    allowed: str | None = answer.headers.get("access-control-allow-origin")
+    assert ("retry-after" in answer.headers.get("access-control-expose-headers", "").lower()) == (
+        allowed is not None
+    )
+    return allowed
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["commas", "JSON"])
+def test_a_listed_page_may_read_the_load_balancers_own_answers_and_no_other_may(as_json: bool) -> None:
+    listed = json.dumps(LISTED.split(", ")) if as_json else LISTED
+    with ExitStack() as stack:
+        site = build(stack, LB_SRC_RATE_10S="100000", LB_ALLOWED_ORIGINS=listed)
+        for origin, own in {
+            "https://till.example.com": True,
+            "HTTPS://TILL.example.com:443": True,
+            "http://192.168.1.20:3000": True,
+            "null": True,
+            "http://till.example.com": False,
+            "https://till.example.com:8443": False,
+            "http://192.168.1.20": False,
+            "https://till.example.com.evil.example": False,
+            "https://evil.example": False,
+            "x ,https://evil.example": False,
+            "file://": False,
+            "*": False,
+            ".*": False,
+        }.items():
+            sent = {"Origin": origin}
+            for path, status in (("/metrics", 404), ("/ws/pos/", 404), ("/ws/pos/kitchen", 426)):
+                answer = site.client.get(path, headers=sent)
+                assert (answer.status_code, granted(answer)) == (status, origin if own else None), origin
+            # A pod's answer is the pod's to say.
+            pods = site.client.get("/api/x", headers=sent)
+            assert not [name for name in pods.headers if name.startswith("access-control") or name == "vary"]
+            preflight = site.client.options(
+                "/api/tenant/orders/create", headers=sent | {"Access-Control-Request-Method": "POST"}
+            )
+            assert (preflight.status_code == 204) == own
+            if own:
+                assert granted(preflight) == origin
+                assert preflight.headers["access-control-allow-headers"] == REQUEST_HEADERS.decode()
+                assert preflight.headers["access-control-allow-methods"] == METHODS.decode()
+        both = httpx.Headers([("Origin", "null"), ("Origin", "https://evil.example")])
+        for headers in (httpx.Headers(), both):
+            assert granted(site.client.get("/metrics", headers=headers)) is None
+
+
+def test_a_limit_and_the_want_of_pods_may_be_read_by_a_listed_page_and_its_preflight_is_granted() -> None:
+    with ExitStack() as stack:
+        site = build(stack, LB_SRC_RATE_10S="20", LB_ALLOWED_ORIGINS="https://till.example.com")
+        sent = {"Origin": "https://till.example.com"}
+        asks = sent | {"Access-Control-Request-Method": "GET"}
+        for pod in site.apis:
+            pod.kill()
+        answer = site.client.get("/api/x", headers=sent)
+        assert (answer.status_code, granted(answer)) == (503, sent["Origin"])
+        answers = [site.client.get("/api/x", headers=sent) for _ in range(30)]
+        assert answers[-1].status_code == 429
+        assert granted(answers[-1]) == sent["Origin"]
+        assert answers[-1].headers["retry-after"]
+        assert site.client.options("/api/x", headers=asks).status_code == 204
+
+
+def test_a_star_is_granted_as_a_star_to_pages_and_without_a_list_nothing_is_said(site: Site) -> None:
+    with ExitStack() as stack:
+        anybody = build(stack, LB_ALLOWED_ORIGINS="https://till.example.com, *")
+        assert granted(anybody.client.get("/metrics", headers={"Origin": "https://anybody.example"})) == "*"
+        assert granted(anybody.client.get("/metrics")) is None
+    answer = site.client.get("/metrics", headers={"Origin": "https://till.example.com"})
+    assert not [name for name in answer.headers if name.startswith("access-control") or name == "vary"]
+
+
+def test_every_answer_carries_the_requests_id(site: Site) -> None:
+    answer = site.client.get("/api/x")
+    assert answer.headers["x-request-id"] == answer.json()["headers"]["x-request-id"]
+    assert site.client.get("/metrics").headers["x-request-id"]
