@@ -54,7 +54,7 @@ def _name_version(tree: Path) -> None:
 
 
 def python_for(tree: Path, folder: Path) -> str:
-    """Return the interpreter that runs a tree: ours when our packages suit it, else one made in `folder`.
+    """Return the interpreter that runs a tree: ours when our packages suit it, else one made in `folder`, once.
 
     Raises:
         NoBaseline: the environment could not be made.
@@ -64,7 +64,7 @@ def python_for(tree: Path, folder: Path) -> str:
     uv = str(Path(sys.executable).parent / "uv")
     python = folder / "bin" / "python"
     for command in (
-        [uv, "venv", "--quiet", "--python", sys.executable, str(folder)],
+        [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)],
         [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(tree / "requirements.txt")],
     ):
         made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
