@@ -1,4 +1,4 @@
-"""`bellwire …`: run the pods, migrate the database, make an operator key, tail a shop, place an order.
+"""`bellwire …`: run the pods, migrate the database, make an operator key, tail a shop, ask it, place an order.
 
 An error is one sentence; a traceback means a bug. Each command imports what it needs by itself: a pod loads no client.
 """
@@ -13,30 +13,13 @@ import click
 
 from backbone.contract.errors import BellwireError
 from backbone.runtime.settings import InvalidSettings
+from bellwire.options import KEY, TENANT, URL
+from bellwire.questions import QUESTIONS
 from bellwire.trouble import Trouble
 from bellwire.verify.trouble import Unreachable
 
-
-def _demo_url() -> str:
-    return f"http://127.0.0.1:{os.environ.get('BELLWIRE_PORT') or 8080}"
-
-
-URL = click.option(
-    "--url",
-    envvar="BELLWIRE_URL",
-    default=_demo_url,
-    show_default="the demo's: http://127.0.0.1:8080, or its BELLWIRE_PORT",
-    help="The cluster's address.",
-)
-KEY = click.option(
-    "--key",
-    envvar="BELLWIRE_KEY",
-    required=True,
-    help="The key; better given as BELLWIRE_KEY than in a command line.",
-)
 VERIFY_PACKAGES = ("aiohttp", "httpx_sse")
 """Installed by the extra `verify`."""
-TENANT = click.option("--tenant", help="The shop's slug; by default the one that the key belongs to.")
 
 
 class OneSentence(click.Group):
@@ -384,7 +367,8 @@ def verify(
 ) -> None:
     """Prove a running cluster from outside: load, reconnects, retries, then every event accounted for.
 
-    Registers shops of its own (verify-…). Ends with 0 when every promise was kept, with 1 when one was broken.
+    Opens test tenants of its own (verify-…), and deletes them at its end, however it ends. Those of an --estate stay.
+    Ends with 0 when every promise was kept, with 1 when one was broken.
     """
     from bellwire.verify.settings import Load
 
@@ -419,6 +403,10 @@ def verify(
     )
     if not check(load, json_file, samples=samples):
         raise click.exceptions.Exit(1)
+
+
+for question in QUESTIONS:
+    main.add_command(question)
 
 
 if __name__ == "__main__":

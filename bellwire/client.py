@@ -43,18 +43,35 @@ class Peer:
                 raise Trouble(f"{self._base()} answers, and is not Bellwire") from exc
         raise Trouble(explain(answer.status_code, answer.content))
 
+    def document(self, path: str, *members: str, **query: str) -> dict[str, Any]:
+        """Ask for a document that has these members.
+
+        Raises:
+            Trouble: no answer, an answer that is a problem, or one that Bellwire does not give.
+        """
+        answer = self.request("GET", path, params=query)
+        if not isinstance(answer, dict) or not answer.keys() >= set(members):
+            raise Trouble(f"{self._base()} answers, and is not Bellwire")
+        return answer
+
+    def shop(self) -> str:
+        """The shop's slug: the one that was given, or the key's.
+
+        Raises:
+            Trouble: no answer, a wrong key, or a key that belongs to no shop.
+        """
+        tenant = self.tenant or self.document("/api/whoami", "tenant")["tenant"]
+        if tenant is None:
+            raise Trouble("this key belongs to no shop: name one with --tenant")
+        return str(tenant)
+
     def socket_url(self) -> str:
         """The address of the terminal's WebSocket, without a query.
 
         Raises:
             Trouble: no answer, a wrong key, or a key that belongs to no shop.
         """
-        tenant = self.tenant
-        if tenant is None:
-            whoami = self.request("GET", "/api/whoami")
-            if not isinstance(whoami, dict) or "tenant" not in whoami:
-                raise Trouble(f"{self._base()} answers, and is not Bellwire")
-            tenant = whoami["tenant"]
+        tenant = self.tenant or self.document("/api/whoami", "tenant")["tenant"]
         if tenant is None:
             raise Trouble("this key belongs to no shop; a terminal's key is needed")
         return "ws" + self._base().removeprefix("http") + f"/ws/pos/{quote(tenant)}"

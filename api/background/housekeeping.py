@@ -18,6 +18,7 @@ EVERY_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
 DAYS_AHEAD = 8
 IDEMPOTENCY_DAYS = 7
+AUDIT_DAYS = 400
 BATCH_ROWS = 5000
 BATCHES_AN_HOUR = 1000
 
@@ -44,6 +45,7 @@ async def keep_house_once(database: Database, retention_days: int, now: datetime
     dropped = await upkeep.drop_partitions(database, today - timedelta(days=retention_days))
     keys = await _in_batches(lambda: upkeep.forget_idempotency_keys(database, IDEMPOTENCY_DAYS, BATCH_ROWS))
     acks = await _in_batches(lambda: upkeep.forget_acks(database, retention_days, BATCH_ROWS))
+    await _in_batches(lambda: upkeep.forget_audit(database, AUDIT_DAYS, BATCH_ROWS))
     log.info(
         "housekeeping.done", extra={"days_dropped": dropped, "keys_forgotten": keys, "acks_forgotten": acks}
     )

@@ -46,6 +46,21 @@ _FORGET_ACKS = """
 """
 
 
+_FORGET_AUDIT = """
+    WITH old AS (
+        SELECT entry_id FROM audit_trail WHERE at < now() - make_interval(days => $1) LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM audit_trail a USING old WHERE a.entry_id = old.entry_id RETURNING 1
+    )
+    SELECT count(*) AS gone FROM gone
+"""
+
+
+async def forget_audit(database: Database, days: int, limit: int) -> int:
+    """Delete up to `limit` rows of the audit trail older than `days`; returns how many went. Raises Unavailable."""
+    return await _count(database, _FORGET_AUDIT, days, limit)
+
+
 async def forget_idempotency_keys(database: Database, days: int, limit: int) -> int:
     """Delete up to `limit` answers older than `days`; returns how many went. Raises Unavailable."""
     return await _count(database, _FORGET_KEYS, days, limit)

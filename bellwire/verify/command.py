@@ -46,9 +46,13 @@ def verify(load: Load, json_file: Path | None, *, samples: bool) -> bool:
         print(f"verify: {text}", file=sys.stderr, flush=True)
 
     async def run() -> dict[str, object]:
-        check = Run(load, say)
+        check, loop, main = Run(load, say), asyncio.get_running_loop(), asyncio.current_task()
+        assert main is not None
         if load.until_signal:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, check.enough)
+            loop.add_signal_handler(signal.SIGUSR1, check.enough)
+        # It ends by way of its end: the shops are taken away. A second signal does not wait for that.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, main.cancel)
         return document(await check.run(), samples=samples)
 
     for url in (load.url, load.terminal_url):
@@ -58,7 +62,11 @@ def verify(load: Load, json_file: Path | None, *, samples: bool) -> bool:
     if json_file is not None and str(json_file) != "-":
         # Said now, and not when the load is over.
         json_file.open("ab").close()
-    report = uvloop.run(run())
+    try:
+        report = uvloop.run(run())
+    except asyncio.CancelledError:
+        # As when Ctrl-C comes to any other command.
+        raise KeyboardInterrupt from None
     text = orjson.dumps(report, option=orjson.OPT_INDENT_2)
     if json_file is None or str(json_file) != "-":
         print("\n".join(table(report)))

@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 import orjson
@@ -15,6 +16,7 @@ from bellwire.verify.client import Client
 from bellwire.verify.trouble import Unreachable
 
 AT_ONCE = 16
+LEAVE_SECONDS = 10.0
 AUDITOR = "auditor"
 
 
@@ -40,8 +42,12 @@ class Shop:
         return self.terminals[AUDITOR].key
 
 
+class Taken(Unreachable):
+    """The slug is somebody else's."""
+
+
 class Estate:
-    """Shops by number. With a `file` they outlive the run; without one `leave` takes the terminals away again."""
+    """Shops by number, test tenants all. With a `file` they outlive the run; without one `leave` deletes them."""
 
     def __init__(self, client: Client, operator_key: str, name: str, file: Path | None) -> None:
         self._client = client
@@ -50,6 +56,7 @@ class Estate:
         self._file = file
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._shops: dict[str, Shop] = {}
+        self._opened: set[str] = set()
 
     def recall(self) -> None:
         """Read the file, if there is one.
@@ -73,13 +80,23 @@ class Estate:
         """
         slug = f"verify-{self._name}-{number}"
         if slug not in self._shops:
-            body = {"slug": slug, "name": f"Verify {number}"}
-            made = await self._ask("POST", "/api/tenants", body, until)
+            body = {"slug": slug, "name": f"Verify {number}", "test": True}
+            made = await self._open(slug, body, until)
             self._shops[slug] = Shop(slug, made["storefrontKey"])
         shop = self._shops[slug]
         missing = [name for name in (AUDITOR, *terminals) if name not in shop.terminals]
         await asyncio.gather(*(self._add(shop, name, until) for name in missing))
         return shop
+
+    async def _open(self, slug: str, body: dict[str, object], until: float) -> dict[str, str]:
+        # From now on it may be there, whether an answer comes or not; one that was there before is somebody else's.
+        if self._file is None:
+            self._opened.add(slug)
+        try:
+            return await self._ask("POST", "/api/tenants", body, until)
+        except Taken:
+            self._opened.discard(slug)
+            raise
 
     def keep(self) -> None:
         """Write everything to the file, if there is one."""
@@ -91,26 +108,38 @@ class Estate:
         draft.write_bytes(orjson.dumps({slug: asdict(shop) for slug, shop in self._shops.items()}))
         os.replace(draft, self._file)
 
-    async def leave(self) -> None:
-        """Without a file no key outlives the run."""
+    async def leave(self) -> list[str]:
+        """Without a file nothing outlives the run: its shops are test tenants, and are deleted.
 
-        async def remove(slug: str, terminal: Terminal) -> None:
-            async with self._slots:
-                path = f"/api/tenant/{slug}/terminals/{terminal.id}"
-                await self._client.once("DELETE", path, self._operator_key)
+        Returns the slugs of those that could not be; bounded by `LEAVE_SECONDS`.
+        """
+        until = asyncio.get_running_loop().time() + LEAVE_SECONDS
+        left: list[str] = []
 
-        shops = self._shops.values() if self._file is None else ()
-        await asyncio.gather(*(remove(shop.slug, each) for shop in shops for each in shop.terminals.values()))
+        async def remove(slug: str) -> None:
+            try:
+                async with self._slots:
+                    path = f"/api/tenant/{slug}"
+                    answer = await self._client.decided("DELETE", path, self._operator_key, until=until)
+                gone = answer.accepted or answer.status == HTTPStatus.NOT_FOUND
+            except Unreachable:
+                gone = False
+            if not gone:
+                left.append(slug)
+
+        await asyncio.gather(*(remove(slug) for slug in sorted(self._opened)))
+        return sorted(left)
 
     async def _add(self, shop: Shop, name: str, until: float) -> None:
         made = await self._ask("POST", f"/api/tenant/{shop.slug}/terminals", {"name": name}, until)
         shop.terminals[name] = Terminal(made["terminalId"], made["key"])
 
-    async def _ask(self, method: str, path: str, body: dict[str, str], until: float) -> dict[str, str]:
+    async def _ask(self, method: str, path: str, body: dict[str, object], until: float) -> dict[str, str]:
         async with self._slots:
             answer = await self._client.decided(method, path, self._operator_key, until=until, json=body)
         if not answer.accepted:
-            raise Unreachable(f"{method} {path}: {answer.status} {answer.body.get('detail', '')}")
+            refused = Taken if answer.status == HTTPStatus.CONFLICT else Unreachable
+            raise refused(f"{method} {path}: {answer.status} {answer.body.get('detail', '')}")
         return {name: str(value) for name, value in answer.body.items()}
 
 

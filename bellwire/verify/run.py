@@ -85,6 +85,9 @@ class Run:
         try:
             return await self._run()
         finally:
+            # However it ends: no shop, no key and no alarm is left.
+            for slug in await self._estate.leave():
+                self._say(f"could not delete the test tenant {slug}")
             await asyncio.gather(self._client.close(), self._polls.close())
 
     async def _run(self) -> Outcome:
@@ -113,7 +116,6 @@ class Run:
         outcome.violations = judge(outcome.notes)
         outcome.statuses = dict(self._client.statuses)
         outcome.troubles = self._client.troubles
-        await self._estate.leave()
         return outcome
 
     # -- before --------------------------------------------------------------------------------------------------

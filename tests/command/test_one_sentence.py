@@ -201,7 +201,8 @@ def test_a_missing_option_names_its_variable_and_the_help_names_every_variable(
             assert str(option.envvar) in said
     required = [option for option in options if option.required]
     if required:
-        done = CliRunner().invoke(main, [str(command.name)])
+        words = ["x" for each in command.params if isinstance(each, click.Argument) and each.required]
+        done = CliRunner().invoke(main, [str(command.name), *words])
         assert done.exit_code == 2
         assert f"Missing option '{required[0].opts[0]}'" in done.output
         assert not required[0].envvar or str(required[0].envvar) in done.output

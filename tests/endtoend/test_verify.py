@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -45,11 +46,38 @@ async def test_a_cluster_that_works_keeps_its_promise_under_reconnects_crashes_a
     assert report["applied"] > report["events"]
     assert report["connections"] > report["terminals"] == 12
     assert {"polling", "sse", "websocket"} <= report["delays"].keys()
+    assert await shops_of(town, "whole") == []
+
+
+async def shops_of(town: Town, run: str) -> list[str]:
+    """The shops of a run that are still there."""
     response = await town.http.get(
-        "/api/tenant/verify-whole-1/terminals", headers=bearer(town.cluster.operator_key)
+        "/api/tenants", params={"q": f"verify-{run}-"}, headers=bearer(town.cluster.operator_key)
     )
     assert response.status_code == 200
-    assert not [terminal for terminal in response.json()["terminals"] if terminal["online"]]
+    return [tenant["tenant"] for tenant in response.json()["tenants"]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_run_that_is_stopped_takes_its_shops_away_and_gives_no_verdict(
+    town: Town, number: signal.Signals
+) -> None:
+    run = f"cut-{number.name.lower()}"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bellwire", "verify", "--url", town.cluster.url, "--run", run, "--tenants", "2",
+        "--terminals", "2", "--seconds", "60",
+        cwd=ROOT, env={"PATH": "/usr/bin:/bin", "BELLWIRE_KEY": town.cluster.operator_key},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while b"load begins" not in (line := await asyncio.wait_for(process.stderr.readline(), 60)):
+        assert line, "it ended"
+    assert len(await shops_of(town, run)) == 2
+    process.send_signal(number)
+    output, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, output) == (1, b"")
+    assert errors.decode().splitlines()[-1] == "Aborted!"
+    assert await shops_of(town, run) == []
 
 
 async def test_a_run_goes_on_at_the_shops_that_another_one_left(town: Town, tmp_path: Path) -> None:
