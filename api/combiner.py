@@ -50,7 +50,7 @@ class Combiner:
         """Commit an order: at once when its tenant has nothing under way, else with those that wait beside it.
 
         Raises:
-            Unavailable: PostgreSQL, or the queue was too long.
+            Unavailable: PostgreSQL, or it waited too long in the queue.
             Violation: as `place_order`; for this order alone.
         """
         tenant, key = placing.attempt.tenant, placing.attempt.key

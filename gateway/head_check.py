@@ -122,5 +122,7 @@ class HeadChecker:
         if tenants:
             try:
                 self._learn(await read_heads(self._database, tenants))
+            except SchemaWaits:
+                self._report(postgres=True, schema=False)
             except Unavailable:
                 self._report(postgres=False)

@@ -97,8 +97,9 @@ class Hub:
         self.feed.want(tenant)
         try:
             extent = await self._history.extent(tenant)
-        except (Unavailable, LookupError):
+        except BaseException:
             self.feed.unwant(tenant)
+            self._missed_while_opening.discard(tenant)
             raise
         tenant_log = TenantLog(
             extent.head,
@@ -188,7 +189,11 @@ class Hub:
         log.info("drain.ended", extra={"seconds": round(time.monotonic() - began, 1)})
 
     async def close(self) -> None:
-        """End the rooms' tasks, and write the last words about the sessions."""
+        """End the tasks of rooms, those that still open included, and write the last words about the sessions."""
+        openings = list(self._opening.values())
+        for opening in openings:
+            opening.cancel()
+        await asyncio.gather(*openings, return_exceptions=True)
         await self._replayer.stop()
         await self._gap_filler.stop()
         with contextlib.suppress(Unavailable):

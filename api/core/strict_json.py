@@ -1,7 +1,7 @@
 """Read a JSON object so that nothing in it is passed over: doubled members, lone surrogates, numbers too big. Pure.
 
-orjson is quick and forgiving: of two members of one name it keeps the last, and an integer that no 64 bits hold it
-reads as a float. So a body that could hide something of the kind is read a second time, slowly, and the slow reading
+orjson is quick and forgiving: of two members of one name it keeps the last, and an integer of more than 64 bits
+becomes a float. So a body that could hide something of the kind is read a second time, slowly, and the slow reading
 names the place. Nearly every body is read once.
 """
 
@@ -16,6 +16,8 @@ from backbone.contract.errors import FieldError
 
 MAX_INTEGER = 2**53
 """The greatest whole number that every client's JSON reader keeps exactly."""
+MAX_ERRORS = 50
+MAX_LOC_CHARACTERS = 200
 BOM = b"\xef\xbb\xbf"
 
 # NUL, and the colon, whose count tells of a doubled member.
@@ -36,6 +38,8 @@ class _TooBig:
 
 
 _TOO_BIG = _TooBig()
+_Place = tuple[Any, str | int]
+"""The place around this one (None outside), and the name or index of this one there."""
 
 
 def parse_json(raw: bytes) -> tuple[Any, list[FieldError]]:
@@ -114,29 +118,42 @@ def _constant(name: str) -> Any:
 
 def _wrong_places(value: Any) -> list[FieldError]:
     errors: list[FieldError] = []
-    # A stack of our own: a body may nest deeper than Python's.
-    waiting: list[tuple[str, Any]] = [("", value)]
-    while waiting:
-        loc, value = waiting.pop()
+    # A stack of our own: a body may nest deeper than Python's. A place is a link to the one around it, and becomes a
+    # text only where something is wrong: a path for each element would take more memory than the body.
+    waiting: list[tuple[_Place | None, Any]] = [(None, value)]
+    while waiting and len(errors) < MAX_ERRORS:
+        place, value = waiting.pop()
         match value:
             case _TooBig():
-                errors.append(FieldError(loc or "body", f"must not be beyond {MAX_INTEGER}"))
+                errors.append(FieldError(_loc(place), f"must not be beyond {MAX_INTEGER}"))
             case str():
                 complaint = _complaint(value)
                 if complaint is not None:
-                    errors.append(FieldError(loc or "body", complaint))
+                    errors.append(FieldError(_loc(place), complaint))
             case dict():
-                for name, member in value.items():
-                    complaint = _complaint(name)
-                    if complaint is not None:
-                        errors.append(FieldError(loc or "body", f"{complaint} in names"))
-                        break
-                    waiting.append((f"{loc}.{name[:100]}".lstrip("."), member))
+                complaint = next(filter(None, map(_complaint, value)), None)
+                if complaint is None:
+                    waiting.extend(((place, name), member) for name, member in value.items())
+                else:
+                    errors.append(FieldError(_loc(place), f"{complaint} in names"))
             case list():
-                waiting.extend((f"{loc}.{index}".lstrip("."), member) for index, member in enumerate(value))
+                waiting.extend(((place, index), member) for index, member in enumerate(value))
             case _:
                 pass
     return errors
+
+
+def _loc(place: "_Place | None") -> str:
+    parts: list[str] = []
+    characters = 0
+    while place is not None:
+        place, name = place
+        parts.append(str(name)[:MAX_LOC_CHARACTERS])
+        characters += len(parts[-1]) + 1
+    if characters > MAX_LOC_CHARACTERS:
+        # Deep inside: where it is from the outside, as far as that is worth reading.
+        return ".".join(reversed(parts))[:MAX_LOC_CHARACTERS] + "…"
+    return ".".join(reversed(parts)) or "body"
 
 
 def _complaint(text: str) -> str | None:

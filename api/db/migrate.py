@@ -182,7 +182,8 @@ class _Run:
     async def _holders(self) -> str:
         rows = await self._connection.fetch(_HOLDERS)
         held = [f"{row['pid']} ({row['application_name'] or 'unnamed'}, {row['seconds']} s)" for row in rows]
-        return f"a lock is held by others; longest in a transaction: {', '.join(held) or 'nobody any more'}"
+        named = ", ".join(held) or "nobody that this role may see"
+        return f"a lock is held by others; longest in a transaction: {named}"
 
     def _tell(self, text: str) -> None:
         if time.monotonic() - self._told_at >= TELL_SECONDS:

@@ -70,12 +70,17 @@ def read_migration(name: str, sql: str) -> Migration:
     transaction = declared.get("transaction", "one")
     if transaction not in ("one", "none"):
         raise ValueError(f"{name}: {transaction!r} is no transaction: `one` or `none`")
-    if transaction == "none" and _OUTSIDE.fullmatch(_COMMENT.sub("", sql)) is None:
+    if transaction == "none" and _OUTSIDE.fullmatch(strip_comments(sql)) is None:
         raise ValueError(
             f"{name}: outside a transaction stands one statement that may be cut and begun again: "
             "CREATE INDEX CONCURRENTLY name ON …, DROP INDEX CONCURRENTLY IF EXISTS name, or a DO block"
         )
     return Migration(name, sql, release, phase, transaction == "one")
+
+
+def strip_comments(sql: str) -> str:
+    """Return what the server reads of a file. Not for a file with `--` in a text."""
+    return _COMMENT.sub("", sql)
 
 
 def _declarations(name: str, sql: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import asyncpg
 
-from api.db.migration_files import Migration, MigrationRefused
+from api.db.migration_files import Migration, MigrationRefused, strip_comments
 from api.db.migration_log import Connection
 from backbone.eventlog.primary import connect_once
 
@@ -63,7 +63,7 @@ async def run_outside(url: str, migration: Migration, say: Callable[[str], None]
                 f"{migration.name} runs outside a transaction, which no pooler allows: "
                 "give the server's own address."
             ) from exc
-        found = _INDEX.search(migration.sql)
+        found = _INDEX.search(strip_comments(migration.sql))
         if found is None or not await _is_built(watch, worker, found.group(1), say):
             await _watched(watch, worker, migration, say)
 
@@ -97,13 +97,21 @@ async def _watched(
     task = asyncio.ensure_future(worker.execute(migration.sql))
     try:
         while not (await asyncio.wait({task}, timeout=TELL_SECONDS))[0]:
-            async with asyncio.timeout(TELL_SECONDS):
-                rows = await watch.fetch(_PROGRESS, worker.get_server_pid())
+            rows = await _progress(watch, worker)
             say(f"{migration.name} is at work for {time.monotonic() - began:.0f} s{_in_words(rows)}")
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     task.result()
+
+
+async def _progress(watch: Connection, worker: Connection) -> list[asyncpg.Record]:
+    """Return how far it is; nothing when that cannot be asked in time, for looking must not end the work."""
+    try:
+        async with asyncio.timeout(TELL_SECONDS):
+            return list(await watch.fetch(_PROGRESS, worker.get_server_pid()))
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return []
 
 
 def _in_words(rows: list[asyncpg.Record]) -> str:

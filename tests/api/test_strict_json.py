@@ -1,6 +1,7 @@
 """A body is read whole or refused by name: nothing in it is dropped, rounded or split."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -102,3 +103,23 @@ def test_what_is_no_json_is_refused(raw: bytes) -> None:
 def test_digits_that_are_no_number_are_nobodys_business() -> None:
     raw = b'{"a":"12345678901234567890","b":0.12345678901234567}'
     assert parse_json(raw) == ({"a": "12345678901234567890", "b": 0.12345678901234567}, [])
+
+
+def test_looking_for_a_wrong_place_takes_no_more_memory_than_a_few_bodies() -> None:
+    name = "\U0001f355" * 90
+    deep = "".join(f'{{"{name}":' for _ in range(60)) + "[" + "0," * 15_000 + "99999999999999999]" + "}" * 60
+    raw = deep.encode()
+    tracemalloc.start()
+    try:
+        _, errors = parse_json(raw)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(errors) == 1
+    assert len(errors[0].loc) <= 201
+    assert peak < 100 * len(raw)
+
+
+def test_no_more_places_are_named_than_one_reads() -> None:
+    _, errors = parse_json(b"[" + b",".join([b"99999999999999999"] * 5000) + b"]")
+    assert len(errors) == 50
