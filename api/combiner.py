@@ -33,7 +33,7 @@ class Queue:
     """A tenant with a commit under way: who waits for the next one, and whose keys are waiting or under way."""
 
     waiting: deque[Waiter] = field(default_factory=deque)
-    keys: set[str] = field(default_factory=set)
+    keys: set[tuple[str, str] | None] = field(default_factory=set)
 
 
 class Combiner:
@@ -53,7 +53,7 @@ class Combiner:
             Unavailable: PostgreSQL, or it waited too long in the queue.
             Violation: as `place_order`; for this order alone.
         """
-        tenant, key = placing.attempt.tenant, placing.attempt.key
+        tenant, key = placing.attempt.tenant, placing.attempt.owned_key
         queue = self._queues.get(tenant)
         if queue is not None and key is not None and key in queue.keys:
             return Written(WriteOutcome.STILL_RUNNING, False, b"{}", ())
@@ -63,7 +63,7 @@ class Combiner:
         try:
             return (await place_orders(self._database, [placing]))[0]
         finally:
-            queue.keys.discard(key or "")
+            queue.keys.discard(key)
             self._go_on(tenant, queue)
 
     async def _wait(self, queue: Queue, placing: Placing) -> Written:
@@ -71,8 +71,8 @@ class Combiner:
         waiter = Waiter(placing, loop.create_future())
         waiter.expiry = loop.call_later(self._wait_seconds, _give_up, queue, waiter)
         queue.waiting.append(waiter)
-        if placing.attempt.key is not None:
-            queue.keys.add(placing.attempt.key)
+        if placing.attempt.owned_key is not None:
+            queue.keys.add(placing.attempt.owned_key)
         return await waiter.answer
 
     def _go_on(self, tenant: str, queue: Queue) -> None:
@@ -91,7 +91,7 @@ class Combiner:
                 assert waiter.expiry is not None
                 waiter.expiry.cancel()
             await self._place_together(group)
-            queue.keys.difference_update(waiter.placing.attempt.key or "" for waiter in group)
+            queue.keys.difference_update(waiter.placing.attempt.owned_key for waiter in group)
         del self._queues[tenant]
 
     async def _place_together(self, group: Sequence[Waiter]) -> None:
@@ -122,5 +122,5 @@ def _refuse(waiter: Waiter, exc: Exception) -> None:
 
 def _give_up(queue: Queue, waiter: Waiter) -> None:
     queue.waiting.remove(waiter)
-    queue.keys.discard(waiter.placing.attempt.key or "")
+    queue.keys.discard(waiter.placing.attempt.owned_key)
     _refuse(waiter, Unavailable("A slot for another order of this tenant"))

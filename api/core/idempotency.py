@@ -1,4 +1,9 @@
-"""The rule by which two requests are the same one: the key that the client chose, and a fingerprint of what it asks."""
+"""The rule by which two requests are the same one: the key that the client chose, and a fingerprint of what it asks.
+
+The database decides to which owner a key belongs.
+
+Why: docs/decisions/0097-keys-have-a-life.md
+"""
 
 import hashlib
 import re

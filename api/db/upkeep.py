@@ -30,8 +30,14 @@ _FORGET_KEYS = """
         LIMIT $2 FOR UPDATE SKIP LOCKED
     ), gone AS (
         DELETE FROM idempotency_keys k USING old WHERE k.tenant = old.tenant AND k.key = old.key RETURNING 1
+    ), further AS (
+        SELECT tenant, key, owner FROM further_idempotency_keys WHERE created_at < now() - make_interval(days => $1)
+        LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), further_gone AS (
+        DELETE FROM further_idempotency_keys k USING further f
+        WHERE k.tenant = f.tenant AND k.key = f.key AND k.owner = f.owner RETURNING 1
     )
-    SELECT count(*) AS gone FROM gone
+    SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM further_gone) AS gone
 """
 
 _FORGET_ACKS = """

@@ -21,16 +21,29 @@ from backbone.eventlog.postgres import Database, EpochOver, Row
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The tenant of a write, the key that makes a second one the same, and the trace that it belongs to, if any."""
+    """The tenant of a write, the key that makes a second one the same, and the trace that it belongs to, if any.
+
+    `by` is who writes: `kind/terminal/key`, the middle empty but for terminals. A key belongs to a terminal, or to all
+    keys of another kind together.
+    """
 
     tenant: str
     key: str | None
     fingerprint: bytes | None
     traceparent: str | None = None
+    by: str = ""
 
     def arguments(self, *rest: Any) -> tuple[Any, ...]:
-        """The arguments of a writing function: these three, the function's own, and the trace context."""
-        return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent)
+        """The arguments of a writing function: these three, the function's own, the trace context, and who writes."""
+        return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent, self.by)
+
+    @property
+    def owned_key(self) -> tuple[str, str] | None:
+        """The key and its owner, by which a repeat of it in this pod is known."""
+        if self.key is None:
+            return None
+        kind, terminal = self.by.split("/")[:2] if self.by else ("", "")
+        return self.key, terminal or kind
 
 
 class WriteOutcome(StrEnum):
@@ -67,15 +80,15 @@ def write_call(function: str, arguments: int, calls: int = 1) -> str:
     """Return the statement that calls a writing function with so many arguments, so many times, one after another.
 
     One statement is one transaction: its calls are committed together or not at all. Each call's places are those of
-    `Attempt.arguments`: the last is the trace context, which goes into a setting before the function is called.
+    `Attempt.arguments`: the last two, the trace context and who writes, go into settings before the function is called.
     """
     selects = []
     for number in range(calls):
-        first = number * (arguments + 1) + 1
+        first = number * (arguments + 2) + 1
         traceparent = first + arguments
         tenant = (
             f"CASE WHEN set_config('bellwire.traceparent', coalesce(${traceparent}, ''), true) IS NOT NULL"
-            f" THEN ${first}::text END"
+            f" AND set_config('bellwire.by', ${traceparent + 1}, true) IS NOT NULL THEN ${first}::text END"
         )
         rest = "".join(f", ${place}" for place in range(first + 1, traceparent))
         selects.append(_ANSWER.format(number=number, call=f"{function}({tenant}{rest})"))

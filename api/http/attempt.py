@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from api.core.idempotency import HEADER, fingerprint, parse_key
 from api.db.writes import Attempt
+from api.http.guard import Caller
 from api.http.header import header_values
 from backbone.contract.errors import Problem, Violation
 from backbone.contract.trace import HEADER as TRACEPARENT
@@ -17,8 +18,8 @@ from backbone.contract.trace import parse_traceparent
 _KEY, _TRACEPARENT = HEADER.lower().encode(), TRACEPARENT.encode()
 
 
-def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
-    """Return the attempt that a request is; `plain` is its parsed body.
+def attempt_of(request: Request, caller: Caller, plain: Any) -> Attempt:
+    """Return the attempt that a caller's request is; `plain` is its parsed body.
 
     Raises:
         Violation: the Idempotency-Key is not one, or there are two.
@@ -29,6 +30,6 @@ def attempt_of(request: Request, tenant: str, plain: Any) -> Attempt:
     key = parse_key(keys[0] if keys else None)
     trace = parse_traceparent(header_values(request, _TRACEPARENT))
     if key is None:
-        return Attempt(tenant, None, None, trace)
+        return Attempt(caller.tenant, None, None, trace, caller.by)
     asked = fingerprint(request.method, request.scope["route"].path, request.path_params, plain)
-    return Attempt(tenant, key, asked, trace)
+    return Attempt(caller.tenant, key, asked, trace, caller.by)

@@ -40,6 +40,11 @@ class Caller:
         return self.terminal
 
     @property
+    def by(self) -> str:
+        """The writer, as the database keeps it: `kind/terminal/key`, the key by its name."""
+        return f"{self.kind.value}/{self.terminal or ''}/{key_name(self.key_hash)}"
+
+    @property
     def guesser(self) -> object:
         """The owner of the wrong gift card numbers that are counted together: a terminal, or one key."""
         return self.terminal or self.key_hash

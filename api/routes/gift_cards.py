@@ -102,7 +102,7 @@ class GiftCardRoutes:
         """`POST /api/tenant/{tenant}/gift-cards/purchase`."""
         caller = await self._guard.authorize(request)
         body = await read_body(request, PurchaseBody)
-        attempt = attempt_of(request, caller.tenant, body.plain)
+        attempt = attempt_of(request, caller, body.plain)
         sale = body.model
         salt, number = self._draw()
         card = NewCard(
@@ -140,7 +140,7 @@ class GiftCardRoutes:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/redeem`."""
         caller = await self._guard.authorize(request)
         body = await read_body(request, RedeemBody)
-        attempt = attempt_of(request, caller.tenant, body.plain)
+        attempt = attempt_of(request, caller, body.plain)
         use = body.model
         with self._limits.guesses.guess(caller.tenant, caller.kind, caller.guesser) as guess:
             number = self._number(request)

@@ -92,7 +92,7 @@ class LoyaltyRoutes:
         caller = await self._guard.authorize(request)
         body = await read_body(request, PointsBody)
         phone = _phone(request)
-        attempt = attempt_of(request, caller.tenant, body.plain)
+        attempt = attempt_of(request, caller, body.plain)
         change, reason = sign * body.model.points, body.model.reason
         data = loyalty_data(request.path_params["phone"], change, transaction_type, reason)
         written = await self._committer.commit(

@@ -127,7 +127,7 @@ class OrderRoutes:
         body = await read_body(request, OrderBody)
         if body.model.tenant not in (None, caller.tenant):
             raise unknown_tenant()
-        attempt = attempt_of(request, caller.tenant, body.plain)
+        attempt = attempt_of(request, caller, body.plain)
         order = body.model.order()
         data = _event_data(order, body.plain)
         order_id = new_order_id()
@@ -142,7 +142,7 @@ class OrderRoutes:
         caller = await self._guard.authorize(request)
         body = await read_body(request, StatusBody)
         order_id = path_uuid(request, "orderId", "order")
-        attempt = attempt_of(request, caller.tenant, body.plain)
+        attempt = attempt_of(request, caller, body.plain)
         status = OrderStatus(body.model.status)
         written = await self._committer.commit(
             caller.tenant,

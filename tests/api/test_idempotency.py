@@ -49,7 +49,7 @@ async def test_the_same_key_with_another_body_is_refused(
     elsewhere = await shop.http.post(
         f"/api/{shop.slug}/loyalty/5551234/add",
         json={"points": 5},
-        headers={**bearer(shop.terminal_key), "Idempotency-Key": "one"},
+        headers={**bearer(shop.storefront_key), "Idempotency-Key": "one"},
     )
     assert elsewhere.status_code == 422
     assert await footprint(database, shop.slug) == before

@@ -26,6 +26,7 @@ from infra.local.workdir import Workdir
 from tests.conftest import CARD_SECRET, ROOT, MakeDatabase
 from tests.upgrade.baseline import environment, python_for, take_baseline, unsuited
 from tests.upgrade.mixture import Side, Stage, mixture_of
+from tests.upgrade.owners import order_across
 
 COMMAND_SECONDS = 60
 
@@ -239,6 +240,18 @@ async def test_without_a_plant_the_same_pods_are_found_well(old_alone: Releases)
     ) as mixture:
         await mixture.stage(Stage("nothing is planted", apis="old", gateways="old"))
         assert await mixture.verdict() == []
+
+
+async def test_two_terminals_with_one_idempotency_key_have_an_order_each_at_pods_of_both_releases(
+    old_alone: Releases,
+) -> None:
+    try:
+        old_alone.new.start()
+        await asyncio.to_thread(old_alone.new.await_ready)
+        old, new = old_alone.old.pods["api"], old_alone.new.pods["api"]
+        assert await order_across(old, new, old_alone.database_url, old_alone.operator_key) == []
+    finally:
+        await stop(old_alone.new)
 
 
 def test_an_environment_that_does_not_suit_the_old_release_is_noticed() -> None:
