@@ -314,6 +314,7 @@ def test_a_listed_page_may_read_the_load_balancers_own_answers_and_no_other_may(
             assert (preflight.status_code == 204) == own
             if own:
                 assert granted(preflight) == origin
+                assert (b"Access-Control-Allow-Origin", origin.encode()) in preflight.headers.raw
                 assert preflight.headers["access-control-allow-headers"] == REQUEST_HEADERS.decode()
                 assert preflight.headers["access-control-allow-methods"] == METHODS.decode()
         both = httpx.Headers([("Origin", "null"), ("Origin", "https://evil.example")])
