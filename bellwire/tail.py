@@ -24,7 +24,13 @@ FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
 BEHIND_SECONDS = 3.0
 GIVE_UP_STATUSES = frozenset({400, 401, 403, 404})
-GIVE_UP_CODES = {4403: "the key was revoked", 4409: "this terminal has connected elsewhere"}
+GIVE_UP_CODES = {
+    4401: "the key is not valid",
+    4403: "the key was revoked",
+    4404: "there is no such shop",
+    4409: "another device connected with this terminal's key, and a terminal has one connection; decide which "
+    "of the two is meant, or register a terminal of its own for this one",
+}
 
 
 class Cut(Exception):

@@ -159,3 +159,17 @@ async def test_tail_prints_what_it_missed_and_remembers_where_it_was(
     code, _, errors = await called(*arguments, "--after", "yesterday", env=env)
     assert code == 1
     assert "after" in sentence(errors)
+
+
+async def test_tail_does_not_come_back_when_another_device_took_its_place(gateway: Pod, shop: Shop) -> None:
+    env = {"BELLWIRE_KEY": shop.terminal_key}
+    arguments = ["tail", "--url", gateway.url, "--tenant", shop.slug, "--count", "1"]
+    tails = [asyncio.create_task(called(*arguments, env=env)) for _ in range(2)]
+    done, left = await asyncio.wait(tails, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+    code, _, errors = done.pop().result()
+    assert code == 1
+    assert "another device" in sentence(errors)
+    await shop.order()
+    code, output, _ = await left.pop()
+    assert code == 0
+    assert "new_order" in output

@@ -1,4 +1,4 @@
-"""A till that is a page of another origin, in a real browser: where the origin is listed all works, elsewhere nothing."""
+"""A till that is a page of another origin, in a real browser: where it is listed all works, elsewhere nothing."""
 
 import json
 import threading
