@@ -31,7 +31,7 @@ def find_chromium() -> Tool:
     tool = find_tool("chromium", "chromium")
     if not tool.env:
         return tool
-    # What /usr/bin has is a script that begins /usr/lib/chromium's; a fetched one lies elsewhere.
+    # Debian's /usr/bin/chromium is a script that begins /usr/lib/chromium's; a fetched one lies elsewhere.
     usr = tool.path.parents[1]
     folders = [tool.env["LD_LIBRARY_PATH"], *(str(folder) for folder in usr.glob("lib/*-linux-*/pulseaudio"))]
     return Tool(usr / "lib/chromium/chromium", {"LD_LIBRARY_PATH": os.pathsep.join(folders)})
