@@ -111,7 +111,7 @@ def cluster(home: Home) -> Iterator[Cluster]:
 
 
 def shown(home: Home, page: str, profile: Path) -> dict[str, str]:
-    """What became of the page's probes.
+    """Show the page, and return what became of its probes.
 
     A machine without Chromium and without a way to get it fails with the one sentence that says what to type.
     """
