@@ -4,6 +4,8 @@ The options behind a URL's host (`sslmode=…`, `db=…`) only the drivers know;
 taken for a server that is away, or for a bug.
 """
 
+from urllib.parse import parse_qsl, urlsplit
+
 from asyncpg import connect_utils
 from pydantic import ValidationError
 from pydantic_core import MultiHostUrl
@@ -14,8 +16,12 @@ from backbone.runtime.redis_url import RedisPlace
 from backbone.runtime.settings import InvalidSettings, PodSettings
 
 
+TLS_MODES = ("require", "verify-ca", "verify-full")
+"""Values of `sslmode` that take no connection in the clear."""
+
+
 def check_addresses(settings: PodSettings) -> None:
-    """Read both.
+    """Read both, and hold them to `BELLWIRE_REQUIRE_TLS`.
 
     Raises:
         InvalidSettings: one of them cannot be read; passwords are not repeated.
@@ -29,8 +35,28 @@ def check_addresses(settings: PodSettings) -> None:
         check_redis_options(settings)
     except ValueError as exc:
         wrong.append(f"BELLWIRE_REDIS_URL: {exc}")
+    if settings.require_tls and not wrong:
+        wrong += _without_tls(settings)
     if wrong:
         raise InvalidSettings("\n".join(wrong))
+
+
+def _without_tls(settings: PodSettings) -> list[str]:
+    missing = []
+    if _query(str(settings.database_url)).get("sslmode") not in TLS_MODES:
+        missing.append(
+            "BELLWIRE_DATABASE_URL does not say sslmode=verify-full (or verify-ca, or require, which judges no "
+            "certificate)"
+        )
+    if not settings.redis_url.startswith("rediss"):
+        missing.append(
+            "BELLWIRE_REDIS_URL does not begin with rediss://, rediss+sentinel:// or rediss+cluster://"
+        )
+    return [f"BELLWIRE_REQUIRE_TLS: it is on, but {', and '.join(missing)}"] if missing else []
+
+
+def _query(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query))
 
 
 def check_database_url(url: str) -> None:

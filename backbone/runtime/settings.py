@@ -43,6 +43,11 @@ class PodSettings(BaseSettings):
         description="Redis or Valkey: redis://host:port/0, redis+sentinel://host:port,host:port/primary?db=0 or "
         "redis+cluster://host:port,host:port"
     )
+    require_tls: bool = Field(
+        False,
+        description="start only with TLS to the servers: sslmode=require, verify-ca or verify-full in the address of "
+        "PostgreSQL, and a scheme of Redis that begins with rediss",
+    )
     listen_host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
     listen_port: int = Field(8000, ge=0, le=65535, description="port to listen on")
     pod_name: str = Field(

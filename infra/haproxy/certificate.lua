@@ -1,11 +1,11 @@
--- A renewed certificate is taken over within ten seconds, and no connection notices.
+-- A renewed certificate is taken over within LB_CERT_SECONDS (10), and no connection notices.
 --
 -- The file LB_CERT is read again and again; when it has changed it is handed to this very process over its own
 -- administration socket, as `set ssl cert` and `commit ssl cert` by hand would. A pair that does not fit, as in the
 -- moment between the writing of its two files, is refused there: the one before stays, and this is tried again.
 -- HAProxy's own CertCache.set would do, but names its fields differently from version to version.
 
-local SECONDS = 10
+local SECONDS = tonumber(os.getenv("LB_CERT_SECONDS")) or 10
 local name = os.getenv("LB_CERT")
 
 local function read(path)

@@ -6,6 +6,7 @@ terminal here is a plain client of the library `websockets` that resumes by offs
 
 import asyncio
 import json
+import ssl
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +45,7 @@ class Till:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def run(self, url: str) -> None:
+    async def run(self, url: str, tls: ssl.SSLContext | None) -> None:
         """Connect, and again whenever the connection ends, from the last offset that arrived."""
         headers = {"Authorization": f"Bearer {self.terminal.key}"}
         while True:
@@ -52,7 +53,9 @@ class Till:
             if self.position is not None:
                 target += f"?after={self.position}"
             try:
-                async with connect(target, additional_headers=headers, proxy=None, open_timeout=20) as socket:
+                async with connect(
+                    target, additional_headers=headers, proxy=None, open_timeout=20, ssl=tls
+                ) as socket:
                     self.connections += 1
                     async for message in socket:
                         await self.take(json.loads(message))
@@ -123,7 +126,9 @@ class Check:
 
     async def run(self) -> Report:
         everybody = [*self._tills, *self._strangers]
-        tasks = [asyncio.create_task(till.run(self._cluster.url)) for till in everybody]
+        certificate = self._cluster.certificate
+        tls = None if certificate is None else certificate.trusting()
+        tasks = [asyncio.create_task(till.run(self._cluster.url, tls)) for till in everybody]
         try:
             async with asyncio.timeout(BUDGET_SECONDS):
                 await self._drive(everybody)
@@ -140,7 +145,7 @@ class Check:
             await till.ready.wait()
         headers = {"Authorization": f"Bearer {self._kitchen.storefront_key}"}
         async with httpx.AsyncClient(
-            base_url=self._cluster.url, headers=headers, timeout=30.0, trust_env=False
+            base_url=self._cluster.url, headers=headers, timeout=30.0, trust_env=False, verify=self._cluster.tls
         ) as client:
             for _ in range(ORDERS_BEFORE):
                 await self._order(client)

@@ -7,6 +7,7 @@ also from beside a running event loop. Knows how the parts are wired; does not k
 import functools
 import os
 import secrets
+import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from infra.local.certificate import Certificate
 from infra.local.child import Child, Sink, no_sink, run_to_end
 from infra.local.debian_tool import Tool
 from infra.local.haproxy import HAProxy, find_haproxy
@@ -33,8 +35,12 @@ FIRST_PORT: dict[Role, int] = {"api": 9101, "gateway": 9201}
 # Everything comes from one address here, tests and load generators too.
 LOCAL_LIMITS = {
     "LB_SRC_RATE_10S": "1000000",
+    "LB_SRC_KEYED_RATE_10S": "1000000",
     "LB_SRC_SOCKETS": "100000",
-    "LB_TENANT_HANDSHAKES_10S": "100000",
+    "LB_SRC_CONNECTIONS": "100000",
+    "LB_SRC_CONNECTS_10S": "1000000",
+    # For this host's name browsers shall remember nothing: it is everybody's.
+    "LB_HSTS_SECONDS": "0",
 }
 
 Say = Callable[[str], None]
@@ -52,8 +58,12 @@ class Cluster:
         sink: Sink = no_sink,
         say: Say = lambda text: None,
         on_change: Callable[[], None] = lambda: None,
+        certificate: Certificate | None = None,
     ) -> None:
-        """`settings`: `BELLWIRE_…` variables of the pods, over our own. `on_change`: a pod came back."""
+        """`settings`: `BELLWIRE_…` variables of the pods, over our own. `on_change`: a pod came back.
+
+        `certificate`: the load balancer's, which then speaks TLS.
+        """
         self.plan = plan
         self.valkey = None if plan.redis_url else Valkey(sink=sink)
         self.postgres = None if plan.database_url else Postgres(sink=sink)
@@ -67,6 +77,7 @@ class Cluster:
         self._sink = sink
         self._say = say
         self._on_change = on_change
+        self.certificate = certificate
         self._env = {**os.environ, **self._defaults(), **(settings or {}), "PYTHONUNBUFFERED": "1"}
         self._drain_seconds = float(self._env["BELLWIRE_DRAIN_SECONDS"])
 
@@ -82,6 +93,11 @@ class Cluster:
     def url(self) -> str:
         """The one door: the load balancer, or without one the first API pod."""
         return self.load_balancer.url if self.load_balancer else self.apis[0].url
+
+    @property
+    def tls(self) -> ssl.SSLContext | bool:
+        """What a client of `url` trusts, as httpx takes it."""
+        return True if self.certificate is None else self.certificate.trusting()
 
     @property
     def pods(self) -> list[Pod]:
@@ -191,6 +207,7 @@ class Cluster:
             port=self.plan.port,
             settings=settings,
             tool=tool,
+            certificate=None if self.certificate is None else self.certificate.chain,
             sink=self._sink,
         )
         self.load_balancer.start()

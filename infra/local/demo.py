@@ -14,6 +14,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+from infra.local.certificate import make_certificate
 from infra.local.check import check, table
 from infra.local.cluster import WELL_KNOWN_PORT, Cluster
 from infra.local.console import BOLD, DIM, Console
@@ -25,6 +26,7 @@ from infra.local.manifest import FOLDER, Manifest, clear_up
 from infra.local.plan import Plan
 from infra.local.ports import free_port, is_free
 from infra.local.shops import Shop, open_shops
+from infra.local.workdir import Workdir
 
 # Their lines are for the log files; a console full of checkpoints helps nobody.
 QUIET = ("postgres", "valkey")
@@ -45,7 +47,14 @@ class Demo:
         self._missed: set[str] = set()
         self._stopping = False
         self._began = time.monotonic()
-        self._cluster = Cluster(plan, sink=self._take, say=console.step, on_change=self._publish)
+        self._keep = Workdir("certificate") if plan.tls else None
+        self._cluster = Cluster(
+            plan,
+            sink=self._take,
+            say=console.step,
+            on_change=self._publish,
+            certificate=self._keep and make_certificate(self._keep.path, authority_of(self._manifest.path)),
+        )
 
     def run(self) -> int:
         """Start, show, wait for the signal, sum up, stop."""
@@ -53,7 +62,7 @@ class Demo:
         try:
             self._cluster.start()
             self._console.step("opening the shops kitchen and bistro")
-            self._shops = open_shops(self._cluster.url, self._cluster.operator_key)
+            self._shops = open_shops(self._cluster.url, self._cluster.operator_key, self._cluster.tls)
             self._publish()
             self._welcome()
             while True:
@@ -71,6 +80,9 @@ class Demo:
             self._stopping = True
             self._console.step("stopping everything")
             self._cluster.stop()
+            if self._keep is not None:
+                authority_of(self._manifest.path).unlink(missing_ok=True)
+                self._keep.remove()
             self._logbook.close()
         self._console.step("everything is stopped")
         return code
@@ -106,20 +118,25 @@ class Demo:
         address = url.replace("http", "ws", 1) + f"/ws/pos/{kitchen.slug}"
         tools = shown(Path(sys.executable).parent)
         key = kitchen.terminals[0].key
+        authority = shown(authority_of(self._manifest.path)) if self._keep else None
+        trust = f"SSL_CERT_FILE={authority} " if authority else ""
         parts = [
             ("Bellwire is ready", url),
-            ("Watch a till", f"{tools}/bellwire tail --url {url} --key {key}"),
+            ("Watch a till", f"{trust}{tools}/bellwire tail --url {url} --key {key}"),
         ]
         if (Path(sys.executable).parent / "wsdump").exists():
             bearer = shlex.quote(f"Authorization: Bearer {kitchen.terminals[1].key}")
-            parts.append(("Or with any WebSocket client", f"{tools}/wsdump -r --headers {bearer} {address}"))
+            parts.append(("Or with any WebSocket client", f"{trust}{tools}/wsdump -r --headers {bearer} {address}"))
         parts += [
-            ("Place an order", order_line(url, kitchen.storefront_key)),
+            ("Place an order", order_line(url, kitchen.storefront_key, authority)),
             ("Kill a gateway, and see nothing lost", f"kill -9 {self._cluster.gateways[0].pid}"),
             ("Other keys", f"{tools}/bellwire demo-key --help"),
             ("Keys and processes", str(self._manifest.path) + self._why_not_the_first()),
             ("Logs", str(self._logbook.folder)),
         ]
+        if authority:
+            words = "its certificate was made just now; this file makes a client trust it, and goes with the demo"
+            parts.insert(1, (f"WebSockets at {address}", f"{authority}  ({words})"))
         self._console.print()
         for title, text in parts:
             self._console.print(f"{paint(title, BOLD)}\n  {text}")
@@ -154,7 +171,12 @@ def shown(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def order_line(url: str, key: str) -> str:
+def authority_of(manifest: Path) -> Path:
+    """Where a demo with TLS leaves the file that its clients have to trust."""
+    return manifest.with_name(manifest.name.replace("demo", "ca", 1)).with_suffix(".pem")
+
+
+def order_line(url: str, key: str, authority: Path | None = None) -> str:
     """A command that places an order, complete."""
     order = {
         "orderType": "pickup",
@@ -163,6 +185,8 @@ def order_line(url: str, key: str) -> str:
     }
     words = ["curl", "-sS", f"{url}/api/tenant/orders/create", "-H", f"Authorization: Bearer {key}"]
     words += ["-H", "Content-Type: application/json", "-d", json.dumps(order)]
+    if authority is not None:
+        words += ["--cacert", str(authority)]
     return shlex.join(words)
 
 
@@ -178,8 +202,10 @@ def document(cluster: Cluster, shops: list[Shop]) -> dict[str, object]:
         }
         for shop in shops
     }
+    trust = cluster.certificate and {"caFile": str(cluster.certificate.authority.resolve())}
     return {
         "url": cluster.url,
+        **(trust or {}),
         "operatorKey": cluster.operator_key,
         "tenants": tenants,
         "databaseUrl": cluster.database_url,
@@ -199,11 +225,13 @@ def run_check(plan: Plan, port: int, console: Console) -> int:
         logbook.write(name, line)
         ends.setdefault(name, deque(maxlen=KEPT_LINES)).append(line)
 
-    cluster = Cluster(plan, sink=take, say=console.step)
+    keep = Workdir("certificate")
+    certificate = make_certificate(keep.path, keep.path / "ca.pem") if plan.tls else None
+    cluster = Cluster(plan, sink=take, say=console.step, certificate=certificate)
     passed = False
     try:
         cluster.start()
-        shops = open_shops(cluster.url, cluster.operator_key)
+        shops = open_shops(cluster.url, cluster.operator_key, cluster.tls)
         console.step("placing orders, and killing a gateway in between")
         report = check(cluster, shops)
         console.print()
@@ -217,6 +245,7 @@ def run_check(plan: Plan, port: int, console: Console) -> int:
         console.error("Stopped before it was done.")
     finally:
         cluster.stop()
+        keep.remove()
         logbook.close()
     if passed:
         logbook.remove()

@@ -19,6 +19,7 @@ from infra.local.waiting import wait_until
 from infra.local.workdir import Workdir
 
 CONFIGURATION = Path(__file__).resolve().parents[1] / "haproxy" / "haproxy.cfg"
+RENEWAL = CONFIGURATION.with_name("certificate.lua")
 MOST_SERVERS = 8
 READY_SECONDS = 20.0
 
@@ -46,9 +47,13 @@ class HAProxy:
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
         tool: Tool | None = None,
+        certificate: Path | None = None,
         sink: Sink = no_sink,
     ) -> None:
-        """`settings` are more of the configuration's `LB_…` variables; they win over ours."""
+        """`settings` are more of the configuration's `LB_…` variables; they win over ours.
+
+        `certificate`: a file with a key; the door then speaks TLS.
+        """
         assert 1 <= len(apis) <= MOST_SERVERS, "the configuration knows eight fixed API pods"
         assert 1 <= len(gateways) <= MOST_SERVERS, "the configuration knows eight fixed gateway pods"
         self.port = port or free_port()
@@ -57,6 +62,7 @@ class HAProxy:
         self._servers |= {f"LB_GATEWAY_{number}": address for number, address in enumerate(gateways, 1)}
         self._settings = dict(settings or {})
         self._tool = tool
+        self._certificate = certificate
         self._sink = sink
         self._is_up = False
         self._workdir: Workdir | None = None
@@ -64,7 +70,7 @@ class HAProxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._certificate else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def admin_url(self) -> str:
@@ -142,6 +148,8 @@ class HAProxy:
             "LB_SOCKET": str(folder / "admin.sock"),
             "LB_LOG_LEVEL": "notice",
         }
+        if self._certificate is not None:
+            ours |= {"LB_CERT": str(self._certificate.resolve()), "LB_CERT_LUA": str(RENEWAL)}
         return {**ours, **self._servers, **self._settings}
 
     def _ask(self, question: str) -> str:

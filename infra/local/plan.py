@@ -20,6 +20,7 @@ class Plan:
     load_balancer: bool = True
     database_url: str | None = None
     redis_url: str | None = None
+    tls: bool = False
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str], default_port: int | None = None) -> "Plan":
@@ -35,6 +36,7 @@ class Plan:
             port=number(env, "BELLWIRE_PORT", default_port or 0, 1, 65535, wrong) or None,
             database_url=url(env, "BELLWIRE_DATABASE_URL", ("postgresql://", "postgres://"), wrong),
             redis_url=url(env, "BELLWIRE_REDIS_URL", REDIS_SCHEMES, wrong),
+            tls=bool(number(env, "TLS", 0, 0, 1, wrong)),
         )
         if wrong:
             raise WrongSetting("\n".join(wrong))

@@ -1,5 +1,6 @@
 """The two shops of the demo, made over HTTP with the operator's key, as an operator would make them."""
 
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,15 +32,15 @@ class Shop:
     terminals: tuple[Terminal, ...]
 
 
-def open_shops(url: str, operator_key: str) -> list[Shop]:
-    """Make both tenants and their terminals.
+def open_shops(url: str, operator_key: str, tls: ssl.SSLContext | bool = True) -> list[Shop]:
+    """Make both tenants and their terminals. `tls`: whom to trust, as httpx takes it.
 
     Raises:
         CannotStart: the API said no; a tenant that exists already is said so.
     """
     headers = {"Authorization": f"Bearer {operator_key}"}
     # trust_env off: a proxy of the environment is not for our own loopback.
-    with httpx.Client(base_url=url, headers=headers, timeout=30.0, trust_env=False) as client:
+    with httpx.Client(base_url=url, headers=headers, timeout=30.0, trust_env=False, verify=tls) as client:
         return [open_shop(client, slug, name, terminals) for slug, (name, terminals) in SHOPS.items()]
 
 

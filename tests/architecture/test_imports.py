@@ -116,6 +116,7 @@ HOMES = {
         "backbone/runtime/single_write.py",
         "gateway/transport/websocket.py",
     ),
+    "trustme": ("infra/local/certificate.py",),
     "httptools": ("backbone/runtime/http_protocol.py",),
     "uvloop": ("backbone/runtime/server.py", "bellwire/verify/command.py"),
     "aiohttp": ("bellwire/verify/client.py",),

@@ -20,6 +20,7 @@ from backbone.eventlog.addresses import check_addresses, check_database_url
 from backbone.runtime.settings import InvalidSettings, PodSettings, load_settings
 from bellwire.__main__ import main
 from gateway.settings import GatewaySettings
+from infra.local.certificate import make_certificate
 from infra.local.pods import Pod
 from infra.local.ports import free_port
 from infra.local.postgres import Postgres
@@ -66,6 +67,40 @@ def test_no_value_of_any_setting_makes_a_traceback_and_the_wrong_one_is_named(
             assert str(exc).startswith(f"{variable}: ")
             assert "\n" not in str(exc)
             assert "p4ssw0rd" not in str(exc)
+
+
+@pytest.mark.parametrize("mode", ["", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"])
+@pytest.mark.parametrize(
+    "redis", ["redis://h/0", "unix:///s", "redis+sentinel://h/p", "redis+cluster://h", "rediss://h/0",
+              "rediss+sentinel://h/p", "rediss+cluster://h"]
+)  # fmt: skip
+def test_where_tls_is_required_an_address_without_it_stops_the_pod(
+    mode: str, redis: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for variable, value in GOOD.items():
+        monkeypatch.setenv(variable, value)
+    # libpq's default place for the authorities that verify-… needs.
+    monkeypatch.setenv("PGSSLROOTCERT", str(_authority(tmp_path)))
+    monkeypatch.setenv("BELLWIRE_DATABASE_URL", "postgresql://u:p4ssw0rd@h/d" + (f"?sslmode={mode}" if mode else ""))
+    monkeypatch.setenv("BELLWIRE_REDIS_URL", redis)
+    check_addresses(load_settings(ApiSettings))
+    monkeypatch.setenv("BELLWIRE_REQUIRE_TLS", "true")
+    wrong = {
+        "BELLWIRE_DATABASE_URL": mode not in ("require", "verify-ca", "verify-full"),
+        "BELLWIRE_REDIS_URL": not redis.startswith("rediss"),
+    }
+    if not any(wrong.values()):
+        check_addresses(load_settings(ApiSettings))
+        return
+    with pytest.raises(InvalidSettings) as caught:
+        check_addresses(load_settings(ApiSettings))
+    assert {name: name in str(caught.value) for name in wrong} == wrong
+    assert "p4ssw0rd" not in str(caught.value)
+
+
+def _authority(folder: Path) -> Path:
+    make_certificate(folder, folder / "ca.pem")
+    return folder / "ca.pem"
 
 
 @pytest.mark.parametrize(

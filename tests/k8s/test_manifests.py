@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.certificate import make_certificate
 from infra.local.debian_tool import find_tool
+from infra.local.haproxy import RENEWAL
 from infra.monitoring.targets import ROLES
 from tests.k8s import policy
 from tests.k8s.rendered import OVERLAYS, ROOT, TARGETS, VERSION, Manifests, containers, rendered
@@ -102,21 +104,48 @@ def test_the_cluster_runs_the_same_load_balancer_configuration_as_a_laptop() -> 
         m for m in manifests().kind("ConfigMap") if m["metadata"]["name"].startswith("haproxy-config")
     ]
     text = (ROOT / "infra" / "haproxy" / "haproxy.cfg").read_text(encoding="utf-8")
-    assert config["data"]["haproxy.cfg"] == text
+    assert config["data"] == {"haproxy.cfg": text, RENEWAL.name: RENEWAL.read_text(encoding="utf-8")}
     (haproxy,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
     names = {e["name"] for c in containers(haproxy) for e in c["env"]}
     assert {name for name in names if name not in text} == set(), "haproxy.cfg does not know these"
 
 
-def test_haproxy_accepts_its_configuration_with_the_environment_of_its_pod() -> None:
+def test_the_production_door_speaks_tls_alone_and_waits_for_its_secret() -> None:
+    for target in OVERLAYS:
+        workload = manifests(target).only("Deployment", "haproxy")
+        (secret,) = [v["secret"] for v in workload["spec"]["template"]["spec"]["volumes"] if "secret" in v]
+        assert secret["optional"] is False
+        ports = manifests(target).only("Service", "haproxy")["spec"]["ports"]
+        assert [(port["port"], port["targetPort"]) for port in ports] == [(443, "https")]
+        (way_in,) = manifests(target).only("NetworkPolicy", "haproxy")["spec"]["ingress"][0]["ports"]
+        assert way_in["port"] == "https"
+
+
+def test_the_pods_of_production_speak_tls_to_their_servers_or_do_not_start() -> None:
+    for target in OVERLAYS:
+        (settings,) = [
+            m["data"]
+            for m in manifests(target).kind("ConfigMap")
+            if m["metadata"]["name"].startswith("bellwire-settings")
+        ]
+        assert settings["BELLWIRE_REQUIRE_TLS"] == "true"
+
+
+def test_haproxy_accepts_its_configuration_with_the_environment_of_its_pod(tmp_path: Path) -> None:
     haproxy = find_tool("haproxy", "haproxy")
     (workload,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
     # One value comes from the pods' settings.
     listed = "https://till.example.com,null"
     environment = {e["name"]: e.get("value", listed) for c in containers(workload) for e in c["env"]}
+    assert environment["LB_CERT"].endswith("/tls.crt")
+    # As a Secret of the kind `tls` has it: two files.
+    chain, _, rest = make_certificate(tmp_path, tmp_path / "ca.pem").chain.read_text().partition("-----BEGIN CERT")
+    (tmp_path / "tls.key").write_text(chain)
+    (tmp_path / "tls.crt").write_text("-----BEGIN CERT" + rest)
+    files = {"LB_CERT": str(tmp_path / "tls.crt"), "LB_CERT_LUA": str(RENEWAL)}
     done = subprocess.run(
         [haproxy.path, "-c", "-f", ROOT / "infra" / "haproxy" / "haproxy.cfg"],
-        env={**haproxy.environment(), **environment},
+        env={**haproxy.environment(), **environment, **files},
         capture_output=True,
         text=True,
         check=False,

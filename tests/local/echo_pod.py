@@ -4,7 +4,9 @@ Run as a script it is the server: it answers everything with its name, the path 
 SIGUSR1 makes it say that it is not ready, SIGUSR2 that it drains. An upgrade is a socket that says its name and stays.
 """
 
+import base64
 import contextlib
+import hashlib
 import json
 import signal
 import sys
@@ -17,6 +19,8 @@ from infra.local.child import Child
 from infra.local.ports import free_port, is_free
 from infra.local.waiting import wait_until
 
+# RFC 6455, 1.3
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -85,18 +89,23 @@ def serve(name: str, port: int) -> None:
             body = json.dumps({"pod": name, "path": self.path, "headers": headers}).encode()
             # A health check hangs up as soon as it has seen the status.
             with contextlib.suppress(ConnectionError):
-                self.send_response(readiness if self.path.startswith("/readyz") else 200)
+                status = 401 if self.path == "/deny/401" else 200
+                self.send_response(readiness if self.path.startswith("/readyz") else status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
 
         def stay(self) -> None:
             """Become a socket, say who we are, and wait for the other end to go."""
             self.send_response(101)
             self.send_header("Upgrade", "websocket")
             self.send_header("Connection", "Upgrade")
-            # The answer to the one key that the tests send, RFC 6455's own example.
-            self.send_header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+            digest = hashlib.sha1((self.headers["Sec-WebSocket-Key"] + GUID).encode()).digest()
+            self.send_header("Sec-WebSocket-Accept", base64.b64encode(digest).decode())
             self.end_headers()
             self.wfile.write(name.encode())
             self.rfile.read()

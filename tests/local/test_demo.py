@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from infra.local.ports import free_port
 from infra.local.waiting import wait_until
@@ -31,13 +33,14 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
 
 @contextmanager
 def demo(
-    folder: Path, name: str = "demo.json", port: int | None = None
+    folder: Path, name: str = "demo.json", port: int | None = None, **more: str
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A small demo that is ready, and what its demo.json says; stopped by SIGINT if the test did not stop it."""
     settings = {
         "BELLWIRE_PORT": str(port or free_port()),
         "BELLWIRE_API_PODS": "1",
         "BELLWIRE_GATEWAY_PODS": "2",
+        **more,
     }
     env = environment(folder, **settings)
     with (folder / f"{name}.out").open("w") as out:
@@ -84,6 +87,26 @@ def test_it_ends_with_0_and_leaves_no_process_and_no_file_behind(
         "0 online orders accepted, 0 events delivered, 0 pods restarted"
         in (folder / "demo.json.out").read_text()
     )
+
+
+@pytest.mark.long
+def test_with_tls_it_speaks_tls_and_its_lines_say_how_to_trust_it(folder: Path) -> None:
+    with demo(folder, TLS="1") as (process, document):
+        assert document["url"].startswith("https://127.0.0.1:")
+        kitchen = document["tenants"]["kitchen"]
+        lines = (folder / "demo.json.out").read_text().splitlines()
+        (order,) = [line for line in lines if line.strip().startswith("curl ")]
+        said = subprocess.run(order, shell=True, cwd=folder, capture_output=True, text=True, timeout=30, check=True)
+        assert json.loads(said.stdout)["offset"] == "1-1"
+        address = document["url"].replace("https", "wss", 1) + "/ws/pos/kitchen?after=0"
+        headers = {"Authorization": f"Bearer {kitchen['terminals'][0]['key']}"}
+        tls = ssl.create_default_context(cafile=document["caFile"])
+        with connect(address, additional_headers=headers, ssl=tls, proxy=None) as socket:
+            assert json.loads(socket.recv(10))["type"] == "hello"
+            assert json.loads(socket.recv(10))["type"] == "new_order"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert {path.name for path in (folder / ".bellwire").iterdir()} == {"logs"}
 
 
 @pytest.mark.long
