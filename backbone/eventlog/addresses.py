@@ -15,7 +15,6 @@ from backbone.eventlog.node import connect
 from backbone.runtime.redis_url import RedisPlace
 from backbone.runtime.settings import InvalidSettings, PodSettings
 
-
 TLS_MODES = ("require", "verify-ca", "verify-full")
 """Values of `sslmode` that take no connection in the clear."""
 

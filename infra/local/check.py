@@ -145,7 +145,11 @@ class Check:
             await till.ready.wait()
         headers = {"Authorization": f"Bearer {self._kitchen.storefront_key}"}
         async with httpx.AsyncClient(
-            base_url=self._cluster.url, headers=headers, timeout=30.0, trust_env=False, verify=self._cluster.tls
+            base_url=self._cluster.url,
+            headers=headers,
+            timeout=30.0,
+            trust_env=False,
+            verify=self._cluster.tls,
         ) as client:
             for _ in range(ORDERS_BEFORE):
                 await self._order(client)

@@ -48,12 +48,15 @@ class Demo:
         self._stopping = False
         self._began = time.monotonic()
         self._keep = Workdir("certificate") if plan.tls else None
+        certificate = None
+        if self._keep is not None:
+            certificate = make_certificate(self._keep.path, authority_of(self._manifest.path))
         self._cluster = Cluster(
             plan,
             sink=self._take,
             say=console.step,
             on_change=self._publish,
-            certificate=self._keep and make_certificate(self._keep.path, authority_of(self._manifest.path)),
+            certificate=certificate,
         )
 
     def run(self) -> int:
@@ -126,7 +129,9 @@ class Demo:
         ]
         if (Path(sys.executable).parent / "wsdump").exists():
             bearer = shlex.quote(f"Authorization: Bearer {kitchen.terminals[1].key}")
-            parts.append(("Or with any WebSocket client", f"{trust}{tools}/wsdump -r --headers {bearer} {address}"))
+            parts.append(
+                ("Or with any WebSocket client", f"{trust}{tools}/wsdump -r --headers {bearer} {address}")
+            )
         parts += [
             ("Place an order", order_line(url, kitchen.storefront_key, authority)),
             ("Kill a gateway, and see nothing lost", f"kill -9 {self._cluster.gateways[0].pid}"),
@@ -135,7 +140,9 @@ class Demo:
             ("Logs", str(self._logbook.folder)),
         ]
         if authority:
-            words = "its certificate was made just now; this file makes a client trust it, and goes with the demo"
+            words = (
+                "its certificate was made just now; this file makes a client trust it, and goes with the demo"
+            )
             parts.insert(1, (f"WebSockets at {address}", f"{authority}  ({words})"))
         self._console.print()
         for title, text in parts:

@@ -81,7 +81,9 @@ def test_where_tls_is_required_an_address_without_it_stops_the_pod(
         monkeypatch.setenv(variable, value)
     # libpq's default place for the authorities that verify-… needs.
     monkeypatch.setenv("PGSSLROOTCERT", str(_authority(tmp_path)))
-    monkeypatch.setenv("BELLWIRE_DATABASE_URL", "postgresql://u:p4ssw0rd@h/d" + (f"?sslmode={mode}" if mode else ""))
+    monkeypatch.setenv(
+        "BELLWIRE_DATABASE_URL", "postgresql://u:p4ssw0rd@h/d" + (f"?sslmode={mode}" if mode else "")
+    )
     monkeypatch.setenv("BELLWIRE_REDIS_URL", redis)
     check_addresses(load_settings(ApiSettings))
     monkeypatch.setenv("BELLWIRE_REQUIRE_TLS", "true")

@@ -139,7 +139,9 @@ def test_haproxy_accepts_its_configuration_with_the_environment_of_its_pod(tmp_p
     environment = {e["name"]: e.get("value", listed) for c in containers(workload) for e in c["env"]}
     assert environment["LB_CERT"].endswith("/tls.crt")
     # As a Secret of the kind `tls` has it: two files.
-    chain, _, rest = make_certificate(tmp_path, tmp_path / "ca.pem").chain.read_text().partition("-----BEGIN CERT")
+    chain, _, rest = (
+        make_certificate(tmp_path, tmp_path / "ca.pem").chain.read_text().partition("-----BEGIN CERT")
+    )
     (tmp_path / "tls.key").write_text(chain)
     (tmp_path / "tls.crt").write_text("-----BEGIN CERT" + rest)
     files = {"LB_CERT": str(tmp_path / "tls.crt"), "LB_CERT_LUA": str(RENEWAL)}

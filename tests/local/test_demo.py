@@ -96,7 +96,9 @@ def test_with_tls_it_speaks_tls_and_its_lines_say_how_to_trust_it(folder: Path) 
         kitchen = document["tenants"]["kitchen"]
         lines = (folder / "demo.json.out").read_text().splitlines()
         (order,) = [line for line in lines if line.strip().startswith("curl ")]
-        said = subprocess.run(order, shell=True, cwd=folder, capture_output=True, text=True, timeout=30, check=True)
+        said = subprocess.run(
+            order, shell=True, cwd=folder, capture_output=True, text=True, timeout=30, check=True
+        )
         assert json.loads(said.stdout)["offset"] == "1-1"
         address = document["url"].replace("https", "wss", 1) + "/ws/pos/kitchen?after=0"
         headers = {"Authorization": f"Bearer {kitchen['terminals'][0]['key']}"}

@@ -53,7 +53,7 @@ def build(stack: ExitStack, certificate: Certificate | None = None, **settings: 
         apis=[pod.address for pod in apis],
         gateways=[pod.address for pod in gateways],
         settings=settings,
-        certificate=certificate and certificate.chain,
+        certificate=None if certificate is None else certificate.chain,
         sink=lambda name, line: log.append(line),
     )
     stack.callback(balancer.stop)
@@ -236,6 +236,13 @@ def spellings(secret: str) -> list[str]:
     ]  # fmt: skip
 
 
+PLACES = (
+    "/ws/pos/{}",
+    "/sse/pos/{}",
+    "/{}",
+    "/api/tenant/kitchen/gift-cards/{}/redeem",
+    "/api/{}/loyalty/{}",
+)
 SECRETS = {
     "key": "bw_term_Zq3xY7wK9pL2vN8mR4tB6cD1fG5hJ0sA",
     "storefront": "bw_store_aaaabbbbccccddddeeeeffffgggghhhh",
@@ -249,11 +256,7 @@ SECRETS = {
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 def test_no_spelling_of_a_secret_gets_into_the_log_wherever_it_stands(site: Site, secret: str) -> None:
     before = len(site.log)
-    paths = [
-        place.replace("{}", spelled)
-        for spelled in spellings(secret)
-        for place in ("/ws/pos/{}", "/sse/pos/{}", "/{}", "/api/tenant/kitchen/gift-cards/{}/redeem", "/api/{}/loyalty/{}")
-    ]  # fmt: skip
+    paths = [place.replace("{}", spelled) for spelled in spellings(secret) for place in PLACES]
     for path in paths:
         site.client.get(path)
     site.client.get("/api/last-word")
