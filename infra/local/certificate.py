@@ -1,6 +1,6 @@
 """A certificate for this machine's own names, made on the spot, and the authority that vouches for it.
 
-For demos and tests: nobody but who is handed the authority's file trusts it. A key lasts as long as its folder.
+For demos and tests: only a client that is handed the authority's file trusts it. A key lasts as long as its folder.
 """
 
 import os
@@ -24,6 +24,11 @@ class Certificate:
     def trusting(self) -> ssl.SSLContext:
         """The TLS settings of a client that trusts it and nothing else."""
         return ssl.create_default_context(cafile=self.authority)
+
+    def remove(self) -> None:
+        """Remove both files; a second call does nothing."""
+        self.chain.unlink(missing_ok=True)
+        self.authority.unlink(missing_ok=True)
 
 
 def make_certificate(folder: Path, authority: Path, names: Sequence[str] = NAMES) -> Certificate:

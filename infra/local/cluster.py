@@ -96,7 +96,7 @@ class Cluster:
 
     @property
     def tls(self) -> ssl.SSLContext | bool:
-        """What a client of `url` trusts, as httpx takes it."""
+        """The authorities that a client of `url` trusts, as httpx takes it."""
         return True if self.certificate is None else self.certificate.trusting()
 
     @property

@@ -83,8 +83,9 @@ class Demo:
             self._stopping = True
             self._console.step("stopping everything")
             self._cluster.stop()
+            if self._cluster.certificate is not None:
+                self._cluster.certificate.remove()
             if self._keep is not None:
-                authority_of(self._manifest.path).unlink(missing_ok=True)
                 self._keep.remove()
             self._logbook.close()
         self._console.step("everything is stopped")

@@ -31,6 +31,7 @@ THOUGHT_ABOUT = {
     "benchmarks/fanout/nchan.py": "an empty folder that it made",
     "benchmarks/deflate.py": "a process that it started",
     "benchmarks/carry.py": "a process that it started",
+    "infra/local/certificate.py": "two files of its own, in places of its own",
     "benchmarks/storm.py": "a pod, a process and a file of its own",
     "chaos/redis_rows.py": "its own server",
     "chaos/postgres_rows.py": "its own server",
