@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from api.db.audit_trail import Entry, noted_where
 from backbone.eventlog.postgres import Database, Row
 
 LOOKED_THROUGH = 2000
@@ -45,15 +46,22 @@ _COLUMNS = f"""
 
 
 async def create_tenant(
-    database: Database, slug: str, storefront_key_hash: bytes, settings: Mapping[str, Any], *, is_test: bool
+    database: Database,
+    slug: str,
+    storefront_key_hash: bytes,
+    settings: Mapping[str, Any],
+    entry: Entry,
+    *,
+    is_test: bool,
 ) -> bool:
-    """Make a tenant with its stream and its storefront key; False when the slug is taken, or was once.
+    """Make a tenant with its stream and its storefront key, and note it; False when the slug is taken, or was once.
 
     Raises:
         Unavailable: PostgreSQL.
     """
     names = ", ".join(settings)
     values = ", ".join(f"${number}::{_SETTINGS[name]}" for number, name in enumerate(settings, start=4))
+    noted = noted_where("made", 4 + len(settings))
     sql = f"""
         WITH made AS (
             INSERT INTO tenants (tenant, is_test, {names}) VALUES ($1, $3, {values})
@@ -62,10 +70,11 @@ async def create_tenant(
             INSERT INTO tenant_streams (tenant) SELECT tenant FROM made
         ), storefront AS (
             INSERT INTO api_keys (key_hash, kind, tenant) SELECT $2, 'store', tenant FROM made
-        )
+        ), {noted}
         SELECT tenant FROM made
     """  # noqa: S608 - put together from constants
-    return await database.fetch_row(sql, slug, storefront_key_hash, is_test, *settings.values()) is not None
+    values_of = (*settings.values(), *entry.values)
+    return await database.fetch_row(sql, slug, storefront_key_hash, is_test, *values_of) is not None
 
 
 _GET = f"SELECT {_COLUMNS} FROM tenants n WHERE n.tenant = $1 AND n.deleted_at IS NULL"  # noqa: S608
@@ -81,8 +90,10 @@ async def get_tenant(database: Database, slug: str) -> Tenant | None:
     return None if row is None else _tenant_of(row)
 
 
-async def change_tenant(database: Database, slug: str, settings: Mapping[str, Any]) -> Tenant | None:
-    """Change some settings, at least one, and return the tenant as it is then; None when there is none.
+async def change_tenant(
+    database: Database, slug: str, settings: Mapping[str, Any], entry: Entry
+) -> Tenant | None:
+    """Change some settings, at least one, note it, and return the tenant as it is then; None when there is none.
 
     Raises:
         Unavailable: PostgreSQL.
@@ -91,9 +102,12 @@ async def change_tenant(database: Database, slug: str, settings: Mapping[str, An
         f"{name} = ${number}::{_SETTINGS[name]}" for number, name in enumerate(settings, start=2)
     )
     sql = f"""
-        UPDATE tenants n SET {changes} WHERE n.tenant = $1 AND n.deleted_at IS NULL RETURNING {_COLUMNS}
+        WITH changed AS (
+            UPDATE tenants n SET {changes} WHERE n.tenant = $1 AND n.deleted_at IS NULL RETURNING {_COLUMNS}
+        ), {noted_where("changed", 2 + len(settings))}
+        SELECT * FROM changed
     """  # noqa: S608 - put together from constants
-    row = await database.fetch_row(sql, slug, *settings.values())
+    row = await database.fetch_row(sql, slug, *settings.values(), *entry.values)
     return None if row is None else _tenant_of(row)
 
 
@@ -140,19 +154,22 @@ async def is_time_zone(database: Database, name: str) -> bool:
 
 
 # `disabled_at` is what everybody looks at: keys, gateways, webhooks, alarms.
-_DELETE = """
-    UPDATE tenants SET deleted_at = clock_timestamp(), disabled_at = coalesce(disabled_at, clock_timestamp())
-    WHERE tenant = $1 AND is_test AND deleted_at IS NULL RETURNING 1
-"""
+_DELETE = f"""
+    WITH gone AS (
+        UPDATE tenants SET deleted_at = clock_timestamp(), disabled_at = coalesce(disabled_at, clock_timestamp())
+        WHERE tenant = $1 AND is_test AND deleted_at IS NULL RETURNING 1
+    ), {noted_where("gone", 2)}
+    SELECT 1 FROM gone
+"""  # noqa: S608 - put together from constants
 
 
-async def delete_test_tenant(database: Database, slug: str) -> bool:
-    """Take a test tenant's keys and connections away, and have its rows go; False when it is no test tenant.
+async def delete_test_tenant(database: Database, slug: str, entry: Entry) -> bool:
+    """Take a test tenant's keys and connections away, note it, and have its rows go; False when it is no test tenant.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    return await database.fetch_row(_DELETE, slug) is not None
+    return await database.fetch_row(_DELETE, slug, *entry.values) is not None
 
 
 _TO_PURGE = """

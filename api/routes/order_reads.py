@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.core.money import json_cents
 from api.core.paging import read_cursor, write_cursor
-from api.db.audit_trail import note
+from api.db.audit_trail import Entry, note
 from api.db.journeys import Journey, journey_of
 from api.db.order_search import search_orders
 from api.db.orders import StoredOrder, get_order
@@ -136,7 +136,7 @@ class OrderReadRoutes:
 
     async def _note(self, request: Request, caller: Caller, action: str, **facts: Any) -> None:
         if caller.kind is KeyKind.OPERATOR:
-            await note(self._writes, self._guard.actor(request, caller), caller.tenant, action, **facts)
+            await note(self._writes, Entry(self._guard.actor(request, caller), caller.tenant, action, facts))
 
 
 def _unknown_order() -> Refused:

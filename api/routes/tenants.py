@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.core.money import json_cents
 from api.core.tenant_settings import MAX_ROLES, distinct_roles, is_test_slug
-from api.db.audit_trail import note
+from api.db.audit_trail import Entry
 from api.db.tenants import (
     Tenant,
     change_tenant,
@@ -161,11 +161,9 @@ class TenantRoutes:
         key = make_key(KeyKind.STOREFRONT, secrets.token_bytes(KEY_BYTES))
         key_hash = hash_key(key)
         assert key_hash is not None
-        if not await create_tenant(self._writes, body.slug, key_hash, settings, is_test=body.test):
+        entry = Entry(self._guard.actor(request, caller), body.slug, "tenant.opened", {"test": body.test})
+        if not await create_tenant(self._writes, body.slug, key_hash, settings, entry, is_test=body.test):
             raise Refused(Problem.TENANT_EXISTS, f"There is, or was, a tenant {body.slug}")
-        await note(
-            self._writes, self._guard.actor(request, caller), body.slug, "tenant.opened", test=body.test
-        )
         return json_answer({"tenant": body.slug, "storefrontKey": key}, 201)
 
     async def get(self, request: Request) -> Response:
@@ -183,21 +181,21 @@ class TenantRoutes:
         settings = await self._checked(body.model)
         if not settings:
             raise wrong_fields([FieldError("body", "must name a setting")])
-        tenant = await change_tenant(self._writes, caller.tenant, settings)
+        actor = self._guard.actor(request, caller)
+        entry = Entry(actor, caller.tenant, "tenant.changed", {"settings": body.plain})
+        tenant = await change_tenant(self._writes, caller.tenant, settings, entry)
         if tenant is None:
             raise unknown_tenant()
-        actor = self._guard.actor(request, caller)
-        await note(self._writes, actor, caller.tenant, "tenant.changed", settings=body.plain)
         return json_answer(_document(tenant))
 
     async def delete(self, request: Request) -> Response:
         """`DELETE /api/tenant/{tenant}`: of a test tenant alone."""
         caller = await self._guard.authorize(request)
-        if not await delete_test_tenant(self._writes, caller.tenant):
+        entry = Entry(self._guard.actor(request, caller), caller.tenant, "tenant.deleted", {})
+        if not await delete_test_tenant(self._writes, caller.tenant, entry):
             if await get_tenant(self._writes, caller.tenant) is None:
                 raise unknown_tenant()
             raise Refused(Problem.NOT_A_TEST, f"{caller.tenant} is a real tenant, and stays")
-        await note(self._writes, self._guard.actor(request, caller), caller.tenant, "tenant.deleted")
         return Response(status_code=204)
 
     async def _checked(self, body: TenantChange) -> dict[str, Any]:
