@@ -9,6 +9,7 @@ the kernel lets one process bind a name, forgets it with the process, and keeps 
 apart, as it keeps ports.
 """
 
+import atexit
 import random
 import socket
 import threading
@@ -18,6 +19,13 @@ ATTEMPTS = 500
 
 _lock = threading.Lock()
 _given: dict[int, socket.socket] = {}
+
+
+@atexit.register
+def _give_back() -> None:
+    for claim in _given.values():
+        claim.close()
+    _given.clear()
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:

@@ -182,7 +182,8 @@ async def test_no_search_goes_through_the_table(
     async with rolled_back(database):
         await database.execute(MANY_TENANTS)
         await database.execute(MANY_ORDERS, shop.slug)
-        await database.execute("ANALYZE orders; ANALYZE unseen_orders")
+        await database.execute(THEIR_ITEMS)
+        await database.execute("ANALYZE orders; ANALYZE order_items; ANALYZE unseen_orders")
         for asked in kinds:
             statement = Statement(shop.slug, asked, 2**62, 51)
             plan = await database.fetch("EXPLAIN (ANALYZE, BUFFERS) " + statement.sql(), *statement.arguments)
@@ -202,6 +203,10 @@ MANY_ORDERS = """
            '2026-03-20T00:00:00Z'::timestamptz + make_interval(secs => n)
     FROM (SELECT 'many-' || m AS tenant, 1000 AS most FROM generate_series(1, 30) m UNION ALL SELECT $1, 6000) t
     CROSS JOIN LATERAL generate_series(1, t.most) n
+"""
+THEIR_ITEMS = """
+    INSERT INTO order_items (order_id, position, name, quantity, unit_price_cents)
+    SELECT order_id, 1, 'x', 1, 0 FROM orders ON CONFLICT DO NOTHING
 """
 
 
