@@ -21,7 +21,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be noted. `facts` hold no key, and nothing that tells who a customer is."""
+    """One row to be noted. `facts` hold no key, and nothing that tells who a customer is."""
 
     actor: Actor
     tenant: str
