@@ -1,5 +1,7 @@
 """The metrics of an API pod. No label ever holds a tenant, a terminal, a phone or a card."""
 
+from typing import Any
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from api.core.delivery import Outcome
@@ -30,10 +32,25 @@ UNACKED_ORDERS = Gauge(
     "Pending online orders past the deadline that no terminal has acked; the same figure on every pod.",
 )
 
+ATTEMPTS = 11
+"""The most that an alarm may have: the first, and ten repeats."""
+
 HEAD_QUESTIONS = Counter(
     "bellwire_api_head_questions",
     "Questions to PostgreSQL on behalf of all who poll and wait, by what made them: wake (Redis), fallback (time).",
     ["reason"],
+)
+
+ALARM_ATTEMPTS = Counter(
+    "bellwire_alarm_attempts",
+    "Alarms of orders that nobody who counts has seen, raised by this pod, by the attempt's number.",
+    ["attempt"],
+)
+ALARMS_ENDED = Counter(
+    "bellwire_alarms_acknowledged",
+    "Alarms that ended because somebody who counts has seen the order, told by this pod, by what that is: terminal, "
+    "webhook.",
+    ["by"],
 )
 
 WEBHOOK_DELIVERIES = Counter(
@@ -55,6 +72,10 @@ SHARED_COMMITS = Histogram(
 )
 
 _COMMITTED = {member.value: COMMITTED.labels(member.value).inc for member in EventType}
+for _number in range(1, ATTEMPTS + 1):
+    ALARM_ATTEMPTS.labels(str(_number))
+for _receiver in ("terminal", "webhook"):
+    ALARMS_ENDED.labels(_receiver)
 for _attempt in Outcome:
     WEBHOOK_DELIVERIES.labels(_attempt.value)
 for _off in ("gone", "exhausted"):
@@ -68,3 +89,11 @@ for _outcome in ("ok", "stale", "failed", "dropped"):
 def count_committed(type_: str) -> None:
     """Count an event that was committed; its child is looked up once, not by its label each time."""
     _COMMITTED[type_]()
+
+
+def count_alarm(type_: str, data: dict[str, Any]) -> None:
+    """Count an attempt, or the end of an alarm, by what its event says."""
+    if type_ == EventType.ORDER_UNACKNOWLEDGED.value:
+        ALARM_ATTEMPTS.labels(str(data["attempt"])).inc()
+    else:
+        ALARMS_ENDED.labels("terminal" if "terminalId" in data else "webhook").inc()

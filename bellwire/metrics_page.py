@@ -22,6 +22,8 @@ SECTIONS = {"backbone": "Both kinds of pod", "api": "API pods", "gateway": "Gate
 # Panel titles and alert names, as the dashboard and the rules have them; a test compares.
 USED_BY: dict[str, tuple[str, ...]] = {
     "bellwire_ack_seconds": ("Commit to first till's ack",),
+    "bellwire_alarm_attempts_total": ("Alarms",),
+    "bellwire_alarms_acknowledged_total": ("Alarms",),
     "bellwire_api_request_seconds": ("Request time",),
     "bellwire_api_requests_total": ("Answers that are not 2xx", "Requests by route", "BellwireApiFailing"),
     "bellwire_events_committed_total": ("Committed",),

@@ -1,21 +1,24 @@
-"""Raise `order_unacknowledged` for every online order that no till has acked in time, once each.
+"""Raise `order_unacknowledged` for every order that nobody who counts has seen in time, and end it when it is seen.
 
 Every pod looks; PostgreSQL decides who gives an alarm. Nothing is remembered here, so no restart forgets one.
 
-Why: docs/decisions/0052-alarms.md
+Why: docs/decisions/0103-alarms-repeat-and-end.md
 """
 
 import asyncio
 import random
 from collections.abc import Callable
 
-from api.db.alarms import alarm_order, unseen_orders
-from api.metrics import count_committed
+import orjson
+
+from api.db.alarms import advance_alarm, due_alarms
+from api.metrics import count_alarm, count_committed
 from backbone.contract.errors import Unavailable
 from backbone.contract.event import Event
 from backbone.eventlog.postgres import Database
+from backbone.runtime.faults import FAULTS
 
-EVERY_SECONDS = 2.0
+EVERY_SECONDS = 1.0
 ALARMS_A_LOOK = 200
 
 
@@ -31,16 +34,21 @@ async def raise_alarms(database: Database, announce: Callable[[str, Event], None
 
 
 async def raise_alarms_once(database: Database, announce: Callable[[str, Event], None]) -> int:
-    """Look once; returns how many alarms were given here.
+    """Look once; returns how many events were committed here: attempts, and ends of alarms.
 
     Raises:
-        Unavailable: PostgreSQL; what was given is announced.
+        Unavailable: PostgreSQL; what was committed is announced.
     """
     given = 0
-    for tenant, order_id in await unseen_orders(database, ALARMS_A_LOOK):
-        event = await alarm_order(database, tenant, order_id)
+    for tenant, order_id in await due_alarms(database, ALARMS_A_LOOK):
+        if FAULTS:
+            await FAULTS.pause("before_alarm")
+        event = await advance_alarm(database, tenant, order_id)
         if event is not None:
+            if FAULTS:
+                await FAULTS.pause("after_alarm")
             announce(tenant, event)
             count_committed(event.type)
+            count_alarm(event.type, orjson.loads(event.payload)["data"])
             given += 1
     return given

@@ -12,10 +12,13 @@ POLL_SECONDS = 45
 
 @dataclass(frozen=True, slots=True)
 class TenantStatus:
-    """`accepting`: somebody whose ack would count is there. `oldest_unacked_seconds` is None when nothing is unseen."""
+    """`receivers`: finished JSON, those who are there and whose receipts count. With one of them the shop is
+    `accepting`, unless it is `paused`. `oldest_unacked_seconds` is None when nothing is unseen.
+    """
 
     head: Offset
     terminals_online: int
+    receivers: str
     accepting: bool
     paused: bool
     paused_reason: str | None
@@ -24,38 +27,39 @@ class TenantStatus:
 
 # A connection whose gateway keeps no readings is of the version before, and has no filter that we know of.
 _STATUS = """
-    WITH online AS (
-        SELECT t.terminal_id, t.role, r.types
+    WITH shop AS (
+        SELECT s.epoch, s.seq, n.* FROM tenant_streams s JOIN tenants n USING (tenant) WHERE s.tenant = $1
+    ), online AS (
+        SELECT t.terminal_id, r.types
         FROM terminals t JOIN gateways g USING (gateway)
         LEFT JOIN readings r ON r.reading_id = t.connection_id AND r.stretch = 0
         WHERE t.tenant = $1 AND t.revoked_at IS NULL AND t.connection_id IS NOT NULL
           AND g.renewed_at > clock_timestamp() - make_interval(secs => $2)
     ), there AS (
-        SELECT role, types FROM online
+        SELECT terminal_id, types FROM online
         UNION ALL
-        SELECT t.role, r.types FROM readings r JOIN terminals t ON t.terminal_id = r.terminal_id
-        WHERE r.tenant = $1 AND r.ended_at IS NULL AND t.revoked_at IS NULL
-          AND r.polled_at > clock_timestamp() - make_interval(secs => $3)
+        SELECT r.terminal_id, r.types FROM readings r
+        WHERE r.tenant = $1 AND r.ended_at IS NULL AND r.polled_at > clock_timestamp() - make_interval(secs => $3)
+    ), receivers AS (
+        SELECT json_build_object('terminalId', t.terminal_id, 'name', t.name, 'role', t.role) AS receiver, t.created_at
+        FROM shop n JOIN terminals t USING (tenant)
+        WHERE t.revoked_at IS NULL AND receipt_counts(n.alarm_roles, t.role) AND t.terminal_id IN (
+            SELECT terminal_id FROM there WHERE types IS NULL OR 'new_order' = ANY (types)
+        )
+        UNION ALL
+        SELECT json_build_object('webhookId', e.endpoint_id), e.created_at
+        FROM shop n JOIN webhook_endpoints e USING (tenant)
+        WHERE e.counts AND e.disabled_at IS NULL AND e.failures = 0
+          AND (e.types IS NULL OR 'new_order' = ANY (e.types)) AND receipt_counts(n.alarm_roles, 'webhook')
     )
-    SELECT s.epoch, s.seq, (SELECT count(*) FROM online) AS online,
-           n.paused, n.paused_reason, NOT n.paused AND (
-               EXISTS (
-                   SELECT FROM there
-                   WHERE (types IS NULL OR 'new_order' = ANY (types))
-                     AND (n.alarm_roles IS NULL OR role = ANY (n.alarm_roles))
-               ) OR EXISTS (
-                   SELECT FROM webhook_endpoints e
-                   WHERE e.tenant = $1 AND e.counts AND e.disabled_at IS NULL AND e.failures = 0
-                     AND (e.types IS NULL OR 'new_order' = ANY (e.types))
-                     AND (n.alarm_roles IS NULL OR 'webhook' = ANY (n.alarm_roles))
-               )
-           ) AS accepting,
+    SELECT n.epoch, n.seq, n.paused, n.paused_reason, (SELECT count(*) FROM online) AS online,
+           NOT n.paused AND EXISTS (SELECT FROM receivers) AS accepting,
+           (SELECT coalesce(json_agg(receiver ORDER BY created_at), '[]')::text FROM receivers) AS receivers,
            (
                SELECT extract(epoch FROM clock_timestamp() - min(u.counts_from))::float8 FROM unseen_orders u
                WHERE u.tenant = $1 AND u.seen_at IS NULL AND u.counts_from <= clock_timestamp()
            ) AS waiting
-    FROM tenant_streams s JOIN tenants n USING (tenant)
-    WHERE s.tenant = $1
+    FROM shop n
 """
 
 
@@ -71,6 +75,7 @@ async def tenant_status(database: Database, tenant: str) -> TenantStatus | None:
     return TenantStatus(
         Offset(row["epoch"], row["seq"]),
         row["online"],
+        row["receivers"],
         row["accepting"],
         row["paused"],
         row["paused_reason"],

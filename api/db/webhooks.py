@@ -5,6 +5,7 @@ from uuid import UUID
 
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database, Row
+from backbone.runtime.metrics import ACK_SECONDS
 
 ENDPOINTS_A_TENANT = 20
 ROTATION_HOURS = 24
@@ -16,8 +17,8 @@ _CREATE = """
                (SELECT count(*) FROM webhook_endpoints e WHERE e.tenant = s.tenant) AS endpoints
         FROM tenant_streams s WHERE s.tenant = $1
     ), made AS (
-        INSERT INTO webhook_endpoints (endpoint_id, tenant, url, types, epoch, seq)
-        SELECT $2, tenant, $3, $4, epoch, seq FROM stream WHERE endpoints < $5
+        INSERT INTO webhook_endpoints (endpoint_id, tenant, url, types, epoch, seq, counts)
+        SELECT $2, tenant, $3, $4, epoch, seq, $6 FROM stream WHERE endpoints < $5
         RETURNING endpoint_id
     )
     SELECT EXISTS (SELECT 1 FROM made) AS made FROM stream
@@ -25,14 +26,16 @@ _CREATE = """
 
 
 async def create_endpoint(
-    database: Database, tenant: str, endpoint: UUID, url: str, types: list[str] | None
+    database: Database, tenant: str, endpoint: UUID, url: str, types: list[str] | None, *, counts: bool
 ) -> bool | None:
     """Register an endpoint; False when the tenant has as many as it may have, None when there is no such tenant.
+
+    `counts`: its 2xx for an order is that order's receipt.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_CREATE, tenant, endpoint, url, types, ENDPOINTS_A_TENANT)
+    row = await database.fetch_row(_CREATE, tenant, endpoint, url, types, ENDPOINTS_A_TENANT, counts)
     return None if row is None else row["made"]
 
 
@@ -43,6 +46,7 @@ class Endpoint:
     endpoint_id: UUID
     url: str
     types: list[str] | None
+    counts: bool
     created_at: str
     enabled: bool
     disabled_reason: str | None
@@ -55,7 +59,7 @@ class Endpoint:
 
 
 _COLUMNS = """
-    e.endpoint_id, e.url, e.types, rfc3339(e.created_at) AS created_at, e.disabled_at IS NULL AS enabled,
+    e.endpoint_id, e.url, e.types, e.counts, rfc3339(e.created_at) AS created_at, e.disabled_at IS NULL AS enabled,
     e.disabled_reason, e.epoch || '-' || e.seq AS delivered_offset, greatest(s.seq - e.seq, 0) AS lag, e.failures,
     CASE WHEN e.disabled_at IS NULL AND e.failures > 0 THEN rfc3339(e.next_attempt_at) END AS next_attempt_at,
     rfc3339(e.last_attempt_at) AS last_attempt_at, e.last_outcome
@@ -191,32 +195,34 @@ def _claim_of(row: Row) -> Claim:
     )
 
 
-_ADVANCE = """
-    UPDATE webhook_endpoints
-    SET epoch = $3, seq = $4, failures = 0, leased_until = clock_timestamp() + make_interval(secs => $5),
-        last_attempt_at = CASE WHEN $6::text IS NULL THEN last_attempt_at ELSE clock_timestamp() END,
-        last_outcome = coalesce($6, last_outcome)
-    WHERE endpoint_id = $1 AND lease = $2 AND disabled_at IS NULL
-    RETURNING generation, coalesce(previous_until > clock_timestamp(), false) AS rotating
-"""
+_ADVANCE = "SELECT generation, rotating, waited FROM advance_endpoint($1, $2, $3, $4, $5, $6, $7)"
 
 
 async def advance(
-    database: Database, claim: Claim, position: Offset, lease_seconds: float, outcome: str | None
+    database: Database,
+    claim: Claim,
+    position: Offset,
+    lease_seconds: float,
+    outcome: str | None,
+    *,
+    order: bool,
 ) -> Claim | None:
     """Move the cursor to `position`, keep the lease, and return the claim as it is now.
 
-    None when it is over: the lease is another pod's, or the endpoint was deleted or switched off. With `outcome` None
-    nothing was sent: what lay between is of other types.
+    `order`: the `new_order` at `position` was delivered; that is its receipt, where the endpoint counts. None when the
+    turn is over: the lease is another pod's, or the endpoint was deleted or switched off. With `outcome` None nothing
+    was sent: what lay between is of other types.
 
     Raises:
         Unavailable: PostgreSQL.
     """
     row = await database.fetch_row(
-        _ADVANCE, claim.endpoint, claim.lease, position.epoch, position.seq, lease_seconds, outcome
+        _ADVANCE, claim.endpoint, claim.lease, position.epoch, position.seq, lease_seconds, outcome, order
     )
-    if row is None:
+    if row is None or row["generation"] is None:
         return None
+    if row["waited"] is not None:
+        ACK_SECONDS.observe(row["waited"])
     return replace(
         claim, position=position, failures=0, generation=row["generation"], rotating=row["rotating"]
     )

@@ -268,12 +268,22 @@ class ReportList(Answer):
     reports: list[Report]
 
 
+class Receiver(Answer):
+    """A terminal that is there, or a webhook endpoint that counts: its receipts count for the alarm."""
+
+    terminal_id: UUID = Field(default=None)  # type: ignore[assignment]
+    name: str = Field(default=None)  # type: ignore[assignment]
+    role: str | None = Field(default=None)
+    webhook_id: UUID = Field(default=None)  # type: ignore[assignment]
+
+
 class TenantStanding(Answer):
     """Whether anybody is listening."""
 
     head: Position
     terminals_online: int
-    accepting_orders: bool
+    accepting_orders: bool = Field(description="There is a receiver, and the shop is not paused.")
+    receivers: list[Receiver]
     paused: bool
     paused_reason: str | None
     oldest_unacked_seconds: float | None
@@ -353,6 +363,7 @@ class WebhookMade(Answer):
     id: UUID
     url: str
     types: list[str] | None
+    counts: bool
     secret: str
 
 
@@ -362,6 +373,7 @@ class Webhook(Answer):
     id: UUID
     url: str
     types: list[str] | None
+    counts: bool = Field(description="Its 2xx for `new_order` is the receipt.")
     created_at: Moment
     enabled: bool
     disabled_reason: str | None = Field(

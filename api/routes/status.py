@@ -1,5 +1,6 @@
 """A tenant's status over HTTP: a storefront asks whether anybody is listening before it takes an order."""
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,6 +42,7 @@ class StatusRoutes:
                 "head": str(status.head),
                 "terminalsOnline": status.terminals_online,
                 "acceptingOrders": status.accepting,
+                "receivers": orjson.loads(status.receivers),
                 "paused": status.paused,
                 "pausedReason": status.paused_reason,
                 "oldestUnackedSeconds": None if waiting is None else round(max(waiting, 0.0), 3),

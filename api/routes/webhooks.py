@@ -45,6 +45,7 @@ class EndpointBody(Body):
         ]
         | None
     ) = None
+    counts: bool = False
 
 
 def check_url(text: str, *, private: bool) -> str:
@@ -105,7 +106,8 @@ class WebhookRoutes:
             "Register an endpoint, starting at the head.",
             WebhookMade,
             201,
-            says="Deliveries follow the Standard Webhooks specification; the secret is shown here, once.",
+            says="Deliveries follow the Standard Webhooks specification; the secret is shown here, once. With `counts` "
+            "a 2xx for `new_order` is that order's receipt, and ends or forestalls its alarm; it is never changed.",
             body=EndpointBody,
             problems=(Problem.TOO_MANY_WEBHOOKS,),
         )
@@ -140,7 +142,7 @@ class WebhookRoutes:
             raise wrong_fields([FieldError("url", str(exc))]) from exc
         endpoint = uuid.uuid4()
         types = None if body.types is None else sorted(set(body.types))
-        made = await db.create_endpoint(self._writes, caller.tenant, endpoint, url, types)
+        made = await db.create_endpoint(self._writes, caller.tenant, endpoint, url, types, counts=body.counts)
         if made is None:
             raise unknown_tenant()
         if not made:
@@ -148,7 +150,8 @@ class WebhookRoutes:
                 Problem.TOO_MANY_WEBHOOKS, f"A tenant may have {db.ENDPOINTS_A_TENANT}; delete one first"
             )
         secret = derive_secret(self._secret, endpoint, 1)
-        return json_answer({"id": str(endpoint), "url": url, "types": types, "secret": secret}, 201)
+        made_of = {"id": str(endpoint), "url": url, "types": types, "counts": body.counts, "secret": secret}
+        return json_answer(made_of, 201)
 
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/webhooks`."""
@@ -209,6 +212,7 @@ def document_of(endpoint: db.Endpoint) -> dict[str, Any]:
         "id": str(endpoint.endpoint_id),
         "url": endpoint.url,
         "types": endpoint.types,
+        "counts": endpoint.counts,
         "createdAt": endpoint.created_at,
         "enabled": endpoint.enabled,
         "disabledReason": endpoint.disabled_reason,

@@ -17,11 +17,13 @@ from api.metrics import WEBHOOK_DELIVERIES, WEBHOOKS_SWITCHED_OFF
 from api.webhooks.message import Message, derive_secret, headers_of, message_of, reset_message
 from api.webhooks.sender import Sender
 from backbone.contract.errors import Unavailable
+from backbone.contract.event import EventType
 from backbone.contract.offset import Offset
 from backbone.contract.resume import resume
 from backbone.contract.trace import HEADER as TRACEPARENT
 from backbone.eventlog.log_reads import read_events, read_extent
 from backbone.eventlog.postgres import Database
+from backbone.runtime.faults import FAULTS
 from backbone.runtime.tracing import Tracing
 
 log = logging.getLogger("bellwire.webhooks")
@@ -121,22 +123,24 @@ class Courier:
                 break
             for event in run.events:
                 if claim.types is None or event.type in claim.types:
-                    carried = await self._carry(claim, message_of(event), event.offset)
+                    order = event.type == EventType.NEW_ORDER.value
+                    carried = await self._carry(claim, message_of(event), event.offset, order=order)
                     if carried is None:
                         return
                     claim = carried
                 position = event.offset
         if position != claim.position:
-            await advance(self._database, claim, position, self._lease_seconds, None)
+            await advance(self._database, claim, position, self._lease_seconds, None, order=False)
         await release(self._database, claim)
 
     async def _tell_reset(self, claim: Claim, to: Offset, reason: str) -> Claim | None:
         message = reset_message(claim.tenant, to, reason, datetime.now(UTC))
         log.warning("webhook.reset", extra={"endpoint": str(claim.endpoint), "reason": reason})
-        return await self._carry(claim, message, to)
+        # It tells that history is missing; the order that stands at `to` was not delivered.
+        return await self._carry(claim, message, to, order=False)
 
-    async def _carry(self, claim: Claim, message: Message, position: Offset) -> Claim | None:
-        """Make one attempt and write down what became of it.
+    async def _carry(self, claim: Claim, message: Message, position: Offset, *, order: bool) -> Claim | None:
+        """Make one attempt and write down what became of it. `order`: the message is the `new_order` at `position`.
 
         Returns:
             The claim behind a delivery; None when the turn is over.
@@ -144,7 +148,13 @@ class Courier:
         attempt = await self._attempt(claim, message)
         WEBHOOK_DELIVERIES.labels(attempt.outcome.value).inc()
         if attempt.outcome is Outcome.DELIVERED:
-            return await advance(self._database, claim, position, self._lease_seconds, attempt.outcome.value)
+            if FAULTS:
+                await FAULTS.pause("webhook_answered")
+            outcome = attempt.outcome.value
+            moved = await advance(self._database, claim, position, self._lease_seconds, outcome, order=order)
+            if FAULTS:
+                await FAULTS.pause("webhook_moved")
+            return moved
         await self._fail(claim, attempt)
         return None
 

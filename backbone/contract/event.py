@@ -27,6 +27,7 @@ class EventType(Enum):
     GIFT_CARD_REDEEMED = "gift_card_redeemed"
     LOYALTY_UPDATED = "loyalty_updated"
     ORDER_UNACKNOWLEDGED = "order_unacknowledged"
+    ORDER_ACKNOWLEDGED = "order_acknowledged"
 
 
 class Event(NamedTuple):

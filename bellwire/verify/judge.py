@@ -8,9 +8,9 @@ Why: docs/decisions/0040-black-box-checker.md
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from bellwire.verify.notes import Connection, Listed, Notes, TerminalNotes, Write, parse
+from bellwire.verify.alarms import judge_alarms
+from bellwire.verify.notes import Connection, Listed, Notes, TerminalNotes, Violation, Write, parse
 
 INVARIANTS = {
     "loss": "an accepted write or a listed event that did not arrive",
@@ -19,6 +19,7 @@ INVARIANTS = {
     "repeat": "an event twice on one connection",
     "isolation": "an event of another tenant",
     "once": "an accepted write that happened not exactly once",
+    "alarm": "an alarm twice, out of its turn, or of an order that was seen or moved on; an end of none",
     "money": "a sum that does not add up",
     "reset": "history that was not replayed although nothing was lost",
     "unresolved": "a write whose outcome stayed unknown",
@@ -33,15 +34,6 @@ EVENT_OF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One broken promise: which, whose, and what exactly."""
-
-    invariant: str
-    tenant: str
-    text: str
-
-
 def judge(notes: Notes) -> list[Violation]:
     """Return every violation; none means that the cluster kept its promise in this run."""
     found: list[Violation] = []
@@ -51,6 +43,7 @@ def judge(notes: Notes) -> list[Violation]:
         found += _of_terminal(terminal, notes.listed.get(terminal.tenant, []))
     for tenant, listed in notes.listed.items():
         found += _of_log(tenant, listed)
+        found += judge_alarms(tenant, listed)
     found += _of_writes(notes)
     found += _of_money(notes)
     return found

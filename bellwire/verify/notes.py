@@ -126,3 +126,12 @@ class Notes:
     writes: list[Write] = field(default_factory=list)
     listed: dict[str, list[Listed]] = field(default_factory=dict)
     balances: list[Balance] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken promise: which, whose, and what exactly."""
+
+    invariant: str
+    tenant: str
+    text: str

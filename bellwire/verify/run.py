@@ -14,8 +14,8 @@ from typing import Any
 
 from bellwire.verify.client import Client, Reply
 from bellwire.verify.estate import Estate
-from bellwire.verify.judge import Violation, judge
-from bellwire.verify.notes import Listed, Notes, TerminalNotes, parse
+from bellwire.verify.judge import judge
+from bellwire.verify.notes import Listed, Notes, TerminalNotes, Violation, parse
 from bellwire.verify.polling import PollingTill
 from bellwire.verify.settings import Load
 from bellwire.verify.storefront import Storefront

@@ -70,6 +70,18 @@ ROWS = (
                 kind="stat",
             ),
             Panel(
+                "Alarms",
+                "Orders that nobody has seen, by the attempt that told it, and those of them that were seen after all.",
+                "short",
+                (
+                    Query(
+                        f"sum by (attempt) (increase(bellwire_alarm_attempts_total[{RATE}]))",
+                        "attempt {{attempt}}",
+                    ),
+                    Query(f"sum(increase(bellwire_alarms_acknowledged_total[{RATE}]))", "seen after all"),
+                ),
+            ),
+            Panel(
                 "Commit to first till's ack",
                 "How long until some till has stored an order, as the tills themselves say.",
                 "s",

@@ -86,6 +86,7 @@ async def test_a_connected_terminal_is_online_while_its_gateway_lives(
         "head": "1-0",
         "terminalsOnline": 1,
         "acceptingOrders": True,
+        "receivers": [{"terminalId": shop.terminals[0].terminal_id, "name": "counter", "role": None}],
         "paused": False,
         "pausedReason": None,
         "oldestUnackedSeconds": None,

@@ -1,12 +1,14 @@
 """The judge finds what is wrong with a history, and nothing wrong with a good one."""
 
 import dataclasses
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwire.verify.judge import INVARIANTS, judge
-from bellwire.verify.notes import Answer, Notes, Seen
+from bellwire.verify.notes import Answer, Listed, Notes, Seen, Write
 from tests.verify.histories import good
 
 COUNT = 12
@@ -230,6 +232,69 @@ def test_a_filtered_terminal_may_miss_other_types_and_nothing_else() -> None:
     del terminal.connections[0].raw[3]
     reapply(notes)
     assert found(notes) == {"loss"}
+
+
+Story = list[tuple[str, dict[str, object]]]
+RAISED = {"orderOffset": "1-1", "waitedSeconds": 31}
+ENDED = {"waitedSeconds": 70, "attempts": 2, "terminalId": "t"}
+ALARM: Story = [
+    ("order_unacknowledged", {**RAISED, "attempt": 1}),
+    ("order_unacknowledged", {**RAISED, "attempt": 2, "waitedSeconds": 61}),
+    ("order_acknowledged", ENDED),
+    ("order_updated", {"status": "preparing", "previousStatus": "pending"}),
+]
+
+
+def of_alarms(story: Story, **of: object) -> set[str]:
+    """The promises that are broken where that is said of the first order of a shop, behind everything else."""
+    notes = good(COUNT, [])
+    notes.terminals.clear()
+    listed = notes.listed["bistro"]
+    listed[0].data["orderNumber"] = "ORD-1"
+    for type_, data in story:
+        body: dict[str, Any] = {"orderId": "bistro-1", "orderNumber": "ORD-1", **data, **of}
+        listed.append(Listed(f"1-{len(listed) + 1}", "bistro", type_, type_, body))
+    moved = [event for event in listed if event.type == "order_updated"]
+    notes.writes += [
+        Write("status", "bistro", "s", target="bistro-1", detail=event.data["status"],
+              answers=[Answer(200, {"offset": event.offset})]) for event in moved
+    ]  # fmt: skip
+    return found(notes)
+
+
+def test_an_alarm_that_rises_by_attempts_and_ends_has_no_violation_wherever_it_stops() -> None:
+    for count in range(len(ALARM) + 1):
+        assert of_alarms(ALARM[:count]) == set()
+    # An attempt was left out; one without a number is of a version that gives but one.
+    assert of_alarms(ALARM[1:3]) == set()
+    assert of_alarms([("order_unacknowledged", RAISED)]) == set()
+    # Of an order that was placed before the log begins, nothing can be said.
+    assert of_alarms(ALARM[2:3], orderId="earlier") == set()
+
+
+FALSE_ALARMS: dict[str, Story] = {
+    "twice": [ALARM[0], ALARM[0]],
+    "out of its turn": [ALARM[1], ALARM[0]],
+    "of an attempt that there is not": [("order_unacknowledged", {**RAISED, "attempt": 12})],
+    "of attempt zero": [("order_unacknowledged", {**RAISED, "attempt": 0})],
+    "of an attempt that is no number": [("order_unacknowledged", {**RAISED, "attempt": "1"})],
+    "of an order that moved on": [ALARM[3], ALARM[0]],
+    "of an order that was seen": [*ALARM[:3], ("order_unacknowledged", {**RAISED, "attempt": 3})],
+    "of another offset": [("order_unacknowledged", {**RAISED, "orderOffset": "1-2"})],
+    "of another number": [("order_unacknowledged", {**RAISED, "orderNumber": "ORD-2"})],
+    "that waited for less than nothing": [("order_unacknowledged", {**RAISED, "waitedSeconds": -1})],
+    "an end of none": [("order_acknowledged", {**ENDED, "attempts": 0})],
+    "an end twice": [*ALARM[:3], ALARM[2]],
+    "an end of more attempts than there were": [ALARM[0], ALARM[2]],
+    "an end behind a step": [*ALARM[:2], ALARM[3], ALARM[2]],
+    "an end by nobody": [*ALARM[:2], ("order_acknowledged", {"waitedSeconds": 70, "attempts": 2})],
+    "an end by two": [*ALARM[:2], ("order_acknowledged", {**ENDED, "webhookId": "w"})],
+}
+
+
+@pytest.mark.parametrize("story", FALSE_ALARMS)
+def test_a_false_alarm_is_found(story: str) -> None:
+    assert of_alarms(FALSE_ALARMS[story]) == {"alarm"}
 
 
 def test_every_violation_has_a_name_that_the_table_explains() -> None:
