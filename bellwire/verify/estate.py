@@ -17,6 +17,7 @@ from bellwire.verify.trouble import Unreachable
 
 AT_ONCE = 16
 LEAVE_SECONDS = 10.0
+AGAIN_SECONDS = 0.1
 AUDITOR = "auditor"
 
 
@@ -46,6 +47,10 @@ class Taken(Unreachable):
     """The slug is somebody else's."""
 
 
+class Unknown(Unreachable):
+    """The pod that answered is of a release that knows no test tenants."""
+
+
 class Estate:
     """Shops by number, test tenants all. With a `file` they outlive the run; without one `leave` deletes them."""
 
@@ -57,6 +62,7 @@ class Estate:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._shops: dict[str, Shop] = {}
         self._opened: set[str] = set()
+        self._plain: set[str] = set()
 
     def recall(self) -> None:
         """Read the file, if there is one.
@@ -80,20 +86,26 @@ class Estate:
         """
         slug = f"verify-{self._name}-{number}"
         if slug not in self._shops:
-            body = {"slug": slug, "name": f"Verify {number}", "test": True}
-            made = await self._open(slug, body, until)
+            made = await self._open(slug, until)
             self._shops[slug] = Shop(slug, made["storefrontKey"])
         shop = self._shops[slug]
         missing = [name for name in (AUDITOR, *terminals) if name not in shop.terminals]
         await asyncio.gather(*(self._add(shop, name, until) for name in missing))
         return shop
 
-    async def _open(self, slug: str, body: dict[str, object], until: float) -> dict[str, str]:
+    async def _open(self, slug: str, until: float) -> dict[str, str]:
+        """Open a test tenant; at a pod of a release that knows none, a tenant like any other."""
+        body: dict[str, object] = {"slug": slug, "name": f"Verify {slug.rpartition('-')[2]}", "test": True}
         # From now on it may be there, whether an answer comes or not; one that was there before is somebody else's.
         if self._file is None:
             self._opened.add(slug)
         try:
-            return await self._ask("POST", "/api/tenants", body, until)
+            try:
+                return await self._ask("POST", "/api/tenants", body, until)
+            except Unknown:
+                self._plain.add(slug)
+                del body["test"]
+                return await self._ask("POST", "/api/tenants", body, until)
         except Taken:
             self._opened.discard(slug)
             raise
@@ -111,24 +123,36 @@ class Estate:
     async def leave(self) -> list[str]:
         """Without a file nothing outlives the run: its shops are test tenants, and are deleted.
 
-        Returns the slugs of those that could not be; bounded by `LEAVE_SECONDS`.
+        Returns the slugs of those that could not be; bounded by `LEAVE_SECONDS`. Of a shop that a pod of a release
+        without test tenants opened, the terminals are taken away, so that no key outlives the run.
         """
         until = asyncio.get_running_loop().time() + LEAVE_SECONDS
         left: list[str] = []
 
         async def remove(slug: str) -> None:
-            try:
-                async with self._slots:
-                    path = f"/api/tenant/{slug}"
-                    answer = await self._client.decided("DELETE", path, self._operator_key, until=until)
-                gone = answer.accepted or answer.status == HTTPStatus.NOT_FOUND
-            except Unreachable:
-                gone = False
-            if not gone:
+            if slug in self._plain:
+                terminals = self._shops[slug].terminals.values() if slug in self._shops else ()
+                paths = [f"/api/tenant/{slug}/terminals/{terminal.id}" for terminal in terminals]
+            else:
+                paths = [f"/api/tenant/{slug}"]
+            if not all(await asyncio.gather(*(self._delete(path, until) for path in paths))):
                 left.append(slug)
 
         await asyncio.gather(*(remove(slug) for slug in sorted(self._opened)))
         return sorted(left)
+
+    async def _delete(self, path: str, until: float) -> bool:
+        """Whether it is gone by `until`. A pod of an older release may not know how; the next one that answers may."""
+        while asyncio.get_running_loop().time() < until:
+            try:
+                async with self._slots:
+                    answer = await self._client.decided("DELETE", path, self._operator_key, until=until)
+            except Unreachable:
+                return False
+            if answer.status != HTTPStatus.METHOD_NOT_ALLOWED:
+                return answer.accepted or answer.status == HTTPStatus.NOT_FOUND
+            await asyncio.sleep(AGAIN_SECONDS)
+        return False
 
     async def _add(self, shop: Shop, name: str, until: float) -> None:
         made = await self._ask("POST", f"/api/tenant/{shop.slug}/terminals", {"name": name}, until)
@@ -139,6 +163,8 @@ class Estate:
             answer = await self._client.decided(method, path, self._operator_key, until=until, json=body)
         if not answer.accepted:
             refused = Taken if answer.status == HTTPStatus.CONFLICT else Unreachable
+            if [error["loc"] for error in answer.body.get("errors", ())] == ["test"]:
+                refused = Unknown
             raise refused(f"{method} {path}: {answer.status} {answer.body.get('detail', '')}")
         return {name: str(value) for name, value in answer.body.items()}
 
