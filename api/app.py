@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from api.background.alarms import raise_alarms
 from api.background.heads import HeadWatch
 from api.background.housekeeping import keep_house
+from api.background.key_uses import KeyUses
 from api.background.prober import POSTGRESQL, Prober
 from api.background.purge import purge_deleted_tenants
 from api.background.unacked import watch_unacked_orders
@@ -24,9 +25,11 @@ from api.limits import Limits
 from api.publisher import Publisher
 from api.request_metrics import RequestMetrics
 from api.routes.acks import AckRoutes
+from api.routes.audit import AuditRoutes
 from api.routes.daily_reports import DailyReportRoutes
 from api.routes.events import EventRoutes
 from api.routes.gift_cards import GiftCardRoutes
+from api.routes.keys import KeyRoutes
 from api.routes.loyalty import LoyaltyRoutes
 from api.routes.order_reads import OrderReadRoutes
 from api.routes.orders import OrderRoutes
@@ -39,6 +42,7 @@ from api.settings import ApiSettings
 from api.tenant_slots import TenantSlots
 from api.webhooks.courier import Courier
 from api.webhooks.sender import Sender
+from backbone.contract.errors import Unavailable
 from backbone.contract.origin import AllowedOrigins
 from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
@@ -102,6 +106,8 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         closing.push_async_callback(stream.close)
         publisher = Publisher(stream, settings.publish_queue)
         watch = HeadWatch(settings, stream.topology, background)
+        uses = KeyUses(background)
+        closing.push_async_callback(_last_uses, uses)
 
         owner = TaskOwner()
         closing.push_async_callback(owner.stop)
@@ -109,6 +115,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("publisher", publisher.run)
         owner.start("heads", watch.run)
         owner.start("live", watch.feed.run)
+        owner.start("key-uses", uses.run)
         owner.start("prober", Prober(background, stream, health).run)
         owner.start("unacked", lambda: watch_unacked_orders(background))
         owner.start("alarms", lambda: raise_alarms(background, publisher.announce))
@@ -139,7 +146,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
             [
                 *health.routes(),
                 metrics_route(),
-                *_routes(settings, reads, writes, committer, watch),
+                *_routes(settings, reads, writes, committer, watch, uses),
             ]
         )
         starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
@@ -161,10 +168,15 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
 
 
 def _routes(
-    settings: ApiSettings, reads: Database, writes: Database, committer: Committer, watch: HeadWatch
+    settings: ApiSettings,
+    reads: Database,
+    writes: Database,
+    committer: Committer,
+    watch: HeadWatch,
+    uses: KeyUses,
 ) -> list[BaseRoute]:
     limits = Limits(settings)
-    guard = Guard(Access(reads), limits, settings.trust_forwarded_for)
+    guard = Guard(Access(reads), limits, settings.trust_forwarded_for, uses.note)
     secret = settings.card_secret.get_secret_value().encode()
     routes = [
         *OrderRoutes(guard, committer).routes(),
@@ -176,11 +188,18 @@ def _routes(
         *DailyReportRoutes(guard, reads, writes).routes(),
         *StatusRoutes(guard, reads).routes(),
         *TenantRoutes(guard, reads, writes).routes(),
+        *AuditRoutes(guard, reads).routes(),
+        *KeyRoutes(guard, reads, writes).routes(),
         *TerminalRoutes(guard, reads, writes).routes(),
         *WebhookRoutes(guard, reads, writes, secret, private=settings.webhook_private).routes(),
         *WhoamiRoutes(guard).routes(),
     ]
     return [guard.watched(route) for route in routes]
+
+
+async def _last_uses(uses: KeyUses) -> None:
+    with contextlib.suppress(Unavailable):
+        await uses.flush()
 
 
 def _anywhere(_: str) -> bool:

@@ -80,6 +80,8 @@ class HeadChecker:
             room = self._rooms.get(change.tenant)
             if room is not None and change.revoked:
                 room.revoke(change.terminal)
+            elif room is not None and change.ended_key is not None:
+                room.end_key(change.terminal, change.ended_key)
             elif room is not None and change.connection is not None:
                 room.replace(change.terminal, change.connection)
 

@@ -68,3 +68,34 @@ async def note(database: Database, entry: Entry) -> None:
         Unavailable: PostgreSQL; then what was to be noted is not to be shown.
     """
     await database.fetch(_NOTE, *entry.values)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A row: who did what, when, from where. `facts` is JSON; `count` is how many of them the row stands for."""
+
+    entry_id: int
+    at: str
+    kind: str | None
+    key_id: str | None
+    terminal_id: UUID | None
+    address: str | None
+    action: str
+    facts: str
+    count: int
+
+
+_LIST = """
+    SELECT entry_id, rfc3339(at) AS at, kind, key_id, terminal_id, address, action, facts::text AS facts, count
+    FROM audit_trail WHERE tenant = $1 AND ($2::bigint IS NULL OR entry_id < $2) ORDER BY entry_id DESC LIMIT $3
+"""
+
+
+async def list_entries(database: Database, tenant: str, before: int | None, limit: int) -> list[AuditEntry]:
+    """Return up to `limit` rows of a tenant from before an entry, newest first.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    rows = await database.fetch(_LIST, tenant, before, limit)
+    return [AuditEntry(**dict(row.items())) for row in rows]

@@ -25,6 +25,7 @@ class Tenant:
     time_zone: str
     paused: bool
     paused_reason: str | None
+    disabled: bool
     is_test: bool
     created_at: str
 
@@ -41,8 +42,22 @@ _SETTINGS = {
     "paused_reason": "text",
 }
 _COLUMNS = f"""
-    n.tenant, {", ".join("n." + name for name in _SETTINGS)}, n.is_test, rfc3339(n.created_at) AS created_at
+    n.tenant, {", ".join("n." + name for name in _SETTINGS)}, n.disabled_at IS NOT NULL AS disabled,
+    n.is_test, rfc3339(n.created_at) AS created_at
 """
+
+
+def _column(name: str) -> str:
+    return "disabled_at" if name == "disabled" else name
+
+
+def _value(name: str, number: int, row: str = "") -> str:
+    """The value of a setting, which is the statement's parameter of this number, for a row that is there or not."""
+    if name == "disabled":
+        # Off stays off since when it is: that is what gateways look for.
+        since = f"coalesce({row}disabled_at, clock_timestamp())" if row else "clock_timestamp()"
+        return f"CASE WHEN ${number}::boolean THEN {since} END"
+    return f"${number}::{_SETTINGS[name]}"
 
 
 async def create_tenant(
@@ -59,8 +74,8 @@ async def create_tenant(
     Raises:
         Unavailable: PostgreSQL.
     """
-    names = ", ".join(settings)
-    values = ", ".join(f"${number}::{_SETTINGS[name]}" for number, name in enumerate(settings, start=4))
+    names = ", ".join(_column(name) for name in settings)
+    values = ", ".join(_value(name, number) for number, name in enumerate(settings, start=4))
     noted = noted_where("made", 4 + len(settings))
     sql = f"""
         WITH made AS (
@@ -99,7 +114,7 @@ async def change_tenant(
         Unavailable: PostgreSQL.
     """
     changes = ", ".join(
-        f"{name} = ${number}::{_SETTINGS[name]}" for number, name in enumerate(settings, start=2)
+        f"{_column(name)} = {_value(name, number, 'n.')}" for number, name in enumerate(settings, start=2)
     )
     sql = f"""
         WITH changed AS (
@@ -206,6 +221,7 @@ def _tenant_of(row: Row) -> Tenant:
         row["time_zone"],
         row["paused"],
         row["paused_reason"],
+        row["disabled"],
         row["is_test"],
         row["created_at"],
     )

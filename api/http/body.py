@@ -97,14 +97,14 @@ class Read(Generic[M]):
     plain: dict[str, Any]
 
 
-async def read_body(request: Request, model: type[M]) -> Read[M]:
-    """Read and check a body.
+async def read_body(request: Request, model: type[M], *, optional: bool = False) -> Read[M]:
+    """Read and check a body; where it is `optional`, none at all is an empty object.
 
     Raises:
         Violation: too large (413), not JSON (400), or wrong fields (422), every one of them named; or the key ended
             while the body came (401).
     """
-    plain = await read_object(request)
+    plain = await read_object(request, optional=optional)
     try:
         return Read(model.model_validate(plain), plain)
     except ValidationError as exc:
@@ -116,11 +116,13 @@ async def read_body(request: Request, model: type[M]) -> Read[M]:
         ) from None
 
 
-async def read_object(request: Request) -> dict[str, Any]:
+async def read_object(request: Request, *, optional: bool = False) -> dict[str, Any]:
     """Read a body that is any JSON object. Raises as `read_body`."""
     raw = await read_bytes(request, MAX_BODY_BYTES)
     # A body may take its time, and the key may have ended by then.
     await look_again(request)
+    if optional and not raw:
+        return {}
     try:
         plain, errors = parse_json(raw)
     except NotJson as exc:

@@ -310,6 +310,7 @@ class TenantSettings(Answer):
     time_zone: str
     paused: bool
     paused_reason: str | None
+    disabled: bool
     test: bool
     created_at: Moment
 
@@ -328,6 +329,58 @@ class TerminalRegistered(Answer):
     name: str
     role: str | None
     key: str
+
+
+class TerminalRotated(Answer):
+    """A terminal's new key, said here, once; until then the one before is valid too."""
+
+    terminal_id: UUID
+    key: str
+    previous_valid_until: Moment | None
+
+
+class StorefrontKey(Answer):
+    """A storefront key by its name; `createdBy` is the name of the key that made it."""
+
+    key_id: str
+    name: str | None
+    created_at: Moment
+    created_by: str | None
+    expires_at: Moment | None
+    last_used_at: Moment | None
+    may_pair: bool
+
+
+class KeyMade(StorefrontKey):
+    """A new storefront key; the key is said here, once."""
+
+    key: str
+
+
+class KeyList(Answer):
+    """The storefront keys of a tenant that are valid, oldest first."""
+
+    keys: list[StorefrontKey]
+
+
+class AuditRecord(Answer):
+    """An act, when, by which key, from where; a row without a key is a command's, or somebody's without a valid one."""
+
+    at: Moment
+    kind: Literal["op", "store", "term"] | None
+    key_id: str | None
+    terminal_id: UUID | None
+    address: str | None
+    action: str
+    facts: dict[str, Any]
+    count: int = Field(description="How many of them this row stands for.")
+
+
+class AuditPage(Answer):
+    """A page of a tenant's audit trail, newest first."""
+
+    entries: list[AuditRecord]
+    next: str | None = Field(description="The `after` that asks for the next page; null on the last one.")
 
 
 class TerminalStanding(Answer):

@@ -5,6 +5,7 @@ goes out only when the key is valid still.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -53,7 +54,14 @@ class Caller:
 class Guard:
     """Lets a request in, or refuses it."""
 
-    def __init__(self, access: Access, limits: Limits, trust_forwarded_for: bool) -> None:
+    def __init__(
+        self,
+        access: Access,
+        limits: Limits,
+        trust_forwarded_for: bool,
+        note_use: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        self._note_use = note_use
         self._access = access
         self._limits = limits
         self._trust_forwarded_for = trust_forwarded_for
@@ -85,6 +93,8 @@ class Guard:
             raise Refused(Problem.FORBIDDEN, f"This needs a key that begins with {allowed}")
         if request.scope["query_string"]:
             refuse_unknown_parameters(request.query_params.multi_items(), route.parameters)
+        if principal.kind is not KeyKind.TERMINAL:
+            self._note_use(principal.key_hash)
         keep_entry(request, Entry(self._access, principal.key_hash, asked_at))
         return Caller(principal.kind, principal.tenant or asked or "", principal.terminal, principal.key_hash)
 

@@ -47,6 +47,7 @@ class TenantChange(Body):
     time_zone: Word = "UTC"
     paused: StrictBool = False
     paused_reason: FilledText | None = None
+    disabled: StrictBool = False
 
     def settings(self) -> dict[str, Any]:
         """The settings that were said, and no other, by their names in the database."""
@@ -103,7 +104,9 @@ _CHANGE = RouteDoc(
     TenantSettings,
     says="Settings that are left out stay. `alarmRoles`: whose acks count for the alarm, null is everybody's. "
     "`pointsPerUnit`: loyalty points that a completed online order earns for each unit of money, null is none. "
-    "`paused`: the shop takes no orders at the moment, and `acceptingOrders` says so; those that come are taken.",
+    "`paused`: the shop takes no orders at the moment, and `acceptingOrders` says so; those that come are taken. "
+    "`disabled`: the shop is off. Within 2 s its keys are refused and its sockets closed with 4403; webhooks and "
+    "alarms stop, and go on from where they were when it is on again.",
     body=TenantChange,
 )
 _DELETE = RouteDoc(
@@ -219,6 +222,7 @@ def _document(tenant: Tenant) -> dict[str, Any]:
         "timeZone": tenant.time_zone,
         "paused": tenant.paused,
         "pausedReason": tenant.paused_reason,
+        "disabled": tenant.disabled,
         "test": tenant.is_test,
         "createdAt": tenant.created_at,
     }

@@ -6,6 +6,7 @@ import uuid
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.db.audit_trail import Entry, note
 from api.db.journeys import connections_of
 from api.db.terminals import create_terminal, list_terminals, revoke_terminal
 from api.http.answer import json_answer, ready_json
@@ -13,7 +14,7 @@ from api.http.body import Body, Name, Word, path_uuid, read_body
 from api.http.documents import ConnectionList, TerminalList, TerminalRegistered
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import Problem, Refused
-from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
+from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, key_name, make_key
 from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
 from backbone.runtime.routes import DescribedRoute, RouteDoc
@@ -90,6 +91,9 @@ class TerminalRoutes:
             self._writes, caller.tenant, terminal_id, body.name, body.role, key_hash
         ):
             raise unknown_tenant()
+        facts = {"terminalId": str(terminal_id), "name": body.name, "keyId": key_name(key_hash)}
+        actor = self._guard.actor(request, caller)
+        await note(self._writes, Entry(actor, caller.tenant, "terminal.registered", facts))
         document = {"terminalId": str(terminal_id), "name": body.name, "role": body.role, "key": key}
         return json_answer(document, 201)
 
@@ -123,6 +127,10 @@ class TerminalRoutes:
         terminal = path_uuid(request, "terminalId", "terminal")
         if not await revoke_terminal(self._writes, caller.tenant, terminal):
             raise Refused(Problem.NOT_FOUND, "There is no such terminal")
+        actor = self._guard.actor(request, caller)
+        await note(
+            self._writes, Entry(actor, caller.tenant, "terminal.revoked", {"terminalId": str(terminal)})
+        )
         return Response(status_code=204)
 
     async def connections(self, request: Request) -> Response:

@@ -11,10 +11,11 @@ from starlette.responses import Response
 
 from api.core.public_address import is_address, is_public
 from api.db import webhooks as db
+from api.db.audit_trail import Entry, note
 from api.http.answer import json_answer
 from api.http.body import Body, path_uuid, read_body, wrong_fields
 from api.http.documents import Webhook, WebhookMade, WebhookRotated, Webhooks
-from api.http.guard import Guard, unknown_tenant
+from api.http.guard import Caller, Guard, unknown_tenant
 from api.webhooks.message import derive_secret
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.event import EventType
@@ -149,6 +150,7 @@ class WebhookRoutes:
             raise Refused(
                 Problem.TOO_MANY_WEBHOOKS, f"A tenant may have {db.ENDPOINTS_A_TENANT}; delete one first"
             )
+        await self._note(request, caller, "webhook.made", endpoint)
         secret = derive_secret(self._secret, endpoint, 1)
         made_of = {"id": str(endpoint), "url": url, "types": types, "counts": body.counts, "secret": secret}
         return json_answer(made_of, 201)
@@ -174,6 +176,7 @@ class WebhookRoutes:
         caller = await self._guard.authorize(request)
         if not await db.delete_endpoint(self._writes, caller.tenant, webhook_id(request)):
             raise unknown_webhook()
+        await self._note(request, caller, "webhook.deleted", webhook_id(request))
         return Response(status_code=204)
 
     async def rotate(self, request: Request) -> Response:
@@ -183,6 +186,7 @@ class WebhookRoutes:
         rotation = await db.rotate_secret(self._writes, caller.tenant, endpoint)
         if rotation is None:
             raise unknown_webhook()
+        await self._note(request, caller, "webhook.rotated", endpoint)
         secret = derive_secret(self._secret, endpoint, rotation.generation)
         return json_answer(
             {"id": str(endpoint), "secret": secret, "previousValidUntil": rotation.previous_until}
@@ -193,7 +197,12 @@ class WebhookRoutes:
         caller = await self._guard.authorize(request)
         if not await db.enable_endpoint(self._writes, caller.tenant, webhook_id(request)):
             raise unknown_webhook()
+        await self._note(request, caller, "webhook.enabled", webhook_id(request))
         return Response(status_code=204)
+
+    async def _note(self, request: Request, caller: Caller, action: str, endpoint: uuid.UUID) -> None:
+        actor = self._guard.actor(request, caller)
+        await note(self._writes, Entry(actor, caller.tenant, action, {"webhookId": str(endpoint)}))
 
 
 def webhook_id(request: Request) -> uuid.UUID:

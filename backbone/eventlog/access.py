@@ -43,7 +43,8 @@ class Principal:
 _FIND = """
     SELECT k.key_hash, k.kind, k.tenant, k.terminal_id
     FROM api_keys k LEFT JOIN tenants t ON t.tenant = k.tenant LEFT JOIN terminals d ON d.terminal_id = k.terminal_id
-    WHERE k.key_hash = ANY ($1::bytea[]) AND k.revoked_at IS NULL AND t.disabled_at IS NULL AND d.revoked_at IS NULL
+    WHERE k.key_hash = ANY ($1::bytea[]) AND k.revoked_at IS NULL
+      AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()) AND t.disabled_at IS NULL AND d.revoked_at IS NULL
 """
 
 

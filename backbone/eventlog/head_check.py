@@ -1,5 +1,5 @@
 """The gateways' head check: in one statement, the heads that differ from what a gateway knows, and its terminals that
-came elsewhere or were revoked.
+came elsewhere, were revoked, or had a key that ended.
 
 For PostgreSQL's primary.
 """
@@ -15,12 +15,16 @@ from backbone.eventlog.postgres import Database
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A terminal whose connection may no longer be the one that counts."""
+    """A terminal whose connection may no longer be the one that counts.
+
+    `ended_key` is the hash of one of its keys that has ended: then nothing but that is said.
+    """
 
     tenant: str
     terminal: UUID
     connection: UUID | None
     revoked: bool
+    ended_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +55,29 @@ _CHECK = """
     ), changed AS MATERIALIZED (
         SELECT tenant, terminal_id, connection_id, gateway, revoked_at IS NOT NULL AS revoked FROM terminals
         WHERE changed_at BETWEEN $2::timestamptz - interval '15 seconds' AND 'infinity'
+    ), ended AS MATERIALIZED (
+        SELECT tenant, terminal_id, key_hash FROM api_keys
+        WHERE expires_at BETWEEN $2::timestamptz - interval '15 seconds' AND clock_timestamp() AND kind = 'term'
     ), disabled AS MATERIALIZED (
         SELECT tenant FROM tenants WHERE disabled_at BETWEEN $2::timestamptz - interval '15 seconds' AND 'infinity'
     )
     SELECT NULL AS tenant, settled_epoch() AS epoch, NULL::bigint AS seq, NULL::uuid AS terminal_id,
-           NULL::uuid AS connection_id, NULL::boolean AS revoked, clock_timestamp() AS moment
+           NULL::uuid AS connection_id, NULL::boolean AS revoked, clock_timestamp() AS moment,
+           NULL::bytea AS ended_key
     UNION ALL
-    SELECT s.tenant, s.epoch, s.seq, NULL, NULL, NULL, NULL
+    SELECT s.tenant, s.epoch, s.seq, NULL, NULL, NULL, NULL, NULL
     FROM known JOIN tenant_streams s USING (tenant)
     WHERE (s.epoch, s.seq) <> (known.epoch, known.seq)
     UNION ALL
-    SELECT c.tenant, NULL, NULL, c.terminal_id, c.connection_id, c.revoked OR n.disabled_at IS NOT NULL, NULL
+    SELECT c.tenant, NULL, NULL, c.terminal_id, c.connection_id, c.revoked OR n.disabled_at IS NOT NULL, NULL, NULL
     FROM changed c JOIN known USING (tenant) JOIN tenants n USING (tenant)
     WHERE c.gateway IS DISTINCT FROM $3 OR c.revoked OR n.disabled_at IS NOT NULL
     UNION ALL
-    SELECT t.tenant, NULL, NULL, t.terminal_id, t.connection_id, true, NULL
+    SELECT t.tenant, NULL, NULL, t.terminal_id, t.connection_id, true, NULL, NULL
     FROM disabled JOIN known USING (tenant) JOIN terminals t USING (tenant)
+    UNION ALL
+    SELECT e.tenant, NULL, NULL, e.terminal_id, NULL, false, NULL, e.key_hash
+    FROM ended e JOIN known USING (tenant)
 """
 
 _CLOCK = "SELECT clock_timestamp() AS moment"
@@ -93,7 +104,11 @@ async def check_heads(
         elif row["terminal_id"] is None:
             found[row["tenant"]] = Offset(row["epoch"], row["seq"])
         else:
-            changes.append(Change(row["tenant"], row["terminal_id"], row["connection_id"], row["revoked"]))
+            changes.append(
+                Change(
+                    row["tenant"], row["terminal_id"], row["connection_id"], row["revoked"], row["ended_key"]
+                )
+            )
     return HeadCheck(moment, epoch, found, tuple(changes))
 
 

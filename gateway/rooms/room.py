@@ -201,6 +201,12 @@ class Room:
         if session is not None:
             session.socket.close(CloseCode.REVOKED, "the key was revoked")
 
+    def end_key(self, terminal: object, key_hash: bytes) -> None:
+        """Close the session of a terminal when it was opened with a key that ended; the terminal may have another."""
+        session = self._by_terminal.get(terminal)
+        if session is not None and session.identity.key_hash == key_hash:
+            session.socket.close(CloseCode.RESTART, "the key has ended")
+
     def replace(self, terminal: object, connection: object) -> None:
         """Close the session of a terminal that has a newer connection at another gateway."""
         session = self._by_terminal.get(terminal)

@@ -26,10 +26,11 @@ MESSAGES_A_TURN = 4000
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which terminal is connected, and which of its connections this is."""
+    """Which terminal is connected, which of its connections this is, and the hash of the key that opened it."""
 
     terminal: UUID
     connection: UUID
+    key_hash: bytes = b""
 
 
 class Home(Protocol):

@@ -96,7 +96,7 @@ class Admission:
         # Opening waited for the peer: decided from where the log stands now, maybe in another epoch.
         start = room.log.start(guest.ask.after)
         assert guest.principal.terminal is not None
-        identity = Identity(guest.principal.terminal, uuid4())
+        identity = Identity(guest.principal.terminal, uuid4(), guest.principal.key_hash)
         session = Session(identity, self._hub, room, socket, encoding, start.position.seq, guest.ask.types)
         session.say(
             frames.hello(
