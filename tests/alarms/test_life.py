@@ -309,3 +309,32 @@ async def apply(step: tuple[Any, ...], base: Base, shop: Shop, said: list[tuple[
         case ("look",):
             said += await base.look()
             shop.look()
+
+
+def test_a_receipt_outlives_a_fork_that_took_back_the_end_of_its_reading(bench: Bench) -> None:
+    async def receipts() -> list[int]:
+        base = Base(bench.db)
+        await base.open()
+        reading, terminal = uuid.uuid4(), base.called("counter")
+        for _ in range(5):
+            await base.place()
+        await bench.db.execute(
+            """
+            INSERT INTO readings (reading_id, no, tenant, terminal_id, door, named, tail, epoch, began_seq, from_seq,
+                                  sent_seq, said_seq, covered_seq, began_at)
+            VALUES ($1, 1, $2, $3, 'polling', false, false, 2, 0, 0, 2, 2, 2, now())
+            """,
+            reading, base.tenant, terminal,
+        )  # fmt: skip
+        await bench.db.execute("INSERT INTO coverage VALUES ($1, 5, $2, 0, 0, 1, now())", terminal, reading)
+        await bench.db.execute("INSERT INTO stream_forks VALUES ($1, 2, 4)", base.tenant)
+        await bench.db.execute(
+            "UPDATE orders SET event_epoch = 2 WHERE tenant = $1 AND event_seq = 5", base.tenant
+        )
+        rows = await bench.db.fetch(
+            "SELECT o.event_seq FROM orders o CROSS JOIN LATERAL receipts_of(o) WHERE o.tenant = $1 ORDER BY 1",
+            base.tenant,
+        )
+        return [row["event_seq"] for row in rows]
+
+    assert bench.run(receipts()) == [1, 2, 3, 4]

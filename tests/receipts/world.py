@@ -141,7 +141,8 @@ class World:
         await self.judge(("the end",))
         assert await self.unseen() <= {order.id for order in self.log}
         if not self.mixed:
-            assert await self.unseen() == self.unseen_by_receipts(await self.receipts())
+            unseen = self.unseen_by_receipts(await self.receipts())
+            assert await self.unseen() == unseen, "false silence: what is unseen is not what has no receipt"
 
     async def judge(self, step: Step) -> None:
         """No receipt is false."""
