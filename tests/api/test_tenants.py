@@ -293,6 +293,8 @@ async def test_all_rows_of_a_deleted_test_tenant_go_but_its_slug_and_the_audit_t
     test = await open_test_shop(operator)
     await live(test)
     await live(shop)
+    await database.execute("CREATE TABLE made_tomorrow (tenant text NOT NULL REFERENCES tenants)")
+    await database.execute("INSERT INTO made_tomorrow VALUES ($1), ($2)", test.slug, shop.slug)
     columns = await database.fetch(_OWNED)
     its_own, others = await names(test.slug), await names(shop.slug)
     before = await rows(others)
@@ -310,6 +312,7 @@ async def test_all_rows_of_a_deleted_test_tenant_go_but_its_slug_and_the_audit_t
     )
     assert await rows(its_own) == {}
     assert await rows(others) == before
+    await database.execute("DROP TABLE made_tomorrow")
     actions = [
         row["action"]
         for row in await database.fetch(
