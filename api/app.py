@@ -33,6 +33,7 @@ from api.routes.keys import KeyRoutes
 from api.routes.loyalty import LoyaltyRoutes
 from api.routes.order_reads import OrderReadRoutes
 from api.routes.orders import OrderRoutes
+from api.routes.pairings import PairingRoutes
 from api.routes.status import StatusRoutes
 from api.routes.tenants import TenantRoutes
 from api.routes.terminals import TerminalRoutes
@@ -189,6 +190,7 @@ def _routes(
         *StatusRoutes(guard, reads).routes(),
         *TenantRoutes(guard, reads, writes).routes(),
         *AuditRoutes(guard, reads).routes(),
+        *PairingRoutes(guard, reads, writes, secret).routes(),
         *KeyRoutes(guard, reads, writes).routes(),
         *TerminalRoutes(guard, reads, writes).routes(),
         *WebhookRoutes(guard, reads, writes, secret, private=settings.webhook_private).routes(),

@@ -17,7 +17,7 @@ BUCKETS = 50_000
 LIMITED = Counter(
     "bellwire_api_limited",
     "Requests answered with 429, by what was exceeded: key, tenant, address, terminal_guesses, storefront_guesses, "
-    "tenant_guesses.",
+    "tenant_guesses, pairing, pairing_address.",
     ["limit"],
 )
 

@@ -13,8 +13,8 @@ from backbone.eventlog.postgres import Database
 class Actor:
     """The holder of a key. `key_id` names the key without being it; `address` is where the request came from."""
 
-    kind: str
-    key_id: str
+    kind: str | None
+    key_id: str | None
     terminal: UUID | None
     address: str
 

@@ -363,6 +363,39 @@ class KeyList(Answer):
     keys: list[StorefrontKey]
 
 
+class PairingStanding(Answer):
+    """A pairing code, never itself; `terminalId` is the terminal that came of it."""
+
+    pairing_id: UUID
+    name: str
+    role: str | None
+    created_at: Moment
+    created_by: str
+    expires_at: Moment
+    terminal_id: UUID | None
+
+
+class PairingMade(PairingStanding):
+    """A new pairing code; it is said here, once."""
+
+    code: str
+
+
+class PairingList(Answer):
+    """The codes of a tenant that may still be typed, oldest first."""
+
+    pairings: list[PairingStanding]
+
+
+class TerminalPaired(Answer):
+    """A terminal that came of a code; the key is said here, once."""
+
+    tenant: str
+    terminal_id: UUID
+    name: str
+    key: str
+
+
 class AuditRecord(Answer):
     """An act, when, by which key, from where; a row without a key is a command's, or somebody's without a valid one."""
 

@@ -114,14 +114,14 @@ class Guard:
 
     def actor(self, request: Request, caller: Caller) -> Actor:
         """A caller that was let in, as the audit trail names it."""
-        return Actor(caller.kind.value, key_name(caller.key_hash), caller.terminal, self._address(request))
+        return Actor(caller.kind.value, key_name(caller.key_hash), caller.terminal, self.address(request))
 
     async def _holder(self, request: Request) -> Principal:
         key = bearer_key(header_values(request, b"authorization"))
         principal = None if key is None else self._access.remembered(key)
         if principal is None:
             # Only who is not known yet is asked where it comes from.
-            address = self._address(request)
+            address = self.address(request)
             self._limits.look_at_stranger(address)
             principal = None if key is None else await self._access.find(key)
             if principal is None or key is None:
@@ -131,7 +131,8 @@ class Guard:
         self._limits.charge(key, principal)
         return principal
 
-    def _address(self, request: Request) -> str:
+    def address(self, request: Request) -> str:
+        """Return where a request came from: the peer's address, or what a trusted balancer says of it."""
         forwarded = header_values(request, b"x-forwarded-for")
         if self._trust_forwarded_for and forwarded:
             # The words before the last one come from hosts that we do not know.

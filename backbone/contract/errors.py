@@ -26,6 +26,7 @@ class Problem(Enum):
     INSUFFICIENT_POINTS = ("insufficient-points", 409, "Not enough points")
     TOO_MANY_WEBHOOKS = ("too-many-webhooks", 409, "The tenant has as many webhooks as it may have")
     TOO_MANY_KEYS = ("too-many-keys", 409, "There are as many valid keys as there may be")
+    TOO_MANY_PAIRINGS = ("too-many-pairings", 409, "The tenant has as many open pairing codes as it may have")
     TENANT_EXISTS = ("tenant-exists", 409, "The slug is taken")
     NOT_A_TEST = ("not-a-test", 409, "Only a test tenant can be deleted")
     STILL_RUNNING = ("still-running", 409, "A request with this Idempotency-Key is still running")

@@ -29,6 +29,7 @@ _PATH: dict[str, tuple[str, dict[str, Any]]] = {
     "tenant": ("The shop's slug.", {"type": "string", "pattern": f"^{SLUG_PATTERN.strip('^$')}$"}),
     "orderId": ("The order, as it was answered when it was placed.", _UUID),
     "webhookId": ("The endpoint, as it was answered when it was registered.", _UUID),
+    "pairingId": ("The pairing, as it was answered when its code was made.", _UUID),
     "keyId": ("The key, by its name.", {"type": "string"}),
     "terminalId": ("The terminal, as it was answered when it was registered.", _UUID),
     "cardNumber": (

@@ -127,6 +127,14 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     await ask("DELETE", shop + "/keys/{keyId}", operator.key, **t, keyId=key["keyId"])
     overlap = {"overlapSeconds": 3600}
     await ask("POST", shop + "/terminals/{terminalId}/rotate", operator.key, overlap, **one_till)
+    here_too = {"name": "counter 2", "role": "till"}
+    pairing = await ask("POST", shop + "/pairings", operator.key, here_too, **t)
+    await ask("GET", shop + "/pairings", operator.key, **t)
+    typed = await http.post("/api/terminals/pair", json={"code": pairing["code"]})
+    notes["POST /api/terminals/pair"] = {"request": {"code": pairing["code"]}, "answer": typed.json()}
+    one_pairing = {**t, "pairingId": pairing["pairingId"]}
+    await ask("GET", shop + "/pairings/{pairingId}", operator.key, **one_pairing)
+    await ask("DELETE", shop + "/pairings/{pairingId}", operator.key, **one_pairing)
     trail = await http.get(f"/api/tenant/{SLUG}/audit", params={"limit": 2}, headers=bearer(operator.key))
     notes[f"GET {shop}/audit"] = {"answer": trail.json()}
     # Last, so that there is nothing to deliver: how an endpoint fares would be another example each time.
@@ -141,6 +149,7 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
 
 SLUG = "kitchen"
 _VARYING = [
+    (r'"code":"[0-9A-Z]{4}-[0-9A-Z]{4}"', '"code":"7G2K-9QXM"'),
     (r'"(keyId|createdBy)":"[0-9a-f]{12}"', r'"\1":"3f9a0c5d17be"'),
     (r'"next":"[A-Za-z0-9_-]+"', '"next":"bzQy"'),
     (r'"address":"[^"]*"', '"address":"203.0.113.7"'),
