@@ -49,6 +49,7 @@ from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.schema_gate import SchemaGate
+from backbone.eventlog.signing import warn_if_unsigned
 from backbone.eventlog.stream import Stream
 from backbone.runtime.cors import Cors
 from backbone.runtime.documentation import Documentation
@@ -224,5 +225,6 @@ def run(**overrides: object) -> None:
     check_addresses(settings)
     configure_logging(settings.pod_name, settings.log_format, settings.log_level)
     warn_of_strangers(settings.allowed_origins)
+    warn_if_unsigned(settings)
     raise_descriptor_limit()
     serve_pod(lambda: api_pod(settings), settings)

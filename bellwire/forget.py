@@ -24,8 +24,7 @@ async def forget(database_url: str, redis_url: str, tenant: str, phone: str) -> 
     return (
         f"{done.orders} orders, {done.accounts} loyalty accounts and {done.gift_cards} gift cards are nobody's now; "
         f"{done.events} events were overwritten.\n"
-        "The shop's stream in Redis was dropped; a gateway keeps the newest events of a connected shop in memory "
-        "until newer ones take their place or it is restarted."
+        "The shop's stream in Redis was dropped, and gateways let go of what they hold in memory within about a second."
     )
 
 

@@ -41,6 +41,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
     "bellwire_gateway_replayed_events_total": ("Replayed events by source",),
     "bellwire_gateway_slow_closed_total": ("Too slow to keep up", "BellwireTerminalsSlow"),
     "bellwire_postgres_up": ("PostgreSQL", "BellwirePostgresDown"),
+    "bellwire_redis_refused_total": ("Redis refused", "BellwireRedisForged", "BellwireRedisUnsigned"),
     "bellwire_redis_up": ("Redis", "BellwireRedisDown"),
     "bellwire_unacked_orders": ("Orders nobody has seen", "BellwireOrdersUnseen"),
     "bellwire_webhook_deliveries_total": ("Webhook deliveries",),

@@ -19,15 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import hiredis
 
 from api.db.migrate import migrate
-from backbone.contract.event import Event, encode_event, encode_live
+from backbone.contract.event import Event, encode_event
 from backbone.contract.keys import KeyKind, hash_key, make_key
 from backbone.contract.offset import Offset
-from backbone.eventlog.keys import live_channel
 from benchmarks.fanout.cpu import cpu_seconds
-from benchmarks.redis_wire import RedisWire
+from benchmarks.redis_wire import RedisWire, announcement
 from infra.local.pods import Pod
 from infra.local.ports import free_port
 from infra.local.postgres import Postgres
@@ -137,9 +135,7 @@ def _announcement(tenant: int, seq: int) -> bytes:
     name, offset, now = f"shop-{tenant}", Offset(1, seq), time.time_ns()
     data = json.dumps({"at": str(now), "pad": "x" * 180}, separators=(",", ":")).encode()
     payload = encode_event(name, offset, "order_updated", now // 1_000_000, data)
-    message = encode_live(Event(offset, "order_updated", now // 1_000_000, payload))
-    packed: bytes = hiredis.pack_command(("SPUBLISH", live_channel(name), message))  # type: ignore[arg-type]
-    return packed
+    return announcement(name, Event(offset, "order_updated", now // 1_000_000, payload))
 
 
 def _gateway(database_url: str, redis_url: str) -> Pod:

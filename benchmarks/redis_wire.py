@@ -1,11 +1,20 @@
-"""The least that a generator of load needs of Redis: packed commands out, as many answers in, nothing else."""
+"""The least that a generator of load needs of Redis: packed commands out, as many answers in, nothing else.
 
+With `BELLWIRE_REDIS_SECRET` in the environment events are announced as pods with that secret do it, so that both ways
+can be measured in turns.
+"""
+
+import os
 import socket
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 import hiredis
+
+from backbone.contract.event import Event, encode_live
+from backbone.contract.signature import Signatures
+from backbone.eventlog.keys import live_channel, signed_channel
 
 
 class RedisWire:
@@ -36,3 +45,16 @@ class RedisWire:
                 assert not isinstance(answer, Exception), answer
                 answers.append(answer)
         return answers
+
+
+_SECRET = os.environ.get("BELLWIRE_REDIS_SECRET")
+_SIGNATURES = Signatures(_SECRET) if _SECRET else None
+
+
+def announcement(tenant: str, event: Event) -> bytes:
+    """The packed command that announces an event to the pods that are measured."""
+    channel, message = live_channel(tenant), encode_live(event)
+    if _SIGNATURES is not None:
+        channel, message = signed_channel(tenant), _SIGNATURES.seal(tenant, message)
+    packed: bytes = hiredis.pack_command(("SPUBLISH", channel, message))  # type: ignore[arg-type]
+    return packed

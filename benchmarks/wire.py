@@ -15,16 +15,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import hiredis
 import uvloop
 
-from backbone.contract.event import Event, encode_event, encode_live
+from backbone.contract.event import Event, encode_event
 from backbone.contract.offset import Offset
-from backbone.eventlog.keys import live_channel
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.topology import Topology
 from backbone.runtime.settings import PodSettings, load_settings
-from benchmarks.redis_wire import RedisWire
+from benchmarks.redis_wire import RedisWire, announcement
 from infra.local.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,9 +77,7 @@ def _publish(port: int, tenants: int, burst: int, events: int) -> None:
 def _announcement(tenant: int, seq: int) -> bytes:
     name, offset, now_ms = f"tenant-{tenant}", Offset(1, seq), time.time_ns() // 1_000_000
     payload = encode_event(name, offset, "new_order", now_ms, DATA)
-    message = encode_live(Event(offset, "new_order", now_ms, payload))
-    packed: bytes = hiredis.pack_command(("SPUBLISH", live_channel(name), message))  # type: ignore[arg-type]
-    return packed
+    return announcement(name, Event(offset, "new_order", now_ms, payload))
 
 
 async def _hear(url: str, tenants: int, burst: int, events: int) -> Heard:

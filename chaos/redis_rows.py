@@ -30,7 +30,7 @@ DISK_BYTES = 3_000_000
 JUNK_BYTES = 100_000
 # A gateway that stands still for longer is taken for dead by the load balancer, which is another row.
 STANDSTILL_SECONDS = 2.5
-CANARY, LIVE = "bellwire:{{canary:{}}}:live", "bellwire:{{{}}}:live"
+CANARY, LIVE = "bellwire:{{canary:{}}}:live", "bellwire:{{{}}}:signed"
 MOST_LATE_SECONDS = 0.3
 LINK_SECONDS = 10.0
 

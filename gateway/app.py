@@ -15,6 +15,7 @@ from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import open_database
 from backbone.eventlog.schema_gate import SchemaGate
+from backbone.eventlog.signing import warn_if_unsigned
 from backbone.eventlog.stream import Stream
 from backbone.runtime.cors import Cors
 from backbone.runtime.documentation import Documentation
@@ -142,6 +143,7 @@ def run(**overrides: object) -> None:
         SystemExit: with 1, when a worker did not end well.
     """
     settings = _settings(**overrides)
+    warn_if_unsigned(settings)
     if settings.workers == 1:
         _serve(settings, Health(REQUIREMENT))
     elif code := run_workers(settings):

@@ -1,7 +1,7 @@
 """The comparison of every room's head with PostgreSQL, each second or so: what heals every gap that nothing else shows.
 
-It brings along which keys were revoked and which terminals have a newer connection at another gateway, and it notices
-that history forked. Knows rooms; a room that is behind sees to the rest itself.
+It brings along which keys were revoked, which terminals have a newer connection at another gateway and where a customer
+was forgotten, and it notices that history forked. Knows rooms; a room that is behind sees to the rest itself.
 
 Why: docs/decisions/0089-head-checks-cost-what-changed.md
 """
@@ -75,6 +75,10 @@ class HeadChecker:
             await self._until_next()
 
     def _apply(self, check: HeadCheck) -> None:
+        # First, so that no hole is filled from what the stream has of before.
+        for tenant, erased in check.erasures.items():
+            if tenant in self._rooms:
+                self._rooms[tenant].log.forget(erased)
         metrics.HEAD_CHECK_LAG.set(self._learn(check.heads))
         for change in check.changes:
             room = self._rooms.get(change.tenant)

@@ -105,6 +105,7 @@ class Hub:
             extent.head,
             extent.floor,
             extent.forks,
+            erased=extent.erased,
             max_events=self._settings.ring_events,
             max_bytes=self._settings.ring_bytes,
         )
@@ -129,6 +130,7 @@ class Hub:
             Unavailable: PostgreSQL, or the hole could not be closed in time.
         """
         extent = await self._history.extent(room.tenant)
+        room.log.forget(extent.erased)
         room.learn(extent.head)
         try:
             async with asyncio.timeout(self._settings.database_timeout_seconds):
@@ -159,7 +161,7 @@ class Hub:
             FAULTS.hit("read")
         room = self._rooms.get(tenant)
         if room is not None:
-            room.receive(event)
+            room.hear(event)
         elif tenant in self._opening:
             # Maybe later than the head that is being read for this room.
             self._missed_while_opening.add(tenant)

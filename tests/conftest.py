@@ -35,6 +35,7 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     sys.dont_write_bytecode = False
     sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".venv" / "bytecode"))
 CARD_SECRET = "a secret of the tests, long enough to be one"
+REDIS_SECRET = "another one, by which the pods know each other"
 
 # For `make cov`: few examples, and the same each time, so that a gate is passed or not whatever chance says.
 settings.register_profile("coverage", max_examples=30, derandomize=True, deadline=None)
@@ -153,6 +154,7 @@ def pod_env(database_url: str, redis_url: str) -> dict[str, str]:
         "BELLWIRE_DATABASE_URL": database_url,
         "BELLWIRE_REDIS_URL": redis_url,
         "BELLWIRE_CARD_SECRET": CARD_SECRET,
+        "BELLWIRE_REDIS_SECRET": REDIS_SECRET,
         "BELLWIRE_LOG_FORMAT": "json",
         "BELLWIRE_DRAIN_SECONDS": "1",
         "BELLWIRE_API_DRAIN_SECONDS": "0",

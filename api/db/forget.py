@@ -58,6 +58,14 @@ _EVENTS = """
     )
 """
 
+# Gateways take nothing up to here from Redis any more, whoever puts it back, and let go of what they hold of it.
+_TELL = """
+    INSERT INTO erasures (tenant, times, seq, erased_at)
+    SELECT tenant, 1, seq, clock_timestamp() FROM tenant_streams WHERE tenant = $1
+    ON CONFLICT (tenant) DO UPDATE
+    SET times = erasures.times + 1, seq = greatest(erasures.seq, excluded.seq), erased_at = excluded.erased_at
+"""
+
 _OVERWRITE = "UPDATE pos_sync_logs SET payload = $4 WHERE tenant = $1 AND seq = $2 AND committed_at = $3"
 
 
@@ -85,4 +93,6 @@ async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str,
     for event in events:
         payload = anonymous_event(event["type"], event["payload"])
         await connection.execute(_OVERWRITE, tenant, event["seq"], event["committed_at"], payload)
+    # Told last: the moment must be near the commit, for head checks look back a few seconds only.
+    await connection.execute(_TELL, tenant)
     return Forgotten(len(orders), len(accounts), len(cards), len(events))

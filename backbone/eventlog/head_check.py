@@ -1,14 +1,15 @@
-"""The gateways' head check: in one statement, the heads that differ from what a gateway knows, and its terminals that
-came elsewhere, were revoked, or had a key that ended.
+"""The gateways' head check: in one statement, the heads that differ from what a gateway knows, its terminals that
+came elsewhere, were revoked, or had a key that ended, and its tenants that forgot a customer.
 
 For PostgreSQL's primary.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from backbone.contract.erasure import Erasure
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database
 
@@ -39,6 +40,7 @@ class HeadCheck:
     epoch: int | None
     heads: dict[str, Offset]
     changes: tuple[Change, ...]
+    erasures: dict[str, Erasure] = field(default_factory=dict)
 
 
 # Changes are asked for from a little before the last check on, so that a transaction under way then is not missed.
@@ -60,6 +62,9 @@ _CHECK = """
         WHERE expires_at BETWEEN $2::timestamptz - interval '15 seconds' AND clock_timestamp() AND kind = 'term'
     ), disabled AS MATERIALIZED (
         SELECT tenant FROM tenants WHERE disabled_at BETWEEN $2::timestamptz - interval '15 seconds' AND 'infinity'
+    ), erased AS MATERIALIZED (
+        SELECT tenant, times, seq FROM erasures
+        WHERE erased_at BETWEEN $2::timestamptz - interval '15 seconds' AND 'infinity'
     )
     SELECT NULL AS tenant, settled_epoch() AS epoch, NULL::bigint AS seq, NULL::uuid AS terminal_id,
            NULL::uuid AS connection_id, NULL::boolean AS revoked, clock_timestamp() AS moment,
@@ -78,6 +83,8 @@ _CHECK = """
     UNION ALL
     SELECT e.tenant, NULL, NULL, e.terminal_id, NULL, false, NULL, e.key_hash
     FROM ended e JOIN known USING (tenant)
+    UNION ALL
+    SELECT e.tenant, e.times, e.seq, NULL, NULL, NULL, $2, NULL FROM erased e JOIN known USING (tenant)
 """
 
 _CLOCK = "SELECT clock_timestamp() AS moment"
@@ -97,10 +104,13 @@ async def check_heads(
     )
     found: dict[str, Offset] = {}
     changes = []
+    erasures: dict[str, Erasure] = {}
     moment, epoch = since, None
     for row in rows:
-        if row["moment"] is not None:
+        if row["tenant"] is None:
             moment, epoch = row["moment"], row["epoch"]
+        elif row["moment"] is not None:
+            erasures[row["tenant"]] = Erasure(row["epoch"], row["seq"])
         elif row["terminal_id"] is None:
             found[row["tenant"]] = Offset(row["epoch"], row["seq"])
         else:
@@ -109,7 +119,7 @@ async def check_heads(
                     row["tenant"], row["terminal_id"], row["connection_id"], row["revoked"], row["ended_key"]
                 )
             )
-    return HeadCheck(moment, epoch, found, tuple(changes))
+    return HeadCheck(moment, epoch, found, tuple(changes), erasures)
 
 
 async def read_clock(database: Database) -> datetime:

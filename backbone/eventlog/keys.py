@@ -11,9 +11,14 @@ def live_channel(tenant: str) -> str:
     return f"bellwire:{{{tenant}}}:live"
 
 
+def signed_channel(tenant: str) -> str:
+    """The sharded channel of the same announcements with their signatures, for pods that have a secret."""
+    return f"bellwire:{{{tenant}}}:signed"
+
+
 def tenant_of_channel(channel: str) -> str:
-    """The tenant whose `live_channel` this is."""
-    return channel[len("bellwire:{") : -len("}:live")]
+    """The tenant whose `live_channel` or `signed_channel` this is."""
+    return channel[len("bellwire:{") : channel.rindex("}:")]
 
 
 def canary_channel(gateway: str) -> str:

@@ -1,26 +1,25 @@
 """Hear the live channels of a changing set of tenants, on whichever servers they are.
 
-Knows Redis' shapes through `Topology`. Promises nothing about completeness: a message may be lost, late or double, and
+Knows Redis' shapes through `Topology`. A pod that has a secret hears the signed channels alone, and hands over nothing
+that was not signed for its tenant. Promises nothing about completeness: a message may be lost, late or double, and
 the head check makes up for it. It promises to say so: every confirmed subscription is reported (a gap may
 lie before it), and `unheard` names, within 3 s, the tenants of a server that does not return a canary.
 """
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from backbone.contract.errors import Violation
 from backbone.contract.event import Event, decode_live
-from backbone.eventlog.keys import canary_channel, live_channel, tenant_of_channel
+from backbone.eventlog.keys import canary_channel, live_channel, signed_channel, tenant_of_channel
+from backbone.eventlog.signing import Misfit, Misfits, signatures_of
 from backbone.eventlog.slot_map import SlotMap
 from backbone.eventlog.subscription import Subscription
 from backbone.eventlog.topology import LOOK_SECONDS, Topology
 from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
-
-log = logging.getLogger("bellwire.live")
 
 NOTHING_AROUND: AbstractContextManager[object] = contextlib.nullcontext()
 
@@ -44,6 +43,9 @@ class LiveFeed:
         self._on_event = on_event
         self._on_confirmed = on_confirmed
         self._together = together
+        self._signatures = signatures_of(settings)
+        self._channel_of = live_channel if self._signatures is None else signed_channel
+        self._misfits = Misfits("live")
         self._topology = topology
         topology.on_change(self._on_topology)
         self._wanted: set[str] = set()
@@ -74,13 +76,13 @@ class LiveFeed:
     def want(self, tenant: str) -> None:
         """Hear this tenant from now on."""
         self._wanted.add(tenant)
-        self._tenants[live_channel(tenant).encode()] = tenant
+        self._tenants[self._channel_of(tenant).encode()] = tenant
         self._place([tenant])
 
     def unwant(self, tenant: str) -> None:
         """Do not hear this tenant any more."""
         self._wanted.discard(tenant)
-        self._tenants.pop(live_channel(tenant).encode(), None)
+        self._tenants.pop(self._channel_of(tenant).encode(), None)
         self._leave(tenant)
         self._changed.set()
 
@@ -120,7 +122,7 @@ class LiveFeed:
     def _place(self, tenants: Iterable[str]) -> None:
         slot_map = self._topology.slot_map
         for tenant in tenants:
-            channel = live_channel(tenant)
+            channel = self._channel_of(tenant)
             owner = slot_map.owner(channel)
             if owner is None:
                 self._leave(tenant)
@@ -135,7 +137,7 @@ class LiveFeed:
     def _leave(self, tenant: str) -> None:
         home = self._homes.pop(tenant, None)
         if home is not None and home in self._subscriptions:
-            self._subscriptions[home].unwant(live_channel(tenant))
+            self._subscriptions[home].unwant(self._channel_of(tenant))
 
     def _subscription(self, address: Address) -> Subscription:
         found = self._subscriptions.get(address)
@@ -175,8 +177,8 @@ class LiveFeed:
             # Said before the server heard that nobody wants it any more.
             return
         try:
-            event = decode_live(data)
+            event = decode_live(data) if self._signatures is None else self._signatures.unseal(tenant, data)
         except Violation:
-            log.warning("live.not_ours", extra={"channel": channel.decode()})
+            self._misfits.met(Misfit.WRONG, tenant)
             return
         self._on_event(tenant, event)

@@ -5,6 +5,7 @@ Statements for PostgreSQL's primary, each above the function that runs it.
 
 from dataclasses import dataclass
 
+from backbone.contract.erasure import NOTHING_ERASED, Erasure
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database, EpochOver
@@ -62,11 +63,13 @@ class Extent:
     """The part of a tenant's log that can be replayed: everything later than `floor`, up to `head`.
 
     `forks` has every epoch that the database went through, with the last seq that it shares with the one before.
+    `erased` says which events may have been overwritten, because a customer was forgotten.
     """
 
     floor: Offset
     head: Offset
     forks: dict[int, int]
+    erased: Erasure = NOTHING_ERASED
 
 
 # The subselect is one index probe a partition. An empty log starts at its head. A tenant that was not there yet when
@@ -74,8 +77,9 @@ class Extent:
 _EXTENT = """
     SELECT s.epoch, s.seq,
            coalesce((SELECT l.seq - 1 FROM pos_sync_logs l WHERE l.tenant = $1 ORDER BY l.seq LIMIT 1), s.seq) AS floor,
-           settled_epoch() IS NOT NULL AS settled, lineage.epochs, lineage.forks
-    FROM tenant_streams s, (
+           settled_epoch() IS NOT NULL AS settled, lineage.epochs, lineage.forks,
+           coalesce(er.times, 0) AS erasures, coalesce(er.seq, 0) AS erased_seq
+    FROM tenant_streams s LEFT JOIN erasures er USING (tenant), (
         SELECT array_agg(known.epoch) AS epochs, array_agg(coalesce(f.fork_seq, 0)) AS forks
         FROM (SELECT epoch FROM cluster_epochs UNION SELECT epoch FROM stream_forks WHERE tenant = $1) known
         LEFT JOIN stream_forks f ON f.tenant = $1 AND f.epoch = known.epoch
@@ -96,7 +100,8 @@ async def read_extent(database: Database, tenant: str) -> Extent | None:
     if not row["settled"]:
         raise EpochOver("The newest history")
     forks = dict(zip(row["epochs"] or (), row["forks"] or (), strict=True))
-    return Extent(Offset(row["epoch"], row["floor"]), Offset(row["epoch"], row["seq"]), forks)
+    erased = Erasure(row["erasures"], row["erased_seq"])
+    return Extent(Offset(row["epoch"], row["floor"]), Offset(row["epoch"], row["seq"]), forks, erased)
 
 
 _HEADS = "SELECT tenant, epoch, seq FROM tenant_streams WHERE tenant = ANY ($1)"

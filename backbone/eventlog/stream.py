@@ -2,7 +2,7 @@
 
 Knows Redis, in each of its shapes; holds nothing that matters. A failure here is told within
 `redis_timeout_seconds`, is never retried, and fails for the tenants of one server alone. The gateways' head check
-finds an event that was lost.
+finds an event that was lost. A pod that has a secret signs what it puts there, and returns nothing that is not signed.
 """
 
 import asyncio
@@ -14,12 +14,13 @@ from typing import Any
 
 from redis.exceptions import MovedError, ResponseError
 
-from backbone.contract.errors import Unavailable
-from backbone.contract.event import Event, encode_live
+from backbone.contract.errors import Unavailable, Violation
+from backbone.contract.event import Event, decode_live, encode_live
 from backbone.contract.offset import Offset
-from backbone.eventlog.keys import live_channel, stream_key
+from backbone.eventlog.keys import live_channel, signed_channel, stream_key
 from backbone.eventlog.node import Node
 from backbone.eventlog.raw_connection import Command, pack
+from backbone.eventlog.signing import Misfit, Misfits, signatures_of
 from backbone.eventlog.topology import Topology
 from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
@@ -38,6 +39,14 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
+class _DoesNotFit(Exception):
+    """An entry that is not believed."""
+
+    def __init__(self, misfit: Misfit) -> None:
+        super().__init__(misfit.value)
+        self.misfit = misfit
+
+
 class Stream:
     """The tenants' streams and live channels. Owns the pod's `topology`, which the live feed goes by too."""
 
@@ -45,6 +54,11 @@ class Stream:
         self._settings = settings
         # Looked up for each event, and pydantic is not quick at that.
         self._events, self._seconds = settings.stream_events, settings.stream_seconds
+        self._signatures = signatures_of(settings)
+        self._both = settings.redis_signatures == "both"
+        # Of one event: the entry, and a message on each channel that it goes to.
+        self._commands = 3 if self._signatures is not None and self._both else 2
+        self._misfits = Misfits("stream")
         self.topology = Topology(settings)
         self.topology.on_change(self._end_unneeded)
         self._nodes: dict[Address, Node] = {}
@@ -67,15 +81,19 @@ class Stream:
     async def read(self, tenant: str, after: Offset, through: Offset, limit: int) -> tuple[Event, ...]:
         """Return the events from right behind `after`, oldest first, at most `limit` and not past `through`.
 
-        All or nothing: the run starts at `after.seq + 1` and has no hole, or it is empty. A trimmed or flushed stream
-        looks like an empty range, so only the first entry's ID tells.
+        All or nothing: the run starts at `after.seq + 1`, has no hole and nothing that does not fit, or it is empty. A
+        trimmed or flushed stream looks like an empty range, so only the first entry's ID tells.
 
         Raises:
             Unavailable: Redis.
         """
         start = f"({after}" if after.epoch else "-"
         answer = await self._ask(tenant, ("XRANGE", stream_key(tenant), start, str(through), "COUNT", limit))
-        events = tuple(_event_of(entry_id, fields) for entry_id, fields in answer)
+        try:
+            events = tuple(self._event_of(tenant, entry_id, fields) for entry_id, fields in answer)
+        except _DoesNotFit as exc:
+            self._misfits.met(exc.misfit, tenant)
+            return ()
         contiguous = all(event.offset.seq == after.seq + 1 + index for index, event in enumerate(events))
         return events if contiguous else ()
 
@@ -138,13 +156,15 @@ class Stream:
                 self.topology.look_soon()
                 raise Unavailable("Redis")
             packed = b"".join((*commands, *lives))
-            answers = await self._node(address).send(packed, 2 * len(part) + len(lives), until)
+            answers = await self._node(address).send(packed, self._commands * len(part) + len(lives), until)
         except Unavailable:
             return Counter({Outcome.FAILED: len(part)})
         outcomes: Counter[Outcome] = Counter()
         moved = []
         for index, announced in enumerate(part):
-            added, heard = answers[2 * index : 2 * index + 2]
+            added, *told = answers[self._commands * index : self._commands * (index + 1)]
+            # One server, and one slot: what becomes of one message becomes of the other, but for bad luck in between.
+            heard = next((answer for answer in told if isinstance(answer, Exception)), None)
             if follow and isinstance(heard, MovedError):
                 self._learn(heard, announced[0])
                 moved.append(announced)
@@ -158,11 +178,35 @@ class Stream:
         return outcomes
 
     def _announcement(self, tenant: str, event: Event) -> bytes:
-        added = pack(
-            ("XADD", stream_key(tenant), "MAXLEN", "~", self._events, str(event.offset),
-             "t", event.type, "c", event.committed_ms, "p", event.payload)
+        live = encode_live(event)
+        entry: Command = (
+            "XADD", stream_key(tenant), "MAXLEN", "~", self._events, str(event.offset),
+            "t", event.type, "c", event.committed_ms, "p", event.payload,
         )  # fmt: skip
-        return added + pack(("SPUBLISH", live_channel(tenant), encode_live(event)))
+        if self._signatures is None:
+            return pack(entry) + pack(("SPUBLISH", live_channel(tenant), live))
+        signatures = self._signatures.sign(tenant, live)
+        signed = pack((*entry, "s", signatures)) + pack(
+            ("SPUBLISH", signed_channel(tenant), b"%b %b" % (signatures, live))
+        )
+        # Pods of release 0.1 hear this one, and take all behind its third word for the payload.
+        return signed + pack(("SPUBLISH", live_channel(tenant), live)) if self._both else signed
+
+    def _event_of(self, tenant: str, entry_id: bytes, fields: Any) -> Event:
+        """Read an entry; raises _DoesNotFit."""
+        # A map or a flat list, as the protocol's version has it.
+        values = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
+        try:
+            live = b" ".join((entry_id, values[b"t"], values[b"c"], values[b"p"]))
+            event = decode_live(live)
+        except (KeyError, Violation) as exc:
+            raise _DoesNotFit(Misfit.WRONG) from exc
+        if self._signatures is not None:
+            if b"s" not in values:
+                raise _DoesNotFit(Misfit.UNSIGNED)
+            if not self._signatures.fits(tenant, live, values[b"s"]):
+                raise _DoesNotFit(Misfit.WRONG)
+        return event
 
     def _learn(self, moved: MovedError, tenant: str) -> None:
         owner = self.topology.slot_map.owner(stream_key(tenant))
@@ -200,9 +244,3 @@ def _outcome(added: Any, heard: Any) -> Outcome:
     # The stream has a later entry. Anything else (no memory, no disk, no primary) is a failure, though it was heard.
     late = isinstance(added, ResponseError) and "equal or smaller" in str(added)
     return Outcome.STALE if late else Outcome.FAILED
-
-
-def _event_of(entry_id: bytes, fields: Any) -> Event:
-    # A map or a flat list, as the protocol's version has it.
-    values = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
-    return Event(Offset.parse(entry_id.decode()), values[b"t"].decode(), int(values[b"c"]), values[b"p"])

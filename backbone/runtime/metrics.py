@@ -42,7 +42,17 @@ ACK_SECONDS = Histogram(
     "From an order's commit to the first ack that counts for it.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
+REDIS_REFUSED = Counter(
+    "bellwire_redis_refused_total",
+    "Messages and stream entries from Redis that were not believed, by way (live channel, stream) and reason: wrong "
+    "(not ours, or changed), unsigned (from a pod without a secret).",
+    ["way", "reason"],
+)
 STATEMENTS = Counter("bellwire_postgres_statements_total", "Statements sent to PostgreSQL.")
+
+for _way in ("live", "stream"):
+    for _reason in ("wrong", "unsigned"):
+        REDIS_REFUSED.labels(_way, _reason)
 
 
 async def metrics_page(_: Request) -> Response:

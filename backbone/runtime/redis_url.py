@@ -46,6 +46,14 @@ class RedisPlace:
     primary_name: str = ""
     sentinel_login: tuple[str, str] = ("", "")
 
+    @property
+    def has_password(self) -> bool:
+        """Whether the data servers are asked with a password."""
+        password_in_query = any(
+            name == "password" and value for name, value in parse_qsl(self.rest.partition("?")[2])
+        )
+        return bool(self.login.removesuffix("@").partition(":")[2]) or password_in_query
+
     @classmethod
     def parse(cls, text: str) -> "RedisPlace":
         """Read `redis://`, `rediss://`, `unix://`, `redis+sentinel://a:1,b:2/name?db=0` or `redis+cluster://a:1,b:2`.

@@ -7,14 +7,25 @@ import os
 import socket
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, UrlConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    UrlConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import MultiHostUrl, Url
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backbone.runtime.origins import check_origins, read_origins
-from backbone.runtime.redis_url import check_redis_url
+from backbone.runtime.redis_url import RedisPlace, check_redis_url
 
 DatabaseUrl = Annotated[MultiHostUrl, UrlConstraints(allowed_schemes=["postgresql", "postgres"])]
+MIN_SECRET_CHARACTERS = 32
+Secret = Annotated[SecretStr, Field(min_length=MIN_SECRET_CHARACTERS)]
 RedisUrl = Annotated[str, AfterValidator(check_redis_url)]
 # NoDecode: it is ours to read, a list with commas as well as JSON.
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(read_origins), AfterValidator(check_origins)]
@@ -47,6 +58,23 @@ class PodSettings(BaseSettings):
         False,
         description="start only with TLS to the servers: sslmode=require, verify-ca or verify-full in the address of "
         "PostgreSQL, and a scheme of Redis that begins with rediss",
+    )
+    redis_secret: Secret | None = Field(
+        None,
+        description="secret by which pods sign what they put into Redis, and believe nothing else; the same on every "
+        f"pod; at least {MIN_SECRET_CHARACTERS} characters; without one everything in Redis is believed",
+    )
+    redis_secret_before: Secret | None = Field(
+        None, description="the secret before that one, while it is changed: signed with and believed as well"
+    )
+    redis_signatures: Literal["both", "only"] = Field(
+        "both",
+        description="both announces events signed and unsigned, so that pods of release 0.1 hear them; only is for "
+        "when none of those runs any more",
+    )
+    redis_strict: bool = Field(
+        False,
+        description="do not start without BELLWIRE_REDIS_SECRET and a password in BELLWIRE_REDIS_URL",
     )
     listen_host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
     listen_port: int = Field(8000, ge=0, le=65535, description="port to listen on")
@@ -83,6 +111,22 @@ class PodSettings(BaseSettings):
         256, ge=1, le=100_000, description="events that a tenant's Redis stream keeps, about"
     )
     stream_seconds: int = Field(86_400, ge=60, description="life of a Redis stream after its last event")
+
+    @field_validator("redis_secret_before", "redis_signatures")
+    @classmethod
+    def _needs_a_secret(cls, value: object, info: ValidationInfo) -> object:
+        if value not in (None, "both") and info.data.get("redis_secret") is None:
+            raise ValueError("it needs BELLWIRE_REDIS_SECRET beside it")
+        return value
+
+    @field_validator("redis_strict")
+    @classmethod
+    def _is_strict(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and "redis_secret" in info.data and info.data["redis_secret"] is None:
+            raise ValueError("BELLWIRE_REDIS_SECRET is missing")
+        if value and "redis_url" in info.data and not RedisPlace.parse(info.data["redis_url"]).has_password:
+            raise ValueError("BELLWIRE_REDIS_URL has no password: redis://:password@host:6379/0")
+        return value
 
 
 S = TypeVar("S", bound=BaseSettings)

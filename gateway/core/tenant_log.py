@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
 
+from backbone.contract.erasure import NOTHING_ERASED, Erasure
 from backbone.contract.event import Event
 from backbone.contract.frames import deflated_frame, payload_of, text_frame
 from backbone.contract.lineage import shared_seq
@@ -72,11 +73,12 @@ class TenantLog:
 
     `floor` is the earliest position from which the log of record can still be replayed, as far as is known.
     `known_head` is the newest offset that anybody spoke of; while it is later than `head`, events are missing here.
-    `forks` has every epoch that the database went through, see `backbone.contract.lineage`.
+    `forks` has every epoch that the database went through, see `backbone.contract.lineage`. Nothing up to `erased` is
+    held, for a customer was forgotten since.
     """
 
-    __slots__ = ("_early", "_max_bytes", "_max_events", "_ring", "_ring_bytes", "epoch", "floor", "forks", "head_seq",
-                 "known_head")  # fmt: skip
+    __slots__ = ("_early", "_max_bytes", "_max_events", "_ring", "_ring_bytes", "epoch", "erased", "floor", "forks",
+                 "head_seq", "known_head")  # fmt: skip
 
     def __init__(
         self,
@@ -84,6 +86,7 @@ class TenantLog:
         floor: Offset,
         forks: dict[int, int] | None = None,
         *,
+        erased: Erasure = NOTHING_ERASED,
         max_events: int = 512,
         max_bytes: int = 1 << 20,
     ) -> None:
@@ -92,6 +95,7 @@ class TenantLog:
         self.floor = floor
         self.known_head = head
         self.forks = forks or {}
+        self.erased = erased
         self._ring: deque[Entry] = deque()
         self._ring_bytes = 0
         self._early: dict[int, Event] = {}
@@ -154,6 +158,28 @@ class TenantLog:
             return Outcome.GAP, []
         return Outcome.APPENDED, self._append_with_followers(event)
 
+    def believes(self, offset: Offset) -> bool:
+        """Whether what a cache holds of this offset is still so: of our history, and not overwritten since."""
+        if offset.seq <= self.erased.seq:
+            return False
+        return offset.epoch == self.epoch or (
+            offset.epoch < self.epoch and offset.seq <= self._last_shared_seq(offset.epoch)
+        )
+
+    @property
+    def edition(self) -> tuple[int, Erasure]:
+        """Bytes that were read at one edition are of no use at another one: history forked, or something was erased."""
+        return self.epoch, self.erased
+
+    def forget(self, erased: Erasure) -> None:
+        """A customer was forgotten: let go of what may name him; who needs it reads it anew."""
+        if erased == self.erased:
+            return
+        self.erased = erased
+        while self._ring and self._ring[0].seq <= erased.seq:
+            self._ring_bytes -= len(self._ring.popleft().frame)
+        self._early = {seq: event for seq, event in self._early.items() if seq > erased.seq}
+
     def learn(self, head: Offset) -> None:
         """Hear of a head; of an earlier one than is known already nothing follows."""
         self.known_head = max(self.known_head, head)
@@ -195,6 +221,8 @@ class TenantLog:
         while self._ring and self._ring[-1].seq > shared:
             self._ring_bytes -= len(self._ring.pop().frame)
         self._early.clear()
+        # Of the history that is over; the next one is told of as of something new, whatever it is.
+        self.erased = Erasure(0, min(self.erased.seq, shared))
         if self.head_seq > shared:
             self.head_seq = shared
         self.epoch = head.epoch

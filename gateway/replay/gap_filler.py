@@ -74,7 +74,7 @@ class GapFiller:
             else:
                 room.log.confirm(extent.head)
             return "postgres"
-        page = await self._history.page(room.tenant, room.log.head, room.log.known_head)
+        page = await self._history.page(room.tenant, room.log, room.log.head, room.log.known_head)
         if page.head is not None:
             # It may speak of a later epoch: then that comes first, in the next step.
             room.log.learn(page.head)

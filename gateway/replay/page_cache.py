@@ -1,6 +1,7 @@
 """Pages of history that were read a moment ago, for sessions that begin a moment later. Bounded in bytes and time.
 
-An event does not change while its epoch lasts; a page of another epoch than the log's serves nobody.
+An event does not change while its epoch lasts, unless a customer is forgotten; a page of another edition than the log's
+serves nobody.
 
 Why: docs/decisions/0077-cost-of-an-order.md
 """
@@ -13,6 +14,7 @@ from typing import Generic, TypeVar
 
 from prometheus_client import Counter
 
+from backbone.contract.erasure import Erasure
 from gateway.core.tenant_log import Entry
 
 KEEP_SECONDS = 10
@@ -23,16 +25,19 @@ R = TypeVar("R", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Consecutive `entries` right behind position `start`; `replayed` counts what they are used for."""
+    """Consecutive `entries` right behind position `start`; `replayed` counts what they are used for.
 
-    epoch: int
+    `edition` is the log's as it was when they were asked for.
+    """
+
+    edition: tuple[int, Erasure]
     start: int
     entries: list[Entry]
     replayed: Counter
 
-    def entries_after(self, epoch: int, position: int) -> list[Entry] | None:
+    def entries_after(self, edition: tuple[int, Erasure], position: int) -> list[Entry] | None:
         """The entries later than `position`; None when it does not stand in this page."""
-        if epoch != self.epoch or not self.start <= position < self.start + len(self.entries):
+        if edition != self.edition or not self.start <= position < self.start + len(self.entries):
             return None
         return self.entries[position - self.start :]
 

@@ -141,7 +141,7 @@ class Replayer:
             metrics.REPLAYED_RING.inc(step.events)
         elif isinstance(step, Fetch):
             page = round_.page or self._pages.get(room)
-            entries = None if page is None else page.entries_after(room.log.epoch, session.position)
+            entries = None if page is None else page.entries_after(room.log.edition, session.position)
             if page is not None and entries is not None:
                 step = pack(entries, session.position, room.log.head_seq, session.types, TURN_BYTES, encode)
                 page.replayed.inc(step.events)
@@ -167,7 +167,8 @@ class Replayer:
         if not positions:
             return None
         start, epoch = min(positions), room.log.epoch
-        page = await self._history.page(room.tenant, Offset(epoch, start), room.log.head)
+        edition = room.log.edition
+        page = await self._history.page(room.tenant, room.log, Offset(epoch, start), room.log.head)
         metrics.PAGES.labels(page.source).inc()
         if page.head is not None and page.head.epoch != room.log.epoch:
             # History forked, or a server answers for one that is over: the gap filler enters the new epoch first.
@@ -180,7 +181,7 @@ class Replayer:
             # A server that knows less than we do (it is being replaced): the head check will tell.
             raise Unavailable("the event log")
         replayed = metrics.REPLAYED_REDIS if page.source == "redis" else metrics.REPLAYED_POSTGRES
-        return Kept(epoch, start, [entry_of(event) for event in page.events], replayed)
+        return Kept(edition, start, [entry_of(event) for event in page.events], replayed)
 
     def _fetched(self, room: Room, bug: bool) -> None:
         round_ = self._rounds[room]

@@ -151,7 +151,7 @@ class Room:
     # -- events --------------------------------------------------------------------------------------------------
 
     def receive(self, event: Event) -> Outcome:
-        """Take an event from the live channel or from a page of history; new ones go out with the room's next turn."""
+        """Take an event of the live channel or of a page of history; new ones go out with the room's next turn."""
         outcome, entries = self.log.receive(event)
         if entries:
             self._broadcast.hurry()
@@ -162,8 +162,15 @@ class Room:
             self._shared.fill_gap(self)
         return outcome
 
+    def hear(self, event: Event) -> None:
+        """Take an event from Redis; of one that may have been overwritten since, no more than that it exists."""
+        if event.offset.seq <= self.log.erased.seq:
+            self.learn(event.offset)
+        else:
+            self.receive(event)
+
     def learn(self, head: Offset) -> None:
-        """PostgreSQL has this head."""
+        """There is this head."""
         self.log.learn(head)
         if self.log.behind:
             self._shared.fill_gap(self)

@@ -54,6 +54,7 @@ class Cluster:
         plan: Plan,
         *,
         settings: Mapping[str, str] | None = None,
+        redis_password: str = "",
         command: Sequence[str] = COMMAND,
         sink: Sink = no_sink,
         say: Say = lambda text: None,
@@ -62,10 +63,10 @@ class Cluster:
     ) -> None:
         """`settings`: `BELLWIRE_…` variables of the pods, over our own. `on_change`: a pod came back.
 
-        `certificate`: the load balancer's, which then speaks TLS.
+        `certificate`: the load balancer's, which then speaks TLS. `redis_password` is for a Valkey of our own.
         """
         self.plan = plan
-        self.valkey = None if plan.redis_url else Valkey(sink=sink)
+        self.valkey = None if plan.redis_url else Valkey(password=redis_password, sink=sink)
         self.postgres = None if plan.database_url else Postgres(sink=sink)
         self.apis: list[Pod] = []
         self.gateways: list[Pod] = []
@@ -169,6 +170,7 @@ class Cluster:
             "BELLWIRE_DRAIN_SECONDS": os.environ.get("BELLWIRE_DRAIN_SECONDS", "1"),
             # As many as one machine has descriptors for, and no warning in a newcomer's first minute.
             "BELLWIRE_MAX_SOCKETS": os.environ.get("BELLWIRE_MAX_SOCKETS", "5000"),
+            "BELLWIRE_REDIS_SECRET": os.environ.get("BELLWIRE_REDIS_SECRET") or secrets.token_urlsafe(32),
             "BELLWIRE_CARD_SECRET": os.environ.get("BELLWIRE_CARD_SECRET") or secrets.token_urlsafe(32),
         }
 

@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import json
 import os
+import secrets
 import shlex
 import sys
 import time
@@ -53,6 +54,7 @@ class Demo:
             certificate = make_certificate(self._keep.path, authority_of(self._manifest.path))
         self._cluster = Cluster(
             plan,
+            redis_password=secrets.token_urlsafe(24),
             sink=self._take,
             say=console.step,
             on_change=self._publish,
@@ -235,7 +237,9 @@ def run_check(plan: Plan, port: int, console: Console) -> int:
 
     keep = Workdir("certificate")
     certificate = make_certificate(keep.path, keep.path / "ca.pem") if plan.tls else None
-    cluster = Cluster(plan, sink=take, say=console.step, certificate=certificate)
+    cluster = Cluster(
+        plan, redis_password=secrets.token_urlsafe(24), sink=take, say=console.step, certificate=certificate
+    )
     passed = False
     try:
         cluster.start()

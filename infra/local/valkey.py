@@ -29,6 +29,7 @@ class Valkey:
         self,
         *,
         port: int | None = None,
+        password: str = "",
         append_only: bool = False,
         options: Sequence[str] = (),
         folder: Path | None = None,
@@ -37,10 +38,12 @@ class Valkey:
     ) -> None:
         """`append_only`: keep every write on disk, so that data survive a kill.
 
+        `password` is what everybody who comes has to know; without one everybody on this machine may come.
         `options` are further words of the command line; `folder` holds the data instead of a directory of our own;
         `wrapper` are the words of a program, such as prlimit, that becomes the server.
         """
         self.port = port or free_port()
+        self._password = password
         self._append_only = append_only
         self._more_options = list(options)
         self._data_folder = folder
@@ -53,7 +56,8 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        login = f":{self._password}@" if self._password else ""
+        return f"redis://{login}127.0.0.1:{self.port}/0"
 
     @property
     def alive(self) -> bool:
@@ -88,7 +92,7 @@ class Valkey:
             )
             child.start()
             if (
-                not wait_until(lambda: not child.alive or answers(self.port), READY_SECONDS)
+                not wait_until(lambda: not child.alive or answers(self.port, self._password), READY_SECONDS)
                 or not child.alive
             ):
                 self.stop()
@@ -119,16 +123,25 @@ class Valkey:
         self.start()
 
     def _options(self, folder: Path) -> list[str]:
-        # A list of words, not a configuration file: there is nothing to keep.
+        # A list of words; what nobody may read in a list of processes stands in a file.
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--protected-mode", "yes", "--save", ""]
         options += ["--dir", str(self._data_folder or folder), "--daemonize", "no", "--loglevel", "warning"]
+        if self._password:
+            secret = folder / "password.conf"
+            secret.touch(mode=0o600)
+            secret.write_text(f"requirepass {self._password}\n")
+            options.insert(0, str(secret))
         return [*options, "--appendonly", "yes" if self._append_only else "no", *self._more_options]
 
 
-def answers(port: int) -> bool:
+def answers(port: int, password: str = "") -> bool:
     """Whether a server on that port says PONG; one that still loads its data does not."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1.0) as link:
+            if password:
+                link.sendall(b"AUTH %b\r\n" % password.encode())
+                if not link.recv(64).startswith(b"+OK"):
+                    return False
             link.sendall(b"PING\r\n")
             return link.recv(64).startswith(b"+PONG")
     except OSError:

@@ -216,6 +216,12 @@ ROWS = (
                 kind="stat",
             ),
             Panel(
+                "Redis refused",
+                "Messages and entries from Redis that no pod signed. None is shown; PostgreSQL has the truth.",
+                "cps",
+                (Query(rate("bellwire_redis_refused_total", "way, reason"), "{{way}} {{reason}}"),),
+            ),
+            Panel(
                 "Webhook deliveries",
                 "Attempts at shops' own endpoints, by outcome.",
                 "cps",

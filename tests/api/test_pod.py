@@ -132,6 +132,13 @@ async def test_a_polite_signal_lets_requests_finish_flushes_the_queue_and_ends_w
     [
         ({"BELLWIRE_CARD_SECRET": "short"}, ["BELLWIRE_CARD_SECRET"]),
         (
+            {"BELLWIRE_REDIS_SECRET": "short", "BELLWIRE_REDIS_SECRET_BEFORE": "short"},
+            ["BELLWIRE_REDIS_SECRET", "BELLWIRE_REDIS_SECRET_BEFORE"],
+        ),
+        ({"BELLWIRE_REDIS_SIGNATURES": "none"}, ["BELLWIRE_REDIS_SIGNATURES"]),
+        # The run's own Redis has no password.
+        ({"BELLWIRE_REDIS_STRICT": "true"}, ["BELLWIRE_REDIS_STRICT"]),
+        (
             {
                 "BELLWIRE_DATABASE_URL": "mysql://x/y",
                 "BELLWIRE_TENANT_WRITES": "0",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backbone.eventlog.keys import canary_channel, live_channel
+from backbone.eventlog.keys import canary_channel, signed_channel
 from backbone.runtime import faults
 from chaos.measure import Result, markdown, measure, worst_of
 from chaos.memory import MIB
@@ -93,4 +93,4 @@ def test_the_rows_sweep_every_fault_point_that_the_pods_have() -> None:
 
 def test_the_channels_that_rows_speak_on_are_those_that_the_pods_listen_to() -> None:
     assert CANARY.format("gateway-1") == canary_channel("gateway-1")
-    assert LIVE.format("kitchen") == live_channel("kitchen")
+    assert LIVE.format("kitchen") == signed_channel("kitchen")

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from backbone.eventlog.keys import canary_channel, live_channel, stream_key
+from backbone.eventlog.keys import canary_channel, signed_channel, stream_key
 from chaos.tcp import Direction, chaos_proxy
 from infra.local.counters import read_total
 from infra.local.ports import free_port
@@ -203,7 +203,7 @@ async def test_publishes_that_come_late_by_up_to_300_ms_and_overtake_each_other(
 
 async def test_announcements_that_come_twice_late_and_out_of_order(arena: Arena, redis_there: Valkey) -> None:
     async with rush(arena) as (_, shops):
-        echoing = asyncio.create_task(echo(redis_there.url, [live_channel(shop.slug) for shop in shops]))
+        echoing = asyncio.create_task(echo(redis_there.url, [signed_channel(shop.slug) for shop in shops]))
         await asyncio.sleep(3)
         echoing.cancel()
         await asyncio.gather(echoing, return_exceptions=True)

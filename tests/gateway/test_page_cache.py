@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from backbone.contract.erasure import NOTHING_ERASED
 from gateway.core.tenant_log import Entry
 from gateway.replay import page_cache
 from gateway.replay.page_cache import Kept, PageCache
@@ -14,7 +15,9 @@ REPLAYED = Counter("replayed", "For the tests alone.", registry=CollectorRegistr
 
 def page(frame_bytes: int = 10, start: int = 0) -> Kept:
     """A page of one event that counts as twice its frame."""
-    return Kept(1, start, [Entry(start + 1, "new_order", 0, b"x" * frame_bytes, 1)], REPLAYED)
+    return Kept(
+        (1, NOTHING_ERASED), start, [Entry(start + 1, "new_order", 0, b"x" * frame_bytes, 1)], REPLAYED
+    )
 
 
 async def test_the_newest_page_of_a_room_takes_the_place_of_the_one_before() -> None:

@@ -172,6 +172,27 @@ def secrets_come_from_a_secret(manifests: Manifests) -> Iterator[str]:
                     yield f"{workload['metadata']['name']} has {variable['name']} in the open"
 
 
+def redis_is_not_believed_blindly(manifests: Manifests) -> Iterator[str]:
+    [config] = [
+        m for m in manifests.kind("ConfigMap") if m["metadata"]["name"].startswith("bellwire-settings")
+    ]
+    if config["data"].get("BELLWIRE_REDIS_STRICT") != "true":
+        yield "pods may start on a Redis without a password, or without a secret to sign with"
+    for name in ("api", "gateway"):
+        [workload] = [one for one in manifests.workloads() if one["metadata"]["name"] == name]
+        for container in containers(workload):
+            references = {
+                variable["name"]: variable["valueFrom"]["secretKeyRef"]
+                for variable in container.get("env", [])
+                if "secretKeyRef" in variable.get("valueFrom", {})
+            }
+            secret = references.get("BELLWIRE_REDIS_SECRET", {"optional": True})
+            if secret.get("optional"):
+                yield f"{name} starts without a secret to sign with"
+            if not references.get("BELLWIRE_REDIS_SECRET_BEFORE", {}).get("optional"):
+                yield f"{name} has no place for the secret before, or does not start without one"
+
+
 def containers_are_confined(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.workloads():
         name, spec = workload["metadata"]["name"], pod(workload)
@@ -365,6 +386,7 @@ RULES: tuple[Rule, ...] = (
     what_settings_name_may_be_reached,
     references_exist,
     secrets_come_from_a_secret,
+    redis_is_not_believed_blindly,
     containers_are_confined,
     resources_are_bounded,
     pods_are_probed,

@@ -73,6 +73,7 @@ PLANTED = {
     ),
     "references_exist": ("serviceAccountName: migrate", "serviceAccountName: migrant"),
     "secrets_come_from_a_secret": ("kind: PodDisruptionBudget", "kind: Secret"),
+    "redis_is_not_believed_blindly": ('BELLWIRE_REDIS_STRICT: "true"', 'BELLWIRE_REDIS_STRICT: "false"'),
     "containers_are_confined": ("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"),
     "resources_are_bounded": (
         "limits:\n            memory: 2Gi",

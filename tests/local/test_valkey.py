@@ -1,6 +1,7 @@
 """The embedded Valkey: a real server, there when asked for, gone when not."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -67,3 +68,23 @@ def test_two_at_once_share_nothing(valkey: Valkey) -> None:
             assert theirs.get("key") is None
     finally:
         other.stop()
+
+
+def test_one_with_a_password_lets_nobody_in_without_and_tells_no_list_of_processes() -> None:
+    server = Valkey(password="a-password-of-its-own")
+    server.start()
+    try:
+        assert not answers(server.port)
+        assert answers(server.port, "a-password-of-its-own")
+        with (
+            redis.Redis(port=server.port) as client,
+            pytest.raises(redis.exceptions.AuthenticationError),
+        ):
+            client.ping()
+        with redis.Redis.from_url(server.url) as client:
+            assert client.ping()
+        words = Path(f"/proc/{server.pid}/cmdline").read_bytes()
+        assert b"a-password-of-its-own" not in words
+        assert (server.folder / "password.conf").stat().st_mode & 0o077 == 0
+    finally:
+        server.stop()

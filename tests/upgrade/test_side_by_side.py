@@ -23,7 +23,7 @@ from api.db.migrate import migrate
 from api.db.migration_files import Migration, load_migrations
 from backbone.runtime.version import RELEASE, VERSION
 from infra.local.workdir import Workdir
-from tests.conftest import CARD_SECRET, ROOT, MakeDatabase
+from tests.conftest import CARD_SECRET, REDIS_SECRET, ROOT, MakeDatabase
 from tests.upgrade.baseline import environment, python_for, take_baseline, unsuited
 from tests.upgrade.mixture import Side, Stage, mixture_of
 from tests.upgrade.owners import order_across
@@ -91,6 +91,8 @@ async def both_on(url: str, redis_url: str, baseline: Path) -> Releases:
         "BELLWIRE_DATABASE_URL": url,
         "BELLWIRE_REDIS_URL": redis_url,
         "BELLWIRE_CARD_SECRET": CARD_SECRET,
+        # The old release does not know it: its pods neither sign nor look.
+        "BELLWIRE_REDIS_SECRET": REDIS_SECRET,
         "BELLWIRE_LOG_FORMAT": "json",
         "BELLWIRE_DRAIN_SECONDS": "1",
         "BELLWIRE_API_DRAIN_SECONDS": "0",

@@ -1,0 +1,1 @@
+"""Somebody who has Redis' password, and not the pods' secret."""
