@@ -54,6 +54,7 @@ from backbone.eventlog.stream import Stream
 from backbone.runtime.cors import Cors
 from backbone.runtime.documentation import Documentation
 from backbone.runtime.health import Health
+from backbone.runtime.http_protocol import HttpProtocol
 from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
 from backbone.runtime.origins import warn_of_strangers
@@ -63,6 +64,7 @@ from backbone.runtime.settings import load_settings
 from backbone.runtime.single_write import SingleWriteProtocol
 from backbone.runtime.tasks import TaskOwner
 from backbone.runtime.tracing import TracedRequests, open_tracing
+from backbone.runtime.unsent import Unsent
 from backbone.runtime.version import VERSION
 
 BACKGROUND_CONNECTIONS = 3
@@ -166,7 +168,16 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
             await asyncio.sleep(settings.api_drain_seconds)
 
         # A span has to see the answer go by, so with tracing on every answer goes the long way.
-        yield Pod(app, drain, SingleWriteProtocol if tracing is None else None)
+        yield Pod(app, drain, _bounded(SingleWriteProtocol if tracing is None else HttpProtocol, settings))
+
+
+def _bounded(protocol: type[HttpProtocol], settings: ApiSettings) -> type[HttpProtocol]:
+    """The class of HTTP connections, with the settings' bounds."""
+    bounds = {
+        "request_seconds": settings.request_seconds,
+        "unsent": Unsent(settings.unsent_bytes, settings.reader_seconds),
+    }
+    return type("ApiHttp", (protocol,), bounds)
 
 
 def _routes(
@@ -194,7 +205,14 @@ def _routes(
         *PairingRoutes(guard, reads, writes, secret).routes(),
         *KeyRoutes(guard, reads, writes).routes(),
         *TerminalRoutes(guard, reads, writes).routes(),
-        *WebhookRoutes(guard, reads, writes, secret, private=settings.webhook_private).routes(),
+        *WebhookRoutes(
+            guard,
+            reads,
+            writes,
+            secret,
+            private=settings.webhook_private,
+            ports=settings.webhook_ports,
+        ).routes(),
         *WhoamiRoutes(guard).routes(),
     ]
     return [guard.watched(route) for route in routes]

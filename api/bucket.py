@@ -17,7 +17,7 @@ BUCKETS = 50_000
 LIMITED = Counter(
     "bellwire_api_limited",
     "Requests answered with 429, by what was exceeded: key, tenant, address, terminal_guesses, storefront_guesses, "
-    "tenant_guesses, pairing, pairing_address.",
+    "tenant_guesses, pairing, pairing_address, at_once.",
     ["limit"],
 )
 
@@ -48,6 +48,10 @@ class Bucket:
         excess = look(self._full_at.get(owner, 0.0), self._clock(), self._rate)
         if excess is not None:
             self._refuse(excess)
+
+    def is_empty(self, owner: object) -> bool:
+        """Whether there is none to take."""
+        return look(self._full_at.get(owner, 0.0), self._clock(), self._rate) is not None
 
     def note(self, owner: object) -> None:
         """Take one if there is one; whether there was is found at the next look."""

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
+from api.in_flight import leave_when_taken
 from api.request_metrics import RequestMetrics
 from backbone.contract.errors import BellwireError
 from backbone.runtime.problems import on_bug, response_of
@@ -35,6 +36,12 @@ class FastPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            await leave_when_taken(scope, scope.get("extensions", {}).get(EXTENSION))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._straight.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
         if route is None:
             await self._app(scope, receive, send)

@@ -6,15 +6,19 @@ Why: docs/decisions/0061-limits-per-pod.md
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 
 from api.bucket import Bucket
 from api.core.rate import Rate
 from api.guesses import Guesses
+from api.in_flight import InFlight
 from api.settings import ApiSettings
 from backbone.eventlog.access import Principal
 
 WINDOW_SECONDS = 10.0
+GOOD_KEYS = 50_000
 
 
 class Limits:
@@ -27,19 +31,58 @@ class Limits:
         self._keys = Bucket("key", rate(settings.key_rate), clock)
         self._tenants = Bucket("tenant", rate(settings.tenant_rate), clock)
         self._strangers = Bucket("address", rate(settings.stranger_rate), clock)
+        self._lookups = Bucket("address", rate(settings.stranger_lookups), clock)
+        # Keys that were good, the one used longest ago first: by their hash of this process alone.
+        self._good: OrderedDict[int, None] = OrderedDict()
+        self.in_flight = InFlight(settings.key_in_flight)
         self.guesses = Guesses(settings, clock)
 
     def charge(self, key: str, principal: Principal) -> None:
         """Count a request with a valid key. Raises TooMany."""
         # By its hash alone: the key itself is kept nowhere.
+        self._good[hash(key)] = None
+        self._good.move_to_end(hash(key))
+        if len(self._good) > GOOD_KEYS:
+            self._good.popitem(last=False)
         self._keys.spend(hash(key))
         if principal.tenant is not None:
             self._tenants.spend(principal.tenant)
 
-    def look_at_stranger(self, address: str) -> None:
-        """Raises TooMany for an address that came with too many wrong keys: the next is not even looked up."""
-        self._strangers.look(address)
+    def look_at_stranger(self, address: str, key: str | None) -> None:
+        """Decide whether a key is looked up. The key is asked before the address that it comes from is judged.
 
-    def note_stranger(self, address: str) -> None:
-        """Count a request without a valid key."""
-        self._strangers.note(address)
+        An address with too many wrong keys may have more of them looked up, as many as a pod can well bear: a shop
+        may stand behind it. A key that was good is always looked up.
+
+        Raises:
+            TooMany: this address has had its share.
+        """
+        if key is None:
+            self._strangers.look(network(address))
+        elif hash(key) not in self._good and self._strangers.is_empty(network(address)):
+            self._lookups.spend(network(address))
+
+    def refuse_stranger(self, address: str, key: str | None) -> None:
+        """Count a request without a valid key. Raises TooMany when its address had too many before."""
+        if key is not None:
+            self._good.pop(hash(key), None)
+        self._strangers.spend(network(address))
+
+
+def network(address: str) -> str:
+    """Return whom an address belongs to: in IPv6 a subscriber has a whole /64.
+
+    >>> network("2001:db8:1:2:3::4")
+    '2001:db8:1:2::'
+    >>> network("198.51.100.7")
+    '198.51.100.7'
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Address(int(found) >> 64 << 64))

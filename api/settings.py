@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from backbone.runtime.settings import PodSettings
+from backbone.runtime.settings import PodSettings, Ports
 
 MIN_SECRET_CHARACTERS = 32
 
@@ -45,6 +45,28 @@ class ApiSettings(PodSettings):
         ge=1,
         description="requests a second without a valid key, per address; ten seconds' worth may come at once",
     )
+    stranger_lookups: int = Field(
+        500,
+        ge=1,
+        description="keys a second that are looked up for an address with more wrong ones than it may have, so that a "
+        "shop behind it goes on; ten seconds' worth may come at once",
+    )
+    key_in_flight: int = Field(
+        256,
+        ge=1,
+        description="requests and long polls of one key under way at once in this pod; more get 429",
+    )
+    unsent_bytes: int = Field(
+        64 << 20,
+        ge=1 << 20,
+        description="bytes of answers that wait for their readers in this pod; beyond that the largest is cut",
+    )
+    reader_seconds: float = Field(
+        10.0, gt=0, le=300, description="a reader that takes nothing of its answer for so long is cut"
+    )
+    request_seconds: float = Field(
+        20.0, gt=0, le=300, description="a request has to arrive, head and body, in so many seconds; else 408"
+    )
     terminal_guesses: int = Field(
         10,
         ge=1,
@@ -66,6 +88,11 @@ class ApiSettings(PodSettings):
     webhook_private: bool = Field(
         False,
         description="let webhooks go to http:// and to addresses that are not public; for demos and tests only",
+    )
+    webhook_ports: Ports = Field(
+        (),
+        description="ports besides 443 that a new webhook may use, separated by commas: 8443,9443; those that exist "
+        "go on",
     )
     webhook_deliveries: int = Field(
         100, ge=2, le=10_000, description="webhook endpoints that this pod delivers to at once"

@@ -6,10 +6,35 @@ reserved ranges, and IPv6 addresses that carry one of those inside.
 Why: docs/decisions/0054-webhook-addresses.md
 """
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+HTTPS_PORT = 443
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Whatever the version of Python says of them, which differs: IANA's registries of special addresses as of 2026, and
+# what clouds have of their own.
+_SPECIAL_V4 = tuple(
+    IPv4Network(text)
+    for text in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+        # Protocol assignments, a cloud's metadata at 192.0.0.192 among them.
+        "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24",
+        # Relays of 6to4.
+        "192.88.99.0/24",
+        "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
+        # Azure's host, for metadata and agents: public by its number, and within every machine there.
+        "168.63.129.16/32",
+    )
+)  # fmt: skip
+_SPECIAL_V6 = tuple(
+    IPv6Network(text)
+    for text in (
+        # Protocol assignments, Teredo, benchmarks, ORCHID and drone identifiers among them.
+        "2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20", "5f00::/16",
+    )
+)  # fmt: skip
 
 
 def is_public(text: str) -> bool:
@@ -29,7 +54,14 @@ def is_public(text: str) -> bool:
     inner = _carried(address)
     if inner is not None:
         return _is_public_v4(inner)
+    if any(address in network for network in _SPECIAL_V6):
+        return False
     return address in _GLOBAL_UNICAST and address.is_global and address.teredo is None
+
+
+def may_use_port(port: int, allowed: Collection[int]) -> bool:
+    """Whether a webhook may go to this port: 443, and those that the installation lists."""
+    return port == HTTPS_PORT or port in allowed
 
 
 def is_address(text: str) -> bool:
@@ -42,6 +74,8 @@ def is_address(text: str) -> bool:
 
 
 def _is_public_v4(address: IPv4Address) -> bool:
+    if any(address in network for network in _SPECIAL_V4):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 

@@ -122,13 +122,14 @@ class Guard:
         if principal is None:
             # Only who is not known yet is asked where it comes from.
             address = self.address(request)
-            self._limits.look_at_stranger(address)
+            self._limits.look_at_stranger(address, key)
             principal = None if key is None else await self._access.find(key)
             if principal is None or key is None:
-                self._limits.note_stranger(address)
+                self._limits.refuse_stranger(address, key)
                 raise Violation(Problem.UNAUTHORIZED, "Send a valid key as `Authorization: Bearer <key>`")
         assert key is not None
         self._limits.charge(key, principal)
+        self._limits.in_flight.enter(request.scope, principal.key_hash)
         return principal
 
     def address(self, request: Request) -> str:

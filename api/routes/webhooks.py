@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import httpx
@@ -9,7 +10,7 @@ from pydantic import AfterValidator, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.core.public_address import is_address, is_public
+from api.core.public_address import HTTPS_PORT, is_address, is_public, may_use_port
 from api.db import webhooks as db
 from api.db.audit_trail import Entry, note
 from api.http.answer import json_answer
@@ -49,11 +50,12 @@ class EndpointBody(Body):
     counts: bool = False
 
 
-def check_url(text: str, *, private: bool) -> str:
+def check_url(text: str, *, private: bool, ports: Collection[int] = ()) -> str:
     """Return the address in its one spelling. The addresses behind a name are checked when a message is sent.
 
     Raises:
-        ValueError: it is none that a webhook may have; with `private`, http and any host are fine.
+        ValueError: it is none that a webhook may have; with `private`, http, any host and any port are fine. `ports`
+            are those besides 443.
     """
     try:
         url = httpx.URL(text.strip())
@@ -68,6 +70,8 @@ def check_url(text: str, *, private: bool) -> str:
         raise ValueError("must name a host")
     if not private and not _may_be_public(url.host):
         raise ValueError("must lead to the public internet")
+    if not private and not may_use_port(url.port or HTTPS_PORT, ports):
+        raise ValueError("must use port 443, or one that the operator lists in BELLWIRE_WEBHOOK_PORTS")
     if len(str(url)) > MAX_URL:
         raise ValueError(f"must have at most {MAX_URL} characters")
     return str(url)
@@ -85,13 +89,21 @@ class WebhookRoutes:
     """The six routes."""
 
     def __init__(
-        self, guard: Guard, reads: Database, writes: Database, secret: bytes, *, private: bool
+        self,
+        guard: Guard,
+        reads: Database,
+        writes: Database,
+        secret: bytes,
+        *,
+        private: bool,
+        ports: Collection[int] = (),
     ) -> None:
         self._guard = guard
         self._reads = reads
         self._writes = writes
         self._secret = secret
         self._private = private
+        self._ports = ports
 
     def routes(self) -> list[DescribedRoute]:
         """Where they are, and what they promise."""
@@ -138,7 +150,7 @@ class WebhookRoutes:
             raise unknown_tenant()
         body = (await read_body(request, EndpointBody)).model
         try:
-            url = check_url(body.url, private=self._private)
+            url = check_url(body.url, private=self._private, ports=self._ports)
         except ValueError as exc:
             raise wrong_fields([FieldError("url", str(exc))]) from exc
         endpoint = uuid.uuid4()

@@ -20,6 +20,7 @@ class Problem(Enum):
     ORIGIN = ("origin-not-allowed", 403, "This origin may not connect")
     NOT_FOUND = ("not-found", 404, "Not found")
     METHOD = ("method-not-allowed", 405, "Method not allowed")
+    TIMEOUT = ("request-timeout", 408, "The request took too long")
     WRONG_STEP = ("wrong-step", 409, "The order cannot take this step")
     INSUFFICIENT_BALANCE = ("insufficient-balance", 409, "Not enough balance")
     CARD_EXPIRED = ("card-expired", 409, "The gift card has expired")
@@ -107,6 +108,14 @@ class TooMany(Refused):
         super().__init__(Problem.TOO_MANY, f"At most {count} in {seconds:g} s; come back in {retry_after} s")
         self.count = count
         self.retry_after = retry_after
+
+
+class TooManyAtOnce(TooMany):
+    """More than `count` at the same time."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count, 1.0, 1)
+        self.detail = f"At most {count} at once; come back when one of them is done"
 
 
 class Violation(BellwireError):

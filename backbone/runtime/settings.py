@@ -30,6 +30,24 @@ RedisUrl = Annotated[str, AfterValidator(check_redis_url)]
 # NoDecode: it is ours to read, a list with commas as well as JSON.
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(read_origins), AfterValidator(check_origins)]
 
+
+def read_ports(value: object) -> object:
+    """Read numbers of ports, separated by commas.
+
+    Raises:
+        ValueError: one is none.
+    """
+    if not isinstance(value, str):
+        return value
+    words = [word.strip() for word in value.split(",") if word.strip()]
+    if not all(
+        word.isascii() and word.isdigit() and len(word) <= 5 and 0 < int(word) < 65536 for word in words
+    ):
+        raise ValueError("must be ports such as 8443,9443")
+    return tuple(int(word) for word in words)
+
+
+Ports = Annotated[tuple[int, ...], NoDecode, BeforeValidator(read_ports)]
 OtlpUrl = Annotated[Url, UrlConstraints(allowed_schemes=["http", "https"])]
 
 

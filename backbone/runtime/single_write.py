@@ -43,6 +43,11 @@ class SingleWrite:
         cycle.on_response()
         return True
 
+    async def taken(self) -> None:
+        """Wait until the reader has taken the answer, but for what a connection may keep; or is gone."""
+        if self._cycle.flow.write_paused:
+            await self._cycle.flow.drain()
+
 
 class SingleWriteProtocol(HttpProtocol):
     """One HTTP connection, whose requests carry the short way out in their scope."""

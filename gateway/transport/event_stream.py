@@ -80,6 +80,8 @@ class EventStreamProtocol(HttpProtocol):
     def attach(self, listener: Listener) -> None:
         """Give the connection, whose answer has begun, to `listener`; the ASGI application may return now."""
         self._listener = listener
+        # Slow readers are the listener's own from here on.
+        self.unsent.forget(self.transport)
         # For uvicorn this request is over: no task waits for its end, and its end is ours.
         self.cycle.response_complete = True
         if self.closing:
@@ -181,8 +183,10 @@ class EventStreamProtocol(HttpProtocol):
         """The transport's buffer is over its mark."""
         super().pause_writing()
         self.paused = True
-        if self._listener is not None and not self.closing:
-            self._listener.on_paused()
+        if self._listener is not None:
+            self.unsent.forget(self.transport)
+            if not self.closing:
+                self._listener.on_paused()
 
     def resume_writing(self) -> None:
         """The transport's buffer is under its mark again."""

@@ -5,6 +5,7 @@ import ssl
 import uuid
 from ipaddress import IPv4Address, IPv6Address
 
+import httpx
 import pytest
 import trustme
 from hypothesis import given
@@ -16,16 +17,19 @@ from api.core.public_address import is_public
 from api.routes.webhooks import check_url
 from api.webhooks.message import derive_secret
 from api.webhooks.sender import Sender
+from backbone.runtime.settings import read_ports
 from tests.api.sink import Answer, open_sink
 
 pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
 
 PRIVATE_V4 = [
+    "192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "192.31.196.0/24", "192.52.193.0/24", "192.175.48.0/24",
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/29",
     "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",
     "240.0.0.0/4",
 ]  # fmt: skip
 PRIVATE_V6 = [
+    "3fff::/20", "5f00::/16", "2001::/23", "2002:c000:c0::/48", "2002:a83f:8110::/48",
     "::/128", "::1/128", "::/96", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8", "2001:db8::/32", "2001::/32",
     "100::/64", "64:ff9b:1::/48", "4000::/3",
 ]  # fmt: skip
@@ -92,10 +96,50 @@ def test_an_address_that_no_webhook_may_have_is_refused_when_it_is_registered(ur
 
 
 @pytest.mark.parametrize(
-    "url", ["https://shop.example.com/hook?a=b", "https://shop.example.com:8443/", "https://8.8.8.8/hook"]
+    "url", ["https://shop.example.com/hook?a=b", "https://shop.example.com/", "https://8.8.8.8/hook"]
 )
 def test_an_address_of_the_internet_is_kept_as_it_is(url: str) -> None:
     assert check_url(url, private=False) == url
+
+
+@given(st.integers(1, 65535))
+def test_a_new_webhook_uses_443_or_a_port_that_is_listed(port: int) -> None:
+    url = f"https://shop.example.com:{port}/"
+    assert check_url(url, private=False, ports=(port,)) == str(httpx.URL(url))
+    assert check_url(url, private=True) == str(httpx.URL(url))
+    if port != 443:
+        with pytest.raises(ValueError, match="port 443"):
+            check_url(url, private=False, ports=(1, 65535) if 1 < port < 65535 else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"), [("", ()), ("8443", (8443,)), (" 8443 , 9443,", (8443, 9443)), ("1,65535", (1, 65535))]
+)
+def test_ports_are_numbers_with_commas(text: str, ports: tuple[int, ...]) -> None:
+    assert read_ports(text) == ports
+
+
+@pytest.mark.parametrize("text", ["x", "0", "65536", "-1", "84 43", "8443;9443", "²", "999999"])
+def test_what_is_no_port_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="ports such as"):
+        read_ports(text)
+
+
+# The edges of every special range, and the addresses just outside of it that are ordinary ones.
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("192.0.0.192", False), ("192.0.0.255", False), ("192.0.1.0", True), ("191.255.255.255", True),
+        ("168.63.129.16", False), ("168.63.129.15", True), ("168.63.129.17", True), ("192.88.99.1", False),
+        ("192.88.98.255", True), ("192.88.100.0", True), ("100.63.255.255", True), ("100.128.0.0", True),
+        ("172.15.255.255", True), ("172.32.0.0", True), ("198.17.255.255", True), ("198.20.0.0", True),
+        ("223.255.255.255", True), ("224.0.0.0", False), ("255.255.255.255", False), ("::ffff:168.63.129.16", False),
+        ("64:ff9b::192.0.0.192", False), ("2002:a83f:8110::1", False), ("3fff::1", False), ("3fff:fff:ffff::", False),
+        ("3fff:1000::", True), ("2001:200::1", True), ("2001:1ff:ffff::", False), ("2620:4f:8000::1", False),
+    ],
+)  # fmt: skip
+def test_the_edges_of_special_ranges(address: str, public: bool) -> None:
+    assert is_public(address) is public
 
 
 @given(
