@@ -1,6 +1,7 @@
 """An API pod is bounded in what a client may keep of it: time to send, time to read, bytes, requests at once."""
 
 import asyncio
+import functools
 import json
 import re
 import socket
@@ -47,6 +48,10 @@ def heard(link: socket.socket) -> bytes:
 def counted(pod: Pod, name: str) -> float:
     text = httpx.get(f"{pod.url}/metrics").text
     return sum(float(value) for value in re.findall(rf"^{re.escape(name)} (\S+)$", text, re.M))
+
+
+def is_zero(pod: Pod, name: str) -> bool:
+    return counted(pod, name) == 0
 
 
 async def fill(pod: Pod, shop: Shop, orders: int) -> None:
@@ -140,7 +145,7 @@ async def test_a_reader_that_takes_nothing_is_cut_and_one_that_is_slow_gets_all(
     assert cut_after > 1.9
     assert counted(pod, 'bellwire_readers_cut_total{reason="slow"}') == 1
     for name in ("bellwire_unsent_bytes", "bellwire_api_requests_under_way"):
-        assert wait_until(lambda name=name: counted(pod, name) == 0, 5), name
+        assert wait_until(functools.partial(is_zero, pod, name), 5), name
 
 
 async def test_answers_that_wait_take_bounded_room_in_all(start_api_pod: StartApiPod, shop: Shop) -> None:
