@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 HTTPS_PORT = 443
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
-# Whatever the version of Python says of them, which differs: IANA's registries of special addresses as of 2026, and
+# Versions of Python differ in them, so they are listed: IANA's registries of special addresses as of 2026, and
 # what clouds have of their own.
 _SPECIAL_V4 = tuple(
     IPv4Network(text)
