@@ -8,9 +8,9 @@ Why: docs/decisions/0061-limits-per-pod.md
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 
 from api.bucket import Bucket
+from api.core.address import counted_as
 from api.core.rate import Rate
 from api.guesses import Guesses
 from api.in_flight import InFlight
@@ -58,31 +58,12 @@ class Limits:
             TooMany: this address has had its share.
         """
         if key is None:
-            self._strangers.look(network(address))
-        elif hash(key) not in self._good and self._strangers.is_empty(network(address)):
-            self._lookups.spend(network(address))
+            self._strangers.look(counted_as(address))
+        elif hash(key) not in self._good and self._strangers.is_empty(counted_as(address)):
+            self._lookups.spend(counted_as(address))
 
     def refuse_stranger(self, address: str, key: str | None) -> None:
         """Count a request without a valid key. Raises TooMany when its address had too many before."""
         if key is not None:
             self._good.pop(hash(key), None)
-        self._strangers.spend(network(address))
-
-
-def network(address: str) -> str:
-    """Return whom an address belongs to: in IPv6 a subscriber has a whole /64.
-
-    >>> network("2001:db8:1:2:3::4")
-    '2001:db8:1:2::'
-    >>> network("198.51.100.7")
-    '198.51.100.7'
-    """
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 4:
-        return address
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(IPv6Address(int(found) >> 64 << 64))
+        self._strangers.spend(counted_as(address))

@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
-from api.limits import network
 from infra.local.pods import Pod
 from infra.local.waiting import wait_until
 from tests.conftest import OpenShop, StartApiPod
@@ -254,22 +253,6 @@ async def test_strangers_look_ups_are_bounded_beside_a_flood(start_api_pod: Star
             await http.get("/api/whoami", headers=bearer(f"bw_term_{number:043}"))
     took = counted(pod, "bellwire_key_lookups_total")
     assert 30 <= took < 200
-
-
-@pytest.mark.parametrize(
-    ("address", "owner"),
-    [
-        ("198.51.100.7", "198.51.100.7"),
-        ("::ffff:198.51.100.7", "198.51.100.7"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::"),
-        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::"),
-        ("2001:db8:1:3::", "2001:db8:1:3::"),
-        ("unix", "unix"),
-        ("", ""),
-    ],
-)
-def test_an_address_is_counted_as_its_subscriber(address: str, owner: str) -> None:
-    assert network(address) == owner
 
 
 async def test_every_answer_of_a_pod_forbids_guessing_its_type_and_those_with_data_to_be_kept(
