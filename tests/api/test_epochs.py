@@ -69,7 +69,7 @@ async def write(database: Database, tenant: str = "t") -> Offset:
 
 async def write_once(database: Database) -> None:
     """The work of `run_write`, without its second attempt."""
-    await database.fetch(PLACE, "t", None, None, "5551234", "add", 1, None, "{}", None)
+    await database.fetch(PLACE, "t", None, None, "5551234", "add", 1, None, "{}", None, "")
 
 
 async def end_history(database: Database) -> None:
