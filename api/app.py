@@ -198,7 +198,7 @@ def _routes(
         *OrderReadRoutes(guard, reads, writes).routes(),
         *GiftCardRoutes(guard, committer, reads, secret, limits).routes(),
         *LoyaltyRoutes(guard, committer, reads).routes(),
-        *EventRoutes(guard, reads, watch).routes(),
+        *EventRoutes(guard, reads, writes, watch).routes(),
         *AckRoutes(guard, writes).routes(),
         *DailyReportRoutes(guard, reads, writes).routes(),
         *StatusRoutes(guard, reads).routes(),
@@ -215,7 +215,7 @@ def _routes(
             private=settings.webhook_private,
             ports=settings.webhook_ports,
         ).routes(),
-        *WhoamiRoutes(guard).routes(),
+        *WhoamiRoutes(guard, reads).routes(),
     ]
     return [guard.watched(route) for route in routes]
 

@@ -79,11 +79,6 @@ class ApiSettings(PodSettings):
         description="wrong gift card numbers of one tenant in ten minutes before those of its keys "
         "have to wait that were wrong lately",
     )
-    trust_forwarded_for: bool = Field(
-        False,
-        description="take the client's address from the last X-Forwarded-For; only where every request comes "
-        "through a balancer that sets it",
-    )
     publish_queue: int = Field(10_000, ge=1, description="committed events that wait for Redis at most")
     webhook_private: bool = Field(
         False,

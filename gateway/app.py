@@ -32,7 +32,7 @@ from backbone.runtime.version import VERSION
 from backbone.runtime.worker_states import WorkerStates
 from gateway.hub import Hub
 from gateway.processes.parent import run_workers
-from gateway.routes.admission import Admission
+from gateway.routes.admission import LOOKUPS_APART_SECONDS, Admission
 from gateway.routes.event_stream import RESUME_WORDS, EventStreamEndpoint
 from gateway.routes.websocket import Endpoint
 from gateway.settings import GatewaySettings
@@ -47,7 +47,6 @@ REQUIREMENT = "PostgreSQL"
 WARM_CONNECTIONS = 3
 SPARE_DESCRIPTORS = 256
 """For servers, probes and whoever is being turned away."""
-KEY_LOOKUPS_APART_SECONDS = 0.01
 
 
 _INTRODUCTION = """\
@@ -57,7 +56,8 @@ in the contract, `docs/protocol.md`; what a storefront asks is described by the 
 _QUERY = (
     Query(
         "after",
-        "Behind this offset; `0` is everything retained; without it from the head.",
+        "Behind this offset; `0` is everything retained, `acked` all behind this terminal's last ack; without it from "
+        "the head.",
         {"type": "string"},
     ),
     Query("types", "Only events of these types, comma-separated.", {"type": "string"}),
@@ -111,9 +111,8 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         tasks.start("write-behind", hub.write_behind.run)
         handshakes = HandshakeQueue(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
         allowed_origins = AllowedOrigins(settings.allowed_origins)
-        admission = Admission(
-            settings, allowed_origins, hub, Access(database, KEY_LOOKUPS_APART_SECONDS), handshakes
-        )
+        access = Access(database, LOOKUPS_APART_SECONDS)
+        admission = Admission(settings, allowed_origins, hub, access, database, handshakes)
         readable_refusals = ReadableRefusals()
         endpoint = Endpoint(admission, readable_refusals)
         streams = DescribedRoute("GET", "/sse/pos/{tenant}", EventStreamEndpoint(admission), _STREAM)

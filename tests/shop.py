@@ -118,9 +118,28 @@ class Shop:
             headers=bearer(self.terminal_key),
         )
 
-    async def poll(self, **query: Any) -> httpx.Response:
-        """Ask for events as a polling terminal does."""
-        return await self.http.get(self.path("events"), params=query, headers=bearer(self.terminal_key))
+    async def poll(self, key: str | None = None, **query: Any) -> httpx.Response:
+        """Ask for events as a polling terminal does; as the first one, where no key is given."""
+        return await self.http.get(
+            self.path("events"), params=query, headers=bearer(key or self.terminal_key)
+        )
+
+    async def ack(self, key: str | None = None, **body: Any) -> httpx.Response:
+        """Ack over HTTP, likewise; whatever comes of it."""
+        return await self.http.post(self.path("acks"), json=body, headers=bearer(key or self.terminal_key))
+
+    async def take(self, offset: str, key: str | None = None, **query: Any) -> None:
+        """Poll from the beginning, and ack that up to `offset`."""
+        page = (await self.poll(key, after="0", limit=500, **query)).json()
+        answer = await self.ack(key, offset=offset, reading=page["reading"])
+        assert answer.status_code == 204, answer.text
+
+    async def receipts(self, order_id: str) -> list[dict[str, Any]]:
+        """The receipts of an order."""
+        response = await self.http.get(self.path(f"orders/{order_id}"), headers=bearer(self.storefront_key))
+        assert response.status_code == 200, response.text
+        found: list[dict[str, Any]] = response.json()["receipts"]
+        return found
 
     async def events(self) -> list[dict[str, Any]]:
         """Everything that the log retains, oldest first."""

@@ -1,4 +1,4 @@
-"""Keep the event log in days: make those to come, drop those past retention, forget old keys and acks.
+"""Keep the event log in days: make those to come, drop those past retention, forget old keys, acks and readings.
 
 Each pod does it at its start and hourly. No pod leads: everything here may happen twice.
 """
@@ -19,6 +19,7 @@ RETRY_SECONDS = 10.0
 DAYS_AHEAD = 8
 IDEMPOTENCY_DAYS = 7
 AUDIT_DAYS = 400
+ADDRESS_DAYS = 30
 BATCH_ROWS = 5000
 BATCHES_AN_HOUR = 1000
 
@@ -46,8 +47,18 @@ async def keep_house_once(database: Database, retention_days: int, now: datetime
     keys = await _in_batches(lambda: upkeep.forget_idempotency_keys(database, IDEMPOTENCY_DAYS, BATCH_ROWS))
     acks = await _in_batches(lambda: upkeep.forget_acks(database, retention_days, BATCH_ROWS))
     await _in_batches(lambda: upkeep.forget_audit(database, AUDIT_DAYS, BATCH_ROWS))
+    await _in_batches(lambda: upkeep.forget_coverage(database, retention_days, BATCH_ROWS))
+    await _in_batches(lambda: upkeep.forget_receipts(database, retention_days, BATCH_ROWS))
+    readings = await _in_batches(lambda: upkeep.forget_readings(database, retention_days, BATCH_ROWS))
+    await _in_batches(lambda: upkeep.blank_addresses(database, ADDRESS_DAYS, BATCH_ROWS))
     log.info(
-        "housekeeping.done", extra={"days_dropped": dropped, "keys_forgotten": keys, "acks_forgotten": acks}
+        "housekeeping.done",
+        extra={
+            "days_dropped": dropped,
+            "keys_forgotten": keys,
+            "acks_forgotten": acks,
+            "readings_forgotten": readings,
+        },
     )
 
 

@@ -119,7 +119,6 @@ COLUMNS = """
     ) AS items
 """
 
-# A terminal's receipt of an order is its first ack at or after the order's position.
 _GET = f"""
     SELECT {COLUMNS},
            (
@@ -128,14 +127,11 @@ _GET = f"""
                FROM order_status_history h WHERE h.order_id = o.order_id
            ) AS history,
            (
-               SELECT coalesce(json_agg(json_build_object('terminalId', d.terminal_id, 'name', d.name,
-                                                          'ackedAt', rfc3339(a.acked_at))
-                                        ORDER BY a.acked_at), '[]')::text
-               FROM terminals d CROSS JOIN LATERAL (
-                   SELECT acked_at FROM terminal_acks
-                   WHERE terminal_id = d.terminal_id AND acked_seq >= o.event_seq ORDER BY acked_seq LIMIT 1
-               ) a
-               WHERE d.tenant = o.tenant
+               SELECT coalesce(json_agg(json_strip_nulls(json_build_object(
+                          'terminalId', r.terminal_id, 'webhookId', r.webhook_id, 'name', r.name,
+                          'ackedAt', rfc3339(r.acked_at), 'by', r.by
+                      )) ORDER BY r.acked_at), '[]')::text
+               FROM receipts_of(o) r
            ) AS receipts
     FROM orders o WHERE o.tenant = $1 AND o.order_id = $2
 """  # noqa: S608 - put together from constants

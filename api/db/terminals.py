@@ -71,15 +71,16 @@ class Presence:
 _LIST = """
     SELECT t.terminal_id, t.name, t.role, p.online, CASE WHEN p.online THEN t.gateway END AS gateway,
            rfc3339(greatest(
-               t.last_seen, t.acked_at, t.connected_at, CASE WHEN p.online THEN g.renewed_at END
+               t.last_seen, a.acked_at, t.connected_at, CASE WHEN p.online THEN g.renewed_at END
            )) AS last_seen,
-           t.acked_epoch || '-' || t.acked_seq AS acked_offset,
-           CASE WHEN t.acked_seq IS NOT NULL THEN greatest(s.seq - t.acked_seq, 0) END AS lag
+           a.epoch || '-' || a.seq AS acked_offset,
+           CASE WHEN a.seq IS NOT NULL THEN greatest(s.seq - a.seq, 0) END AS lag
     FROM tenant_streams s JOIN terminals t USING (tenant) LEFT JOIN gateways g ON g.gateway = t.gateway
     CROSS JOIN LATERAL (
         SELECT t.connection_id IS NOT NULL
                AND coalesce(g.renewed_at > clock_timestamp() - make_interval(secs => $2), false) AS online
     ) p
+    LEFT JOIN LATERAL newest_ack(t.terminal_id) a ON true
     WHERE s.tenant = $1 AND t.revoked_at IS NULL
     ORDER BY t.created_at, t.terminal_id
 """

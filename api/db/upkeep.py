@@ -61,6 +61,54 @@ _FORGET_AUDIT = """
     SELECT count(*) AS gone FROM gone
 """
 
+_FORGET_COVERAGE = """
+    WITH old AS (
+        SELECT terminal_id, to_seq, reading_id, stretch FROM coverage
+        WHERE acked_at < now() - make_interval(days => $1) LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM coverage c USING old
+        WHERE (c.terminal_id, c.to_seq, c.reading_id, c.stretch)
+            = (old.terminal_id, old.to_seq, old.reading_id, old.stretch) RETURNING 1
+    )
+    SELECT count(*) AS gone FROM gone
+"""
+
+_FORGET_RECEIPTS = """
+    WITH old AS (
+        SELECT order_id, receiver FROM order_receipts WHERE acked_at < now() - make_interval(days => $1)
+        LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM order_receipts r USING old
+        WHERE r.order_id = old.order_id AND r.receiver = old.receiver RETURNING 1
+    )
+    SELECT count(*) AS gone FROM gone
+"""
+
+# A reading that began long ago may go on: a stream while its gateway lives, a chain of polls while somebody polls.
+_FORGET_READINGS = """
+    WITH old AS (
+        SELECT r.reading_id, r.stretch FROM readings r LEFT JOIN gateways g ON g.gateway = r.gateway
+        WHERE r.began_at < now() - make_interval(days => $1)
+          AND coalesce(r.ended_at, r.polled_at, g.renewed_at, r.began_at) < now() - make_interval(days => $1)
+        LIMIT $2 FOR UPDATE OF r SKIP LOCKED
+    ), gone AS (
+        DELETE FROM readings r USING old
+        WHERE r.reading_id = old.reading_id AND r.stretch = old.stretch RETURNING 1
+    )
+    SELECT count(*) AS gone FROM gone
+"""
+
+_BLANK_ADDRESSES = """
+    WITH old AS (
+        SELECT reading_id, stretch FROM readings
+        WHERE began_at < now() - make_interval(days => $1) AND address IS NOT NULL LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        UPDATE readings r SET address = NULL FROM old
+        WHERE r.reading_id = old.reading_id AND r.stretch = old.stretch RETURNING 1
+    )
+    SELECT count(*) AS gone FROM gone
+"""
+
 
 async def forget_audit(database: Database, days: int, limit: int) -> int:
     """Delete up to `limit` rows of the audit trail older than `days`; returns how many went. Raises Unavailable."""
@@ -75,6 +123,26 @@ async def forget_idempotency_keys(database: Database, days: int, limit: int) -> 
 async def forget_acks(database: Database, days: int, limit: int) -> int:
     """Delete up to `limit` acks older than `days`; returns how many went. Raises Unavailable."""
     return await _count(database, _FORGET_ACKS, days, limit)
+
+
+async def forget_coverage(database: Database, days: int, limit: int) -> int:
+    """Delete up to `limit` words of terminals older than `days`; returns how many went. Raises Unavailable."""
+    return await _count(database, _FORGET_COVERAGE, days, limit)
+
+
+async def forget_receipts(database: Database, days: int, limit: int) -> int:
+    """Delete up to `limit` receipts of lists and webhooks likewise. Raises Unavailable."""
+    return await _count(database, _FORGET_RECEIPTS, days, limit)
+
+
+async def forget_readings(database: Database, days: int, limit: int) -> int:
+    """Delete up to `limit` readings that ended `days` ago; returns how many went. Raises Unavailable."""
+    return await _count(database, _FORGET_READINGS, days, limit)
+
+
+async def blank_addresses(database: Database, days: int, limit: int) -> int:
+    """Take the address from up to `limit` readings that began `days` ago. Raises Unavailable."""
+    return await _count(database, _BLANK_ADDRESSES, days, limit)
 
 
 async def _count(database: Database, sql: str, days: int, limit: int) -> int:

@@ -77,11 +77,12 @@ class StatusStep(Answer):
 
 
 class Receipt(Answer):
-    """When a terminal's ack first covered an order."""
+    """When a terminal first had an order: by its stream's acks, or because a list showed it."""
 
     terminal_id: UUID
     name: str
     acked_at: Moment
+    by: Literal["stream", "list", "webhook"]
 
 
 class OrderInFull(Order):
@@ -244,6 +245,7 @@ class EventPage(Answer):
     offset: Position
     head: Position
     more: bool
+    reading: UUID = Field(description="The name of the reading that an ack of this page belongs to.")
     reset: Reset = Field(default=None, description="Only there when something cannot be replayed.")  # type: ignore[assignment]
 
 
@@ -441,6 +443,7 @@ class Whoami(Answer):
     kind: Literal["op", "store", "term"]
     tenant: str | None
     terminal_id: UUID | None
+    acked_offset: Position | None = Field(description="A terminal's newest ack.")
 
 
 class WebhookMade(Answer):

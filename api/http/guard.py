@@ -22,6 +22,7 @@ from backbone.contract.keys import KeyKind, key_name
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.slug import is_slug
 from backbone.eventlog.access import Access, Principal
+from backbone.runtime.client import Client, client_of
 from backbone.runtime.routes import DescribedRoute
 
 
@@ -132,13 +133,15 @@ class Guard:
         self._limits.in_flight.enter(request.scope, principal.key_hash)
         return principal
 
+    def client(self, request: Request) -> Client:
+        """Where a request comes from."""
+        return client_of(
+            request.scope["headers"], request.scope["client"], trust_forwarded_for=self._trust_forwarded_for
+        )
+
     def address(self, request: Request) -> str:
         """Return where a request came from: the peer's address, or what a trusted balancer says of it."""
-        forwarded = header_values(request, b"x-forwarded-for")
-        if self._trust_forwarded_for and forwarded:
-            # The words before the last one come from hosts that we do not know.
-            return forwarded[-1].rpartition(",")[2].strip()
-        return "" if request.client is None else request.client.host
+        return self.client(request).address or ""
 
 
 def unknown_tenant() -> Refused:

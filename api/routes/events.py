@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from uuid import UUID, uuid4
 
 import orjson
 from starlette.requests import Request
@@ -13,11 +14,14 @@ from api.http.body import query_integer
 from api.http.documents import OFFSET, EventPage
 from api.http.guard import Caller, Guard, unknown_tenant
 from backbone.contract.event import Event, EventType, parse_types
+from backbone.contract.event_filter import EventFilter
 from backbone.contract.keys import KeyKind
-from backbone.contract.offset import Offset, parse_after
+from backbone.contract.offset import BEGINNING, LAST_ACKED, Offset, parse_after
 from backbone.contract.resume import Start, resume
 from backbone.eventlog.log_reads import read_events, read_extent
 from backbone.eventlog.postgres import Database
+from backbone.eventlog.readings import last_acks, poll_reading
+from backbone.runtime.client import Client
 from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 500
@@ -33,12 +37,13 @@ _POLL = RouteDoc(
     (KeyKind.TERMINAL,),
     EventPage,
     says="The same events, offsets and bytes as on a socket. Ask on with the answer's `offset`. `reset` says that "
-    "history before an offset cannot be replayed; it is never skipped silently.",
+    "history before an offset cannot be replayed; it is never skipped silently. An ack of a page names its `reading`.",
     query=(
         Query(
             "after",
-            "Behind this offset; `0` is everything retained; without it nothing but what is still to come.",
-            {"type": "string", "pattern": f"^0$|{OFFSET['pattern']}"},
+            "Behind this offset; `0` is everything retained, `acked` all behind this terminal's last ack; without it "
+            "nothing but what is still to come.",
+            {"type": "string", "pattern": f"^0$|^acked$|{OFFSET['pattern']}"},
         ),
         Query(
             "limit",
@@ -71,12 +76,26 @@ class EpochEntered(Exception):
     """The database's history forked while the log was being read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A terminal's question. `named`: `after` is an offset of its own, neither the head nor our word for it."""
+
+    caller: Caller
+    client: Client
+    after: Offset | None
+    named: bool
+    filter: EventFilter
+    limit: int
+    deadline: float
+
+
 class EventRoutes:
     """The one route."""
 
-    def __init__(self, guard: Guard, reads: Database, watch: HeadWatch) -> None:
+    def __init__(self, guard: Guard, reads: Database, writes: Database, watch: HeadWatch) -> None:
         self._guard = guard
         self._reads = reads
+        self._writes = writes
         self._watch = watch
 
     def routes(self) -> list[DescribedRoute]:
@@ -85,53 +104,68 @@ class EventRoutes:
 
     async def poll(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/events`."""
-        caller = await self._guard.authorize(request)
-        after = parse_after(request.query_params.get("after"))
-        types = parse_types(request.query_params.get("types"))
-        limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-        wait = query_integer(request, "wait", 0, 0, MAX_WAIT_SECONDS)
-        deadline = asyncio.get_running_loop().time() + wait
+        ask = await self._ask(request)
+        after = ask.after
         while True:
-            extent = await read_extent(self._reads, caller.tenant)
+            extent = await read_extent(self._reads, ask.caller.tenant)
             if extent is None:
                 raise unknown_tenant()
             start = resume(after, floor=extent.floor, head=extent.head, forks=extent.forks)
+            # From the beginning is from an offset that it named where nothing is gone.
+            named = ask.named and start.resumed and start.position.seq == (after or start.position).seq
             try:
-                page, head = await self._read_or_wait(caller, start, extent.head, types, limit, deadline)
+                return await self._answer(ask, start, extent.head, named=named)
             except EpochEntered:
                 # `after` has to be judged again; a request from the head stays at the head that it began from.
                 after = start.position if after is None else after
-                continue
-            return raw_answer(_document(start, page, head))
 
-    async def _read_or_wait(
-        self,
-        caller: Caller,
-        start: Start,
-        head: Offset,
-        types: frozenset[str] | None,
-        limit: int,
-        deadline: float,
-    ) -> tuple[Page, Offset]:
-        """Return the next events, or when there are none those that come until `deadline`; and the head.
+    async def _ask(self, request: Request) -> Ask:
+        caller = await self._guard.authorize(request)
+        after = parse_after(request.query_params.get("after"))
+        filter_ = EventFilter(parse_types(request.query_params.get("types")))
+        limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        wait = query_integer(request, "wait", 0, 0, MAX_WAIT_SECONDS)
+        named = after not in (None, LAST_ACKED)
+        if after == LAST_ACKED:
+            acked = await last_acks(self._reads, [(caller.device, filter_)])
+            after = acked.get((caller.device, filter_), BEGINNING)
+        deadline = asyncio.get_running_loop().time() + wait
+        return Ask(caller, self._guard.client(request), after, named, filter_, limit, deadline)
+
+    async def _answer(self, ask: Ask, start: Start, head: Offset, *, named: bool) -> Response:
+        """Answer with the next events, or when there are none with those that come until the deadline.
+
+        What the terminal is about to be given is stored before it is; who waits is there from the start.
 
         Raises:
             EpochEntered: history forked meanwhile.
             Violation: the caller's key has ended meanwhile.
         """
-        position = start.position
+
+        async def stored(end: Offset) -> UUID:
+            return await poll_reading(
+                self._writes, ask.caller.tenant, ask.caller.device, uuid4(), ask.client, ask.filter,
+                start.position, end, named=named,
+            )  # fmt: skip
+
+        tenant, position, reading = ask.caller.tenant, start.position, None
         while True:
-            page = await self._read(caller.tenant, position, head, types, limit)
-            position = page.offset
+            page = await self._read(tenant, position, head, ask.filter.types, ask.limit)
+            moved, position = page.offset > position, page.offset
             # Something to say, or more to look through than one answer should take: say so now.
             if page.events or position < head or start.reset is not None:
-                return page, head
-            newer = await self._watch.later_than(caller.tenant, head, deadline, caller.key_hash)
+                break
+            if reading is None or moved:
+                reading, moved = await stored(position), False
+            newer = await self._watch.later_than(tenant, head, ask.deadline, ask.caller.key_hash)
             if newer is None:
-                return page, head
+                break
             if newer.epoch != head.epoch:
                 raise EpochEntered
             head = newer
+        if reading is None or moved:
+            reading = await stored(position)
+        return raw_answer(_document(start, page, head, reading))
 
     async def _read(
         self, tenant: str, position: Offset, head: Offset, types: frozenset[str] | None, limit: int
@@ -149,13 +183,13 @@ class EventRoutes:
         return Page((), position)
 
 
-def _document(start: Start, page: Page, head: Offset) -> bytes:
+def _document(start: Start, page: Page, head: Offset, reading: UUID) -> bytes:
     """The events' own bytes with the answer around them; nothing is parsed."""
     reset = b""
     if start.reset is not None:
         reset = b'"reset":%b,' % orjson.dumps({"to": str(start.position), "reason": start.reset})
     more = b"true" if page.offset < head else b"false"
-    return b'{%b"events":[%b],"offset":"%d-%d","head":"%d-%d","more":%b}' % (
+    return b'{%b"events":[%b],"offset":"%d-%d","head":"%d-%d","more":%b,"reading":"%b"}' % (
         reset,
         b",".join(event.payload for event in page.events),
         page.offset.epoch,
@@ -163,4 +197,5 @@ def _document(start: Start, page: Page, head: Offset) -> bytes:
         head.epoch,
         head.seq,
         more,
+        str(reading).encode(),
     )

@@ -65,9 +65,19 @@ PING_FRAME = b"\x89\x00"
 
 
 def hello(
-    tenant: str, terminal: str, head: Offset, after: Offset, resumed: bool, heartbeat_seconds: int
+    tenant: str,
+    terminal: str,
+    head: Offset,
+    after: Offset,
+    resumed: bool,
+    heartbeat_seconds: int,
+    reading: str,
+    acked: Offset | None,
 ) -> bytes:
-    """First message, always. `after` is where the stream starts."""
+    """First message, always. `after` is where the stream starts, `reading` what an ack over HTTP names.
+
+    `acked` is what `after=acked` means for a stream with this filter.
+    """
     return orjson.dumps(
         {
             "type": "hello",
@@ -78,6 +88,8 @@ def hello(
             "resumed": resumed,
             "heartbeatSeconds": heartbeat_seconds,
             "protocol": PROTOCOL_VERSION,
+            "reading": reading,
+            "ackedOffset": None if acked is None else str(acked),
         }
     )
 

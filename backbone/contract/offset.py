@@ -46,8 +46,13 @@ BEGINNING = Offset(0, 0)
 """The meaning of `after=0`: everything that is retained."""
 
 
+LAST_ACKED = Offset(0, -1)
+"""The meaning of `after=acked`: from the last ack. Every door looks that up before anything else is decided."""
+
+
 def parse_after(text: str | None, name: str = "after") -> Offset | None:
-    """Read the `after` of a request: None is "from the head", `0` everything retained, else an offset.
+    """Read the `after` of a request: None is "from the head", `0` all that is retained, `acked` the last ack, else an
+    offset.
 
     `name` is what the parameter is called where it has another name.
 
@@ -63,7 +68,11 @@ def parse_after(text: str | None, name: str = "after") -> Offset | None:
         return None
     if text == "0":
         return BEGINNING
+    if text == "acked":
+        return LAST_ACKED
     try:
         return Offset.parse(text)
     except Violation as exc:
-        raise Violation.field(Problem.BAD_REQUEST, name, "must be 0 or an offset such as 1-42") from exc
+        raise Violation.field(
+            Problem.BAD_REQUEST, name, "must be 0, acked, or an offset such as 1-42"
+        ) from exc

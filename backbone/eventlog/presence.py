@@ -27,13 +27,13 @@ class Arrival:
 
 
 _RENEW = """
-    INSERT INTO gateways (gateway, renewed_at) VALUES ($1, clock_timestamp())
-    ON CONFLICT (gateway) DO UPDATE SET renewed_at = excluded.renewed_at
+    INSERT INTO gateways (gateway, renewed_at, readings) VALUES ($1, clock_timestamp(), true)
+    ON CONFLICT (gateway) DO UPDATE SET renewed_at = excluded.renewed_at, readings = true
 """
 
 
 async def renew_lease(database: Database, gateway: str) -> None:
-    """Say that this gateway is alive.
+    """Say that this gateway is alive, and keeps readings.
 
     Raises:
         Unavailable: PostgreSQL.

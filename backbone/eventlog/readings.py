@@ -12,18 +12,8 @@ from uuid import UUID
 from backbone.contract.event_filter import EventFilter
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database, Row
+from backbone.runtime.client import Client
 from backbone.runtime.metrics import ACK_SECONDS
-
-AGENT_CHARACTERS = 256
-ADDRESS_CHARACTERS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Where a connection comes from, as far as is known: its address, and what it calls itself."""
-
-    address: str | None = None
-    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,17 +185,41 @@ async def see_orders(database: Database, tenant: str, terminal: UUID, orders: Se
     return list(row["unknown"] or ())
 
 
-_LAST_ACK = "SELECT epoch, seq FROM newest_ack($1, $2, $3, $4)"
-_NEWEST_ACK = "SELECT epoch, seq FROM newest_ack($1)"
+_LAST_ACKS = """
+    SELECT k.place, a.epoch, a.seq
+    FROM unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::text[])
+         AS k (place, terminal_id, types, stations, categories)
+    CROSS JOIN LATERAL newest_ack(
+        k.terminal_id, string_to_array(k.types, ','), string_to_array(k.stations, ','),
+        string_to_array(k.categories, ',')
+    ) a
+    WHERE a.seq IS NOT NULL
+"""
 
 
-async def last_ack(database: Database, terminal: UUID, filter_: EventFilter) -> Offset | None:
-    """Return the last ack of a reading whose filter let through all that `filter_` does; None when there is none.
+async def last_acks(
+    database: Database, asked: Sequence[tuple[UUID, EventFilter]]
+) -> dict[tuple[UUID, EventFilter], Offset]:
+    """Return, for terminals and filters, the last ack of a reading whose filter let through all that this one does.
+
+    Those that have none are left out.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    return _offset_of(await database.fetch_row(_LAST_ACK, terminal, *filter_.columns))
+    filters = [[_listed(names) for names in filter_.columns] for _, filter_ in asked]
+    rows = await database.fetch(
+        _LAST_ACKS,
+        list(range(len(asked))),
+        [terminal for terminal, _ in asked],
+        [columns[0] for columns in filters],
+        [columns[1] for columns in filters],
+        [columns[2] for columns in filters],
+    )
+    return {asked[row["place"]]: Offset(row["epoch"], row["seq"]) for row in rows}
+
+
+_NEWEST_ACK = "SELECT epoch, seq FROM newest_ack($1)"
 
 
 async def newest_ack(database: Database, terminal: UUID) -> Offset | None:

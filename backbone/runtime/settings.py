@@ -125,6 +125,11 @@ class PodSettings(BaseSettings):
     redis_timeout_seconds: float = Field(0.25, gt=0, le=5, description="bound of every wait for Redis")
     database_timeout_seconds: float = Field(3.0, gt=0, le=30, description="bound of every statement")
     database_connect_seconds: float = Field(2.0, gt=0, le=30, description="bound of a connection attempt")
+    trust_forwarded_for: bool = Field(
+        False,
+        description="take the client's address from the last X-Forwarded-For; only where every request comes "
+        "through a balancer that sets it",
+    )
     stream_events: int = Field(
         256, ge=1, le=100_000, description="events that a tenant's Redis stream keeps, about"
     )

@@ -1,4 +1,4 @@
-"""How long a tenant's events took from their commit to our sockets, and to the first terminal's ack.
+"""How long a tenant's events took from their commit to our sockets.
 
 Compares two servers' clocks: the database's, which stamped the event, and ours. An event is observed once, however it
 came: one that had to be fetched is a late one, not another kind of one.
@@ -6,20 +6,18 @@ came: one that had to be fetched is a late one, not another kind of one.
 
 import time
 
-from backbone.runtime.metrics import ACK_SECONDS
 from gateway import metrics
 from gateway.core.tenant_log import TenantLog
 
 
 class Latency:
-    """The part of one tenant's log that was observed already: up to which seq it was sent, and `acked` by anybody."""
+    """The part of one tenant's log that was observed already: up to which seq it was sent."""
 
-    __slots__ = ("_log", "_sent", "acked")
+    __slots__ = ("_log", "_sent")
 
     def __init__(self, log: TenantLog) -> None:
         self._log = log
         self._sent = log.head_seq
-        self.acked = log.head_seq
 
     def observe_sent(self) -> None:
         """Every live session has been sent everything up to the head."""
@@ -29,20 +27,10 @@ class Latency:
         for entry in self._log.entries_after(max(sent, self._log.ring_start)) or ():
             metrics.DELIVERY_SECONDS.observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
 
-    def observe_acked(self, through: int) -> None:
-        """A terminal acked up to seq `through`, and is the first one: `through` is later than `acked`."""
-        now_ms = time.time() * 1000
-        for entry in self._log.entries_after(max(self.acked, self._log.ring_start)) or ():
-            if entry.seq > through:
-                break
-            ACK_SECONDS.observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
-        self.acked = through
-
     def pass_over(self) -> None:
         """The head moved without events: history before it is gone."""
         self._sent = self._log.head_seq
 
-    def fork(self, shared: int) -> None:
-        """The log entered an epoch that shares no more than seq `shared`; the seqs behind it come again."""
+    def fork(self) -> None:
+        """The log entered an epoch; the seqs behind what it shares come again."""
         self._sent = self._log.head_seq
-        self.acked = min(self.acked, shared)

@@ -51,7 +51,7 @@ class Room:
         self._by_terminal: dict[object, Session] = {}
         self._latency = Latency(log)
         self._broadcast: Broadcast[Session] = Broadcast(
-            tenant, log, shared.send_all, self.settle, self._latency.observe_sent
+            tenant, log, shared.send_all, self.settle, self._on_sent
         )
 
     @property
@@ -117,6 +117,7 @@ class Room:
 
     def _arrive_at_head(self, session: Session) -> None:
         self._broadcast.join(session)
+        self._shared.write_behind.moved(self)
         if not session.caught_up:
             session.caught_up = True
             session.say(frames.caught_up(self.log.head))
@@ -125,6 +126,7 @@ class Room:
         """Its transport's buffer is full. Bytes that were handed to the transport count as sent."""
         self._broadcast.discard(session)
         self.lagging.discard(session)
+        self._shared.write_behind.moved(self)
         # A socket that is paused already and is settled anew stays as late as it was.
         self._shared.paused.setdefault(session, time.monotonic())
 
@@ -140,13 +142,18 @@ class Room:
         """
         if offset > max(self.log.head, self.log.known_head):
             raise Violation(Problem.BAD_REQUEST, f"{offset} is later than the head")
-        if offset.seq <= session.acked or offset.seq > (self.log.shared_seq(offset.epoch) or 0):
-            # The second: an event of a history that is over. It must not count for the one that has its seq now.
+        if offset.seq > (self.log.shared_seq(offset.epoch) or 0):
+            # An event of a history that is over. It must not count for the one that has its seq now.
             return
-        session.acked = offset.seq
-        self._shared.write_behind.acked(self.tenant, session, offset)
-        if offset.seq > self._latency.acked:
-            self._latency.observe_acked(offset.seq)
+        # No word acks an event that was not sent.
+        seq = min(offset.seq, session.sent)
+        if seq > session.reading.said:
+            session.reading.ack(seq, time.monotonic())
+            self._shared.write_behind.acked(session)
+
+    def _on_sent(self) -> None:
+        self._latency.observe_sent()
+        self._shared.write_behind.moved(self)
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -192,10 +199,10 @@ class Room:
         # Out of the cohorts first: a position beyond the fork is a seq that will come again, for another event.
         self._broadcast.scatter()
         shared = self.log.enter_epoch(head, floor, forks)
-        self._latency.fork(shared)
+        self._latency.fork()
         # A copy: a reset is a write, and a write may end a session.
         for session in tuple(self.sessions):
-            session.acked = min(session.acked, shared)
+            session.reading.fork(shared, head.epoch)
             if session.position > shared:
                 session.reset(Offset(head.epoch, shared), "epoch")
             self.settle(session)

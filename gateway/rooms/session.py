@@ -4,6 +4,8 @@ Holds no queue, task or timer. Knows its room by what it needs of it (`Home`), s
 not the other way round.
 """
 
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -16,6 +18,7 @@ from gateway import metrics
 from gateway.core.encoding import Encoding
 from gateway.core.tenant_log import TenantLog
 from gateway.fanout.cohort import Cursor
+from gateway.rooms.reading import Reading
 from gateway.transport.connection import Connection
 
 BAD_MESSAGES = 5
@@ -26,7 +29,10 @@ MESSAGES_A_TURN = 4000
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which terminal is connected, which of its connections this is, and the hash of the key that opened it."""
+    """Which terminal is connected, which of its connections this is, and the hash of the key that opened it.
+
+    A connection's name is its reading's, too.
+    """
 
     terminal: UUID
     connection: UUID
@@ -42,6 +48,10 @@ class Home(Protocol):
     @property
     def empty(self) -> bool:
         """Whether nobody is connected."""
+
+    @property
+    def sessions(self) -> "Iterable[Session]":
+        """Everybody who is connected."""
 
     def enter(self, session: "Session") -> None:
         """Take a session in."""
@@ -77,7 +87,7 @@ class Session(Cursor):
     when the arrival is written; only from then on can a connection on record that is not this one be a newer one.
     """
 
-    __slots__ = ("acked", "bad_messages", "caught_up", "host", "identity", "messages", "recorded", "room", "slot",
+    __slots__ = ("bad_messages", "caught_up", "host", "identity", "messages", "reading", "recorded", "room", "slot",
                  "unanswered_pings")  # fmt: skip
 
     def __init__(
@@ -95,12 +105,17 @@ class Session(Cursor):
         self.host = host
         self.room = room
         self.caught_up = False
-        self.acked = 0
+        self.reading = Reading(identity.connection, Offset(room.log.epoch, position))
         self.bad_messages = 0
         self.messages = 0
         self.unanswered_pings = 0
         self.recorded = False
         self.slot = 0
+
+    @property
+    def sent(self) -> int:
+        """Up to where events were handed to the connection."""
+        return self.position if self.cohort is None else self.cohort.position
 
     def say(self, payload: bytes) -> None:
         """Send one control message."""
@@ -110,6 +125,8 @@ class Session(Cursor):
         """Tell that history before `to` cannot be replayed; the stream goes on behind it."""
         metrics.RESETS.labels(reason).inc()
         self.say(frames.reset(to, reason))
+        if to.seq > self.position:
+            self.reading.skip(self.position, to.seq)
         self.position = to.seq
 
     # -- gateway.transport.connection.Listener ---------------------------------------------------------
@@ -143,6 +160,8 @@ class Session(Cursor):
     def on_closing(self, code: int) -> None:
         """Gone, or going."""
         metrics.CLOSED.labels(str(code)).inc()
+        # Ended first: where it stands now is where it came to.
+        self.reading.end(self.sent, code, time.monotonic())
         self.host.leave(self)
 
     def _may_go_on(self) -> bool:

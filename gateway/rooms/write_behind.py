@@ -1,23 +1,24 @@
-"""The news of this gateway's sessions for the log of record: arrivals, departures, acks.
+"""The news of this gateway's sessions for the log of record: arrivals, departures, how far they came, acks.
 
 Gathered in memory, written in batches by one task, at most a second late. News that could not be written is kept and
-written with the next batch, the newest word of each terminal; so the memory is bounded by the number of terminals.
+written with the next batch, the newest state of each session; so the memory is bounded by their number. Sessions to
+which nothing happens are not looked at.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Sized
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
 from backbone.contract.errors import Unavailable
-from backbone.contract.offset import Offset
-from backbone.eventlog.acks import store_acks
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import Arrival, record_arrivals, record_departures, renew_lease
+from backbone.eventlog.readings import Progress, advance_readings
 from backbone.runtime.faults import FAULTS
-from gateway.rooms.session import Session
+from gateway.rooms.session import Home, Session
 
 log = logging.getLogger("bellwire.write_behind")
 
@@ -28,6 +29,8 @@ FLUSH_SECONDS = 0.5
 RENEW_SECONDS = 2.0
 WORDS_A_STATEMENT = 1000
 """However many have gathered, a statement stays far below the bound that every statement has."""
+POSITIONS_A_FLUSH = 2000
+"""Sessions without an ack whose positions are written at a time; in a crowd the others' are written later."""
 
 
 class WriteBehind:
@@ -38,7 +41,11 @@ class WriteBehind:
         self._gateway = gateway
         self._arrivals: dict[UUID, tuple[Arrival, Session]] = {}
         self._departures: dict[UUID, UUID] = {}
-        self._acks: dict[UUID, tuple[str, Offset]] = {}
+        # Sessions with acks or an end to tell, and rooms in which somebody may stand elsewhere than is written.
+        self._news: dict[Session, None] = {}
+        self._moved: dict[Home, None] = {}
+        # Readings that were stored, and never had a session.
+        self._unused: dict[UUID, Progress] = {}
 
     def arrived(self, session: Session) -> None:
         """A connection was made."""
@@ -55,13 +62,22 @@ class WriteBehind:
         # A newer session of the same terminal may have arrived already; that word stays.
         if pending is not None and pending[1] is session:
             del self._arrivals[identity.terminal]
+        self._news[session] = None
         # One whose arrival is being written right now is seen to when that is done.
         if session.recorded:
             self._departures[identity.connection] = identity.terminal
 
-    def acked(self, tenant: str, session: Session, offset: Offset) -> None:
-        """A session's terminal stored everything up to `offset`."""
-        self._acks[session.identity.terminal] = (tenant, offset)
+    def acked(self, session: Session) -> None:
+        """A session's terminal acked what it was sent."""
+        self._news[session] = None
+
+    def moved(self, home: Home) -> None:
+        """Somebody in a room has been sent something, or is about to be."""
+        self._moved[home] = None
+
+    def unused(self, progress: Progress) -> None:
+        """A reading was stored whose connection never came to be."""
+        self._unused[progress.reading] = progress
 
     async def run(self) -> None:
         """Write what has gathered, for ever; ends by cancellation only."""
@@ -87,25 +103,49 @@ class WriteBehind:
         Raises:
             Unavailable: PostgreSQL; what was not written is pending still.
         """
-        # News that comes in the meantime waits for the next flush: none of the three may keep the others from their
-        # turn.
-        for _ in range(_statements(self._acks)):
-            await self._flush_acks()
+        self._gather_moved()
+        # News that comes in the meantime waits for the next flush: no kind may keep the others from their turn.
+        for _ in range(_statements(self._news)):
+            await self._flush_news()
+        for _ in range(_statements(self._unused)):
+            await self._flush_unused()
         for _ in range(_statements(self._arrivals)):
             await self._flush_arrivals()
         for _ in range(_statements(self._departures)):
             await self._flush_departures()
 
-    async def _flush_acks(self) -> None:
-        acks, self._acks = _split(self._acks)
+    def _gather_moved(self) -> None:
+        """Add the sessions that stand elsewhere than is written, as many as one flush takes."""
+        left = POSITIONS_A_FLUSH
+        while self._moved and left > 0:
+            home = next(iter(self._moved))
+            for session in home.sessions:
+                if session not in self._news and session.reading.moved(session.sent):
+                    self._news[session] = None
+                    left -= 1
+            # Whole: of a room that is larger than a flush, the first ones alone would be written for ever.
+            del self._moved[home]
+
+    async def _flush_news(self) -> None:
+        news, self._news = _split(self._news)
+        now = time.monotonic()
+        words = [(session, session.reading.progress(session.sent, now)) for session in news]
         try:
             if FAULTS:
                 await FAULTS.pause("ack_before_persist")
-            await store_acks(
-                self._database, [(own, tenant, offset) for own, (tenant, offset) in acks.items()]
-            )
+            await advance_readings(self._database, [progress for _, own in words for progress in own])
         except BaseException:
-            self._acks = acks | self._acks
+            self._news = news | self._news
+            raise
+        for session, own in words:
+            session.reading.wrote(own)
+
+    async def _flush_unused(self) -> None:
+        unused, self._unused = _split(self._unused)
+        try:
+            await advance_readings(self._database, list(unused.values()))
+        except BaseException:
+            self._unused = unused | self._unused
             raise
 
     async def _flush_arrivals(self) -> None:

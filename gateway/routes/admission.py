@@ -4,25 +4,36 @@ Knows HTTP's headers and query, and no transport. Each door reads its own `Ask` 
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from uuid import uuid4
+from typing import TypeVar
+from uuid import UUID, uuid4
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from backbone.contract import frames
 from backbone.contract.errors import Problem, Refused, Unavailable, Violation
+from backbone.contract.event_filter import EventFilter
 from backbone.contract.keys import KeyKind
-from backbone.contract.offset import Offset
+from backbone.contract.offset import BEGINNING, LAST_ACKED, Offset
 from backbone.contract.origin import AllowedOrigins, is_own
-from backbone.eventlog.access import Access, Principal
+from backbone.contract.resume import Start
+from backbone.eventlog.access import KEYS_A_STATEMENT, STATEMENTS_AT_ONCE, Access, Principal
+from backbone.eventlog.postgres import Database
+from backbone.eventlog.readings import NewReading, Progress, begin_readings, last_acks
+from backbone.runtime.batcher import Batcher
+from backbone.runtime.client import client_of
 from gateway.core.encoding import Encoding
 from gateway.hub import Hub
 from gateway.rooms.room import Room
 from gateway.rooms.session import Identity, Session
 from gateway.settings import GatewaySettings
-from gateway.transport.connection import Connection
+from gateway.transport.connection import ABNORMAL, Connection
 from gateway.transport.handshake_queue import HandshakeQueue
+
+LOOKUPS_APART_SECONDS = 0.01
+"""Between two statements for a crowd that comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +42,33 @@ class Ask:
 
     key: str
     after: Offset | None
-    types: frozenset[str] | None
+    filter: EventFilter
 
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A terminal that may come in: who it is, what it asks for, and its room, which knows as much as it does."""
+    """A terminal that may come in: where it starts, in which room, and what the database calls its reading.
 
-    principal: Principal
-    ask: Ask
+    `acked` is the last ack of a reading whose filter let through all that this one does.
+    """
+
+    terminal: UUID
+    key_hash: bytes
+    filter: EventFilter
     room: Room
+    start: Start
+    reading: UUID
+    acked: Offset | None
+
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+def _gathered(answer: Callable[[list[Q]], Awaitable[Mapping[Q, A]]]) -> Batcher[Q, A]:
+    return Batcher(
+        answer, most=KEYS_A_STATEMENT, at_once=STATEMENTS_AT_ONCE, apart_seconds=LOOKUPS_APART_SECONDS
+    )
 
 
 def origin_allowed(headers: Headers, allowed: AllowedOrigins) -> bool:
@@ -60,16 +88,21 @@ class Admission:
         allowed_origins: AllowedOrigins,
         hub: Hub,
         access: Access,
+        database: Database,
         handshakes: HandshakeQueue,
     ) -> None:
         self._settings = settings
         self._allowed_origins = allowed_origins
         self._hub = hub
         self._access = access
+        self._database = database
         self._handshakes = handshakes
+        # A crowd's rows are stored, and its last acks looked up, as its keys are: many in a statement.
+        self._acks = _gathered(self._find_acks)
+        self._readings = _gathered(self._store_readings)
 
-    async def admit(self, connection: HTTPConnection, ask: Ask) -> Guest:
-        """Decide on a request, in bounded time.
+    async def admit(self, connection: HTTPConnection, ask: Ask, encoding: Encoding) -> Guest:
+        """Decide on a request, in bounded time. A guest has to be seated, or told to be gone.
 
         Raises:
             Violation: no valid key.
@@ -83,7 +116,7 @@ class Admission:
             try:
                 # Bounded as a whole: a handshake that cannot be decided in time is one for later.
                 async with asyncio.timeout(2 * self._settings.database_timeout_seconds):
-                    return await self._decide(connection, ask)
+                    return await self._decide(connection, ask, encoding)
             except TimeoutError as exc:
                 raise Unavailable("the gateway") from exc
 
@@ -92,16 +125,16 @@ class Admission:
 
         Nothing waits in here, so the log cannot move between the hello and the first event.
         """
-        room = guest.room
-        # Opening waited for the peer: decided from where the log stands now, maybe in another epoch.
-        start = room.log.start(guest.ask.after)
-        assert guest.principal.terminal is not None
-        identity = Identity(guest.principal.terminal, uuid4(), guest.principal.key_hash)
-        session = Session(identity, self._hub, room, socket, encoding, start.position.seq, guest.ask.types)
+        room, start = guest.room, guest.start
+        if start.position.epoch != room.log.epoch:
+            # Opening waited for the peer, and history forked meanwhile.
+            start = room.log.start(start.position)
+        identity = Identity(guest.terminal, guest.reading, guest.key_hash)
+        session = Session(identity, self._hub, room, socket, encoding, start.position.seq, guest.filter.types)
         session.say(
             frames.hello(
                 room.tenant, str(identity.terminal), room.log.head, start.position, start.resumed,
-                self._settings.heartbeat_seconds,
+                self._settings.heartbeat_seconds, str(guest.reading), guest.acked,
             )
         )  # fmt: skip
         if start.reset is not None:
@@ -109,15 +142,54 @@ class Admission:
         self._hub.enter(session)
         return session
 
-    async def _decide(self, connection: HTTPConnection, ask: Ask) -> Guest:
+    def let_go(self, guest: Guest) -> None:
+        """A guest's connection never came to be: its reading is over before it began."""
+        at = guest.start.position
+        self._hub.write_behind.unused(
+            Progress(guest.reading, 0, at.epoch, at.seq, at.seq, ended_ago=0.0, code=ABNORMAL)
+        )
+
+    async def _decide(self, connection: HTTPConnection, ask: Ask, encoding: Encoding) -> Guest:
         principal = await self._identify(connection, ask)
-        assert principal.tenant is not None
+        tenant, terminal = principal.tenant, principal.terminal
+        assert tenant is not None
+        assert terminal is not None
         try:
-            room = await self._hub.room(principal.tenant)
-            await self._confirm(room, ask.after)
-            return Guest(principal, ask, room)
+            room = await self._hub.room(tenant)
+            acked = await self._acks.ask((terminal, ask.filter))
+            after = (acked or BEGINNING) if ask.after == LAST_ACKED else ask.after
+            await self._confirm(room, after)
         except LookupError as exc:
             raise Refused(Problem.NOT_FOUND, "no such tenant") from exc
+        # Here, and not when the connection is open: what is stored is where it begins.
+        start = room.log.start(after)
+        named = ask.after is not None and ask.after == after and start.resumed
+        client = client_of(
+            connection.scope["headers"],
+            connection.scope["client"],
+            trust_forwarded_for=self._settings.trust_forwarded_for,
+        )
+        reading = NewReading(
+            uuid4(), terminal, tenant, encoding.name, client, ask.filter, start.position,
+            named=named and start.position.seq == (after or start.position).seq,
+        )  # fmt: skip
+        guest = Guest(terminal, principal.key_hash, ask.filter, room, start, reading.reading, acked)
+        try:
+            await self._readings.ask(reading)
+        except BaseException:
+            # Maybe stored all the same.
+            self.let_go(guest)
+            raise
+        return guest
+
+    async def _find_acks(
+        self, asked: list[tuple[UUID, EventFilter]]
+    ) -> Mapping[tuple[UUID, EventFilter], Offset]:
+        return await last_acks(self._database, asked)
+
+    async def _store_readings(self, readings: list[NewReading]) -> Mapping[NewReading, None]:
+        await begin_readings(self._database, self._settings.pod_name, readings)
+        return {}
 
     async def _identify(self, connection: HTTPConnection, ask: Ask) -> Principal:
         principal = await self._access.find(ask.key)

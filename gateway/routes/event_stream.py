@@ -6,6 +6,7 @@ from starlette.types import Receive, Scope, Send
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import BellwireError, Problem, Violation
 from backbone.contract.event import parse_types
+from backbone.contract.event_filter import EventFilter
 from backbone.contract.offset import Offset, parse_after
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.sse import CONTENT_TYPE
@@ -48,11 +49,11 @@ def read_ask(request: Request) -> Ask:
     last = _last_seen(request)
     if last is not None:
         after = last
-    types = parse_types(request.query_params.get("types"))
+    filter_ = EventFilter(parse_types(request.query_params.get("types")))
     key = bearer_key(request.headers.getlist("authorization"))
     if key is None:
         raise Violation(Problem.UNAUTHORIZED, "send the key as 'Authorization: Bearer …'")
-    return Ask(key, after, types)
+    return Ask(key, after, filter_)
 
 
 def _last_seen(request: Request) -> Offset | None:
@@ -84,15 +85,20 @@ class EventStreamEndpoint:
         try:
             if scope["http_version"] == "1.0":
                 raise Violation(Problem.BAD_REQUEST, "HTTP/1.1 is needed for a stream")
-            guest = await self._admission.admit(request, read_ask(request))
+            guest = await self._admission.admit(request, read_ask(request), EVENT_STREAM)
         except BellwireError as exc:
             response = response_of(exc)
             metrics.REFUSED.labels(str(response.status_code)).inc()
             await response(scope, receive, send)
             return
         socket: EventStreamProtocol = scope["extensions"][EXTENSION]
+        try:
+            if not socket.closing:
+                await send(HEAD)
+        except BaseException:
+            self._admission.let_go(guest)
+            raise
         if socket.closing:
+            self._admission.let_go(guest)
             return
-        await send(HEAD)
-        if not socket.closing:
-            socket.attach(self._admission.seat(guest, socket, EVENT_STREAM))
+        socket.attach(self._admission.seat(guest, socket, EVENT_STREAM))

@@ -14,6 +14,7 @@ from backbone.contract import frames
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import BellwireError, Problem, Refused, Violation
 from backbone.contract.event import parse_types
+from backbone.contract.event_filter import EventFilter
 from backbone.contract.offset import parse_after
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.runtime.problems import problem_response, response_of
@@ -36,15 +37,15 @@ def read_ask(headers: Headers, query: QueryParams, offered: list[str]) -> Ask:
     refuse_key_in_query(query.multi_items())
     refuse_unknown_parameters(query.multi_items(), PARAMETERS, Problem.BAD_REQUEST)
     after = parse_after(query.get("after"))
-    types = parse_types(query.get("types"))
+    filter_ = EventFilter(parse_types(query.get("types")))
     key = bearer_key(headers.getlist("authorization"))
     if key is not None:
-        return Ask(key, after, types)
+        return Ask(key, after, filter_)
     keys = [token for token in offered if token.startswith(frames.BEARER_SUBPROTOCOL)]
     if len(keys) > 1:
         raise Violation.field(Problem.BAD_REQUEST, "Sec-WebSocket-Protocol", "holds two keys")
     if keys:
-        return Ask(keys[0].removeprefix(frames.BEARER_SUBPROTOCOL), after, types)
+        return Ask(keys[0].removeprefix(frames.BEARER_SUBPROTOCOL), after, filter_)
     raise Violation(Problem.UNAUTHORIZED, "send the key as 'Authorization: Bearer …' or as a subprotocol")
 
 
@@ -66,15 +67,21 @@ class Endpoint:
         offered: list[str] = websocket.scope["subprotocols"]
         try:
             ask = read_ask(websocket.headers, websocket.query_params, offered)
-            guest = await self._admission.admit(websocket, ask)
+            guest = await self._admission.admit(websocket, ask, WEBSOCKET)
         except BellwireError as exc:
             await self._refuse(websocket, exc)
             return
-        await websocket.accept(subprotocol=frames.SUBPROTOCOL if frames.SUBPROTOCOL in offered else None)
         socket: WebSocketProtocol = websocket.scope["extensions"][EXTENSION]
-        if not socket.closing:
-            encoding = DEFLATED_WEBSOCKET if socket.takes_deflated else WEBSOCKET
-            socket.attach(self._admission.seat(guest, socket, encoding))
+        try:
+            await websocket.accept(subprotocol=frames.SUBPROTOCOL if frames.SUBPROTOCOL in offered else None)
+        except BaseException:
+            self._admission.let_go(guest)
+            raise
+        if socket.closing:
+            self._admission.let_go(guest)
+            return
+        encoding = DEFLATED_WEBSOCKET if socket.takes_deflated else WEBSOCKET
+        socket.attach(self._admission.seat(guest, socket, encoding))
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer at a path of no route, whatever is asked for there."""

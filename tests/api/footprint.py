@@ -8,7 +8,7 @@ import asyncpg
 
 _TABLES = (
     "orders", "gift_cards", "pos_gift_card_transactions", "loyalty_accounts", "pos_loyalty_transactions",
-    "pos_sync_logs", "idempotency_keys", "pos_daily_reports", "terminals", "terminal_acks", "api_keys",
+    "pos_sync_logs", "idempotency_keys", "pos_daily_reports", "terminals", "readings", "unseen_orders", "api_keys",
 )  # fmt: skip
 
 
@@ -28,12 +28,9 @@ async def footprint(database: "asyncpg.Connection[asyncpg.Record]", tenant: str)
 
 
 async def acked(database: "asyncpg.Connection[asyncpg.Record]", terminal_id: str) -> tuple[int, int] | None:
-    """The offset that a terminal has acked, as (epoch, seq)."""
-    row = await database.fetchrow(
-        "SELECT acked_epoch, acked_seq FROM terminals WHERE terminal_id = $1", UUID(terminal_id)
-    )
-    assert row is not None
-    return None if row["acked_seq"] is None else (row["acked_epoch"], row["acked_seq"])
+    """The newest ack of a terminal, as (epoch, seq)."""
+    row = await database.fetchrow("SELECT epoch, seq FROM newest_ack($1)", UUID(terminal_id))
+    return None if row is None or row["seq"] is None else (row["epoch"], row["seq"])
 
 
 @contextlib.asynccontextmanager

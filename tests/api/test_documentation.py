@@ -100,7 +100,12 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     await ask("POST", "/api/{tenant}/loyalty/{phone}/add", term, points, **phone)
     await ask("POST", "/api/{tenant}/loyalty/{phone}/redeem", term, {"points": 5}, **phone)
     await ask("GET", "/api/{tenant}/loyalty/{phone}", term, **phone)
-    await ask("POST", shop + "/acks", term, {"offset": "1-1"}, **t)
+    events = await http.get(
+        f"/api/tenant/{SLUG}/events", params={"after": "0", "limit": 1}, headers=bearer(term)
+    )
+    notes[f"GET {shop}/events"] = {"answer": events.json()}
+    ack = {"offset": "1-1", "reading": events.json()["reading"]}
+    await ask("POST", shop + "/acks", term, ack, **t)
     report = {"businessDate": "2026-11-22", "orders": 1, "gross": 17.05}
     await ask("POST", shop + "/daily-reports", term, report, **t)
     await ask("GET", shop + "/orders", store, **t)
@@ -108,10 +113,6 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     await ask("GET", shop + "/orders/{orderId}/journey", store, **here)
     one_till = {**t, "terminalId": till["terminalId"]}
     await ask("GET", shop + "/terminals/{terminalId}/connections", store, **one_till)
-    events = await http.get(
-        f"/api/tenant/{SLUG}/events", params={"after": "0", "limit": 1}, headers=bearer(term)
-    )
-    notes[f"GET {shop}/events"] = {"answer": events.json()}
     await ask("GET", shop + "/terminals", store, **t)
     await ask("GET", shop + "/status", store, **t)
     await ask("GET", "/api/whoami", term)

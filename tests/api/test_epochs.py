@@ -16,12 +16,14 @@ import pytest
 from api.db.migrate import migrate
 from api.db.writes import Attempt, run_write, write_call
 from backbone.contract.errors import Unavailable
+from backbone.contract.event_filter import EVERYTHING
 from backbone.contract.offset import BEGINNING, Offset
-from backbone.eventlog import acks
 from backbone.eventlog.epochs import enter_epoch, keep_settled
 from backbone.eventlog.head_check import check_heads, read_clock
 from backbone.eventlog.log_reads import Extent, read_extent
 from backbone.eventlog.postgres import Database, EpochOver, open_database
+from backbone.eventlog.readings import ack_reading, newest_ack, poll_reading
+from backbone.runtime.client import NOBODY
 from backbone.runtime.settings import PodSettings, load_settings
 from infra.local.account import unprivileged
 from infra.local.postgres_binaries import find_binaries
@@ -235,22 +237,15 @@ async def test_an_ack_of_an_event_that_is_no_more_is_not_taken_for_its_successor
     await write(log)
     await end_history(log)
     epoch = await enter_epoch(log)
-    await write(log)
-
-    async def acked() -> tuple[int, int] | None:
-        row = await log.fetch_row(
-            "SELECT acked_epoch, acked_seq FROM terminals WHERE terminal_id = $1", terminal
-        )
-        assert row is not None
-        return row["acked_seq"] and (row["acked_epoch"], row["acked_seq"])
-
+    head = await write(log)
+    start = Offset(epoch, 0)
+    reading = await poll_reading(
+        log, "t", terminal, uuid.uuid4(), NOBODY, EVERYTHING, start, head, named=True
+    )
     # The other history had a second event too; the terminal acks that one.
-    await acks.store_acks(log, [(terminal, "t", Offset(1, 2))])
-    assert await acked() is None
-    await acks.store_acks(log, [(terminal, "t", Offset(1, 1))])
-    assert await acked() == (1, 1)
-    await acks.store_acks(log, [(terminal, "t", Offset(epoch, 2))])
-    assert await acked() == (epoch, 2)
+    for said, kept in ((Offset(1, 2), None), (Offset(1, 1), Offset(epoch, 1)), (head, head)):
+        assert await ack_reading(log, "t", terminal, said, reading)
+        assert await newest_ack(log, terminal) == kept
 
 
 async def test_the_number_of_an_epoch_rises_even_where_the_clock_is_behind_it(log: Database) -> None:

@@ -28,13 +28,25 @@ async def test_events_are_the_stored_bytes_in_order(
 async def test_without_after_there_are_no_events_but_the_place_to_start_from(shop: Shop) -> None:
     await shop.order()
     answer = (await shop.poll()).json()
-    assert answer == {"events": [], "offset": "1-1", "head": "1-1", "more": False}
+    assert {**answer, "reading": ""} == {
+        "events": [],
+        "offset": "1-1",
+        "head": "1-1",
+        "more": False,
+        "reading": "",
+    }
 
 
 async def test_a_shop_without_events_stands_at_seq_zero(shop: Shop) -> None:
     for query in ({}, {"after": "0"}, {"after": "1-0"}):
         answer = (await shop.poll(**query)).json()
-        assert answer == {"events": [], "offset": "1-0", "head": "1-0", "more": False}
+        assert {**answer, "reading": ""} == {
+            "events": [],
+            "offset": "1-0",
+            "head": "1-0",
+            "more": False,
+            "reading": "",
+        }
 
 
 async def test_pages_join_without_gap_or_repeat(shop: Shop) -> None:
@@ -144,7 +156,13 @@ async def test_who_waits_in_vain_gets_an_empty_answer_in_time(shop: Shop) -> Non
     started = time.monotonic()
     answer = (await shop.poll(after="1-0", wait=1)).json()
     assert 0.9 < time.monotonic() - started < 3
-    assert answer == {"events": [], "offset": "1-0", "head": "1-0", "more": False}
+    assert {**answer, "reading": ""} == {
+        "events": [],
+        "offset": "1-0",
+        "head": "1-0",
+        "more": False,
+        "reading": "",
+    }
 
 
 async def test_many_who_wait_are_all_answered_each_with_its_own_tenants_events(open_shop: OpenShop) -> None:

@@ -103,7 +103,7 @@ async def test_a_connected_terminal_is_online_while_its_gateway_lives(
 async def test_a_terminals_lag_is_what_it_has_not_acked(shop: Shop) -> None:
     for _ in range(3):
         await shop.order()
-    await shop.http.post(shop.path("acks"), json={"offset": "1-1"}, headers=bearer(shop.terminal_key))
+    await shop.take("1-1")
     [terminal] = await listed(shop)
     assert (terminal["ackedOffset"], terminal["lag"]) == ("1-1", 2)
     assert terminal["lastSeen"] is not None
@@ -119,10 +119,10 @@ async def test_an_order_that_no_till_has_acked_shows_in_the_status_until_one_has
     first = await status(shop)
     assert first["head"] == "1-2"
     assert 0.2 <= first["oldestUnackedSeconds"] < 30
-    await shop.http.post(shop.path("acks"), json={"offset": "1-1"}, headers=bearer(shop.terminals[1].key))
+    await shop.take("1-1", shop.terminals[1].key)
     second = await status(shop)
     assert second["oldestUnackedSeconds"] < first["oldestUnackedSeconds"] + 5
-    await shop.http.post(shop.path("acks"), json={"offset": "1-2"}, headers=bearer(shop.terminals[0].key))
+    await shop.take("1-2")
     assert (await status(shop))["oldestUnackedSeconds"] is None
 
 

@@ -2,13 +2,18 @@
 
 import asyncio
 import random
+import time
+from types import SimpleNamespace
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 
+from backbone.contract.event_filter import EVERYTHING
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import open_database
+from backbone.eventlog.readings import NewReading, begin_readings
+from backbone.runtime.client import NOBODY
 from backbone.runtime.settings import PodSettings, load_settings
 from bellwire.verify.judge import judge
 from bellwire.verify.notes import Listed, Notes, parse
@@ -79,10 +84,15 @@ async def test_an_ack_that_is_being_stored_when_the_pod_is_told_to_stop_is_store
     settings = load_settings(PodSettings, database_url=database_url, redis_url=redis_url)
     pool = await open_database(settings, size=2, application="test-write-behind")
     write_behind = WriteBehind(pool, "a-gateway")
+    reading = uuid4()
+    client = NewReading(reading, own, shop.slug, "websocket", NOBODY, EVERYTHING, Offset(1, 0), named=True)
+    await begin_readings(pool, "a-gateway", [client])
     nobody = cast("Any", None)
-    write_behind.acked(
-        shop.slug, Session(Identity(own, own), nobody, nobody, nobody, nobody, 0, None), Offset(1, 1)
-    )
+    room = cast("Any", SimpleNamespace(log=SimpleNamespace(epoch=1)))
+    session = Session(Identity(own, reading), nobody, room, nobody, nobody, 0, None)
+    session.position = 1
+    session.reading.ack(1, time.monotonic())
+    write_behind.acked(session)
     try:
         await interrupted(write_behind, database, own)
         await write_behind.flush()

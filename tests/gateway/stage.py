@@ -163,7 +163,7 @@ class Stage:
         room = self.rooms[scope["path"].strip("/")]
         identity = Identity(uuid4(), uuid4())
         session = Session(identity, self, room, connection, WEBSOCKET, room.log.head_seq, None)
-        session.say(frames.hello(room.tenant, "till", room.log.head, room.log.head, False, 20))
+        session.say(frames.hello(room.tenant, "till", room.log.head, room.log.head, False, 20, "r", None))
         self.sessions.add(session)
         room.enter(session)
         connection.attach(session)

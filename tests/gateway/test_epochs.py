@@ -1,23 +1,14 @@
 """A connected terminal when the database's history forks under it."""
 
 import asyncio
-from uuid import UUID
 
 import asyncpg
 
 from infra.local.pods import Pod
+from tests.api.footprint import acked
 from tests.fork import fork_last_event
 from tests.gateway.till import open_till
 from tests.shop import Shop
-
-
-async def acked(database: "asyncpg.Connection[asyncpg.Record]", shop: Shop) -> tuple[int, int] | None:
-    row = await database.fetchrow(
-        "SELECT acked_epoch, acked_seq FROM terminals WHERE terminal_id = $1",
-        UUID(shop.terminals[0].terminal_id),
-    )
-    assert row is not None
-    return None if row["acked_seq"] is None else (row["acked_epoch"], row["acked_seq"])
 
 
 async def test_it_is_reset_to_the_fork_and_its_ack_of_a_lost_event_counts_for_nothing(
@@ -34,14 +25,14 @@ async def test_it_is_reset_to_the_fork_and_its_ack_of_a_lost_event_counts_for_no
         await till.say(type="ack", offset="1-4")
         await till.say(type="ack", offset="1-3")
         async with asyncio.timeout(15):
-            while await acked(database, shop) is None:
+            while await acked(database, shop.terminals[0].terminal_id) is None:
                 await asyncio.sleep(0.05)
-        assert await acked(database, shop) == (1, 3)
+        assert await acked(database, shop.terminals[0].terminal_id) == (2, 3)
         await till.say(type="ack", offset="2-4")
         async with asyncio.timeout(15):
-            while await acked(database, shop) == (1, 3):
+            while await acked(database, shop.terminals[0].terminal_id) == (2, 3):
                 await asyncio.sleep(0.05)
-        assert await acked(database, shop) == (2, 4)
+        assert await acked(database, shop.terminals[0].terminal_id) == (2, 4)
 
 
 async def test_it_may_ack_what_it_held_before_again_under_the_new_offset(
@@ -53,7 +44,7 @@ async def test_it_may_ack_what_it_held_before_again_under_the_new_offset(
         await till.has(2)
         await till.say(type="ack", offset="1-2")
         async with asyncio.timeout(15):
-            while await acked(database, shop) is None:
+            while await acked(database, shop.terminals[0].terminal_id) is None:
                 await asyncio.sleep(0.05)
         await fork_last_event(database, shop.slug, 2)
         await till.until("reset")
@@ -61,6 +52,6 @@ async def test_it_may_ack_what_it_held_before_again_under_the_new_offset(
         # The seq that it had acked already is another event now.
         await till.say(type="ack", offset="2-2")
         async with asyncio.timeout(15):
-            while await acked(database, shop) == (1, 2):
+            while await acked(database, shop.terminals[0].terminal_id) == (1, 2):
                 await asyncio.sleep(0.05)
-        assert await acked(database, shop) == (2, 2)
+        assert await acked(database, shop.terminals[0].terminal_id) == (2, 2)

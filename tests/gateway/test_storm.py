@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 
 from backbone.contract.keys import KeyKind, hash_key, make_key
-from backbone.contract.offset import BEGINNING
+from backbone.contract.offset import BEGINNING, Offset
 from backbone.eventlog import access
 from backbone.eventlog.access import Access
 from backbone.eventlog.head_check import check_heads, read_clock
@@ -17,6 +17,7 @@ from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.presence import Arrival, record_arrivals
 from backbone.runtime.metrics import STATEMENTS
 from backbone.runtime.settings import PodSettings
+from gateway.rooms.reading import Reading
 from gateway.rooms.write_behind import WORDS_A_STATEMENT, WriteBehind
 from infra.local.pods import Pod
 from tests.conftest import StartGateway
@@ -135,10 +136,12 @@ class Comer:
         from gateway.rooms.session import Identity
 
         self.identity = Identity(terminal, uuid.uuid4())
+        self.reading = Reading(self.identity.connection, Offset(1, 0))
         self.recorded = False
+        self.sent = 0
 
 
-async def test_arrivals_and_departures_of_a_crowd_are_written_a_thousand_a_statement(
+async def test_arrivals_ends_and_departures_of_a_crowd_are_written_a_thousand_a_statement(
     database: "asyncpg.Connection[asyncpg.Record]", database_url: str, redis_url: str, shop: Shop
 ) -> None:
     crowd = [Comer(own) for own in (await crowd_of(database, shop, 2 * WORDS_A_STATEMENT + 1)).values()]
@@ -156,7 +159,7 @@ async def test_arrivals_and_departures_of_a_crowd_are_written_a_thousand_a_state
         for comer in crowd:
             write_behind.departed(comer)  # type: ignore[arg-type]
         await write_behind.flush()
-        assert STATEMENTS._value.get() - before == 6
+        assert STATEMENTS._value.get() - before == 9
         assert await database.fetchval(online, shop.slug) == 0
     finally:
         await pool.close()

@@ -28,6 +28,8 @@ async def test_hello_comes_first_and_caught_up_second(gateway: Pod, shop: Shop) 
             "resumed": False,
             "heartbeatSeconds": 1,
             "protocol": 1,
+            "reading": till.hello["reading"],
+            "ackedOffset": None,
         }
         assert await till.next() == {"type": "caught_up", "offset": "1-0"}
 

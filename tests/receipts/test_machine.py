@@ -190,7 +190,7 @@ DATABASE_FAULTS: dict[str, tuple[tuple[str, str, str], list[Step]]] = {
         [("order", "kitchen"), ("poll", 0, "zero", "no orders", 9, False), ("poll_ack", 0, "no orders", "named")],
     ),
     "an ack counts before the reading's begin": (
-        ("advance_readings", "greatest(r.covered_seq, r.from_seq) AS low", "coalesce(r.covered_seq, 0) AS low"),
+        ("advance_readings", "least(r.from_seq, k.bound)) AS low", "0) AS low"),
         [("order", ""), ("order", ""), ("poll", 0, "live", "all", 9, False), ("order", ""),
          ("poll", 0, "cursor", "all", 9, False), ("poll_ack", 0, "all", "named")],
     ),
