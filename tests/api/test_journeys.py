@@ -1,6 +1,7 @@
 """Why was an order not seen? Its journey and its terminals' connections say who was there, and what each was sent."""
 
 import asyncio
+import json
 import uuid
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -8,9 +9,12 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
+import websockets
 
+from infra.local.pods import Pod
 from tests.receipts.world import ADVANCE, BEGIN, POLL
 from tests.shop import Operator, Shop, Terminal, bearer
+from tests.waiting import eventually
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 GATEWAY = "gateway-of-journeys"
@@ -223,3 +227,38 @@ async def test_a_terminal_or_an_order_of_another_shop_is_not_found(
         for key in (shop.storefront_key, shop.operator_key):
             answer = await http.get(shop.path(path), headers=bearer(key))
             assert answer.status_code == 404, path
+
+
+async def test_a_till_at_a_gateway_is_in_the_journey_as_it_was_there_and_as_it_left(
+    shop: Shop, gateway: Pod
+) -> None:
+    url = gateway.url.replace("http", "ws") + f"/ws/pos/{shop.slug}"
+    counter = shop.terminals[0]
+    headers = bearer(counter.key) | {"User-Agent": "Till/2.0"}
+    async with websockets.connect(url, additional_headers=headers, user_agent_header=None) as till:
+        await till.recv()
+        order = await shop.order()
+        while json.loads(await till.recv()).get("type") != "new_order":
+            pass
+        await till.send(json.dumps({"type": "ack", "offset": order["offset"]}))
+        line = await eventually(
+            lambda: part_of(shop, order, counter), lambda line: line["ackedAt"] is not None
+        )
+        assert line["sentBefore"] is True
+        [there] = line["connected"]
+        assert (there["door"], there["gateway"], there["to"]) == ("websocket", "gateway-1", None)
+    missed = await shop.order()
+    line = await eventually(
+        lambda: part_of(shop, order, counter), lambda line: line["connected"][0]["to"] is not None
+    )
+    assert line["connected"][0]["code"] == 1000
+    line = await part_of(shop, missed, counter)
+    assert (line["sentBefore"], line["ackedAt"]) == (False, None)
+    [connection] = await connections(shop, counter, shop.operator_key)
+    assert (connection["address"], connection["agent"]) == ("127.0.0.1", "Till/2.0")
+    assert (connection["firstOffset"], connection["lastOffset"], connection["code"]) == ("1-0", "1-1", 1000)
+
+
+async def part_of(shop: Shop, order: dict[str, Any], till: Terminal) -> dict[str, Any]:
+    """A terminal's part in an order's journey."""
+    return of(await journey(shop, order), till)
