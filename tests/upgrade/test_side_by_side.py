@@ -198,9 +198,12 @@ PLANTED = {
     "old pods' writes are dropped in silence": (
         """
         CREATE FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF current_setting('application_name') NOT LIKE '%@%' THEN RETURN NULL; END IF; RETURN NEW;
+            IF current_setting('application_name') NOT LIKE '%@%' THEN
+                DELETE FROM idempotency_keys WHERE tenant = NEW.tenant AND key = NEW.key;
+            END IF;
+            RETURN NULL;
         END $$;
-        CREATE TRIGGER planted BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION planted()
+        CREATE TRIGGER planted AFTER INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION planted()
         """,
         "DROP FUNCTION planted CASCADE",
     ),
