@@ -274,7 +274,8 @@ def demo_key(shop: str, terminal: str | None, kind: str | None, file: Path | Non
 @KEY
 @TENANT
 @click.option(
-    "--after", help="Start right behind this offset; 0 is everything retained. Default: live from the head."
+    "--after",
+    help="Start right behind this offset; 0 is everything retained. Default: behind this terminal's last ack.",
 )
 @click.option("--types", help="Only these event types, comma-separated.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as it came, one JSON object a line.")

@@ -20,6 +20,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from bellwire.client import Peer, explain
 from bellwire.trouble import Trouble
 
+LAST_ACK = "acked"
+"""From this terminal's last ack; from the beginning where there is none."""
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
 BEHIND_SECONDS = 3.0
@@ -65,7 +67,7 @@ class Tail:
         self._left = count
         self._state = state
         self._ack = ack
-        self._after = after or kept_in(state)
+        self._after: str = after or kept_in(state) or LAST_ACK
         self._behind_since: float | None = None
         self._patience = 60.0
         self._wait = FIRST_WAIT_SECONDS
@@ -104,7 +106,7 @@ class Tail:
             for name, value in (("after", self._after), ("types", self._types))
             if value is not None
         }
-        url = f"{self._url}?{urlencode(query)}" if query else self._url
+        url = f"{self._url}?{urlencode(query)}"
         headers = {"Authorization": f"Bearer {self._peer.key}"}
         try:
             async with connect(url, additional_headers=headers, compression=None, open_timeout=10) as socket:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import announce, carry, crowd, deflate, orders, storm, wire
+from benchmarks import announce, carry, crowd, deflate, orders, receipts, storm, wire
 from benchmarks.fanout import run as fanout
 from benchmarks.report import write_json
 from benchmarks.walk import measure, table
@@ -98,6 +98,12 @@ def wait(words: argparse.Namespace) -> None:
     asyncio.run(fanout.latency(10_000, 10.0, 20.0, words.runs, []))
 
 
+def seen(_: argparse.Namespace) -> None:
+    """The search for alarms among a million seen orders, and the cost of an ack."""
+    text, found = receipts.run()
+    _show("receipts", text, found)
+
+
 def _show(name: str, text: str, found: list[Any]) -> None:
     print(text)
     print(f"written to {write_json(name, found)}")
@@ -112,11 +118,12 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "deflate": compress,
     "storm": weather,
     "crowd": rest,
+    "receipts": seen,
     # Last, since they move this process off one of the cores.
     "fanout": spread,
     "latency": wait,
 }
-NAMED = ("deflate", "storm", "crowd", "latency")
+NAMED = ("deflate", "storm", "crowd", "receipts", "latency")
 COMMON = tuple(part for part in PARTS if part not in NAMED)
 
 if __name__ == "__main__":

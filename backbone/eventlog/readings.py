@@ -82,6 +82,21 @@ class Progress:
     code: int | None = None
 
 
+_UNKNOWN = """
+    SELECT k.reading_id FROM unnest($1::uuid[]) AS k (reading_id)
+    WHERE NOT EXISTS (SELECT FROM readings r WHERE r.reading_id = k.reading_id)
+"""
+
+
+async def unknown_readings(database: Database, readings: Sequence[UUID]) -> set[UUID]:
+    """Return those of `readings` that the database does not know: a history that is over took them along.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    return {row["reading_id"] for row in await database.fetch(_UNKNOWN, readings)}
+
+
 _ADVANCE = "SELECT waited FROM advance_readings($1, $2, $3, $4, $5, $6, $7, $8, $9) AS waited"
 
 

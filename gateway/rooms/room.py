@@ -203,6 +203,7 @@ class Room:
         # A copy: a reset is a write, and a write may end a session.
         for session in tuple(self.sessions):
             session.reading.fork(shared, head.epoch)
+            self._shared.write_behind.doubt(session)
             if session.position > shared:
                 session.reset(Offset(head.epoch, shared), "epoch")
             self.settle(session)

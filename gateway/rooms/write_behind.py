@@ -7,16 +7,17 @@ which nothing happens are not looked at.
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Sized
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
-from backbone.contract.errors import Unavailable
+from backbone.contract.errors import CloseCode, Unavailable
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import Arrival, record_arrivals, record_departures, renew_lease
-from backbone.eventlog.readings import Progress, advance_readings
+from backbone.eventlog.readings import Progress, advance_readings, unknown_readings
 from backbone.runtime.faults import FAULTS
 from gateway.rooms.session import Home, Session
 
@@ -29,6 +30,7 @@ FLUSH_SECONDS = 0.5
 RENEW_SECONDS = 2.0
 WORDS_A_STATEMENT = 1000
 """However many have gathered, a statement stays far below the bound that every statement has."""
+LOST_RETRY_MS = 1000
 POSITIONS_A_FLUSH = 2000
 """Sessions without an ack whose positions are written at a time; in a crowd the others' are written later."""
 
@@ -44,6 +46,8 @@ class WriteBehind:
         # Sessions with acks or an end to tell, and rooms in which somebody may stand elsewhere than is written.
         self._news: dict[Session, None] = {}
         self._moved: dict[Home, None] = {}
+        # Sessions whose readings a history that is over may have taken along.
+        self._doubted: dict[Session, None] = {}
         # Readings that were stored, and never had a session.
         self._unused: dict[UUID, Progress] = {}
 
@@ -74,6 +78,10 @@ class WriteBehind:
     def moved(self, home: Home) -> None:
         """Somebody in a room has been sent something, or is about to be."""
         self._moved[home] = None
+
+    def doubt(self, session: Session) -> None:
+        """History forked: this session's reading may have been stored in the part that is no more."""
+        self._doubted[session] = None
 
     def unused(self, progress: Progress) -> None:
         """A reading was stored whose connection never came to be."""
@@ -107,6 +115,8 @@ class WriteBehind:
         # News that comes in the meantime waits for the next flush: no kind may keep the others from their turn.
         for _ in range(_statements(self._news)):
             await self._flush_news()
+        for _ in range(_statements(self._doubted)):
+            await self._look_for_doubted()
         for _ in range(_statements(self._unused)):
             await self._flush_unused()
         for _ in range(_statements(self._arrivals)):
@@ -139,6 +149,19 @@ class WriteBehind:
             raise
         for session, own in words:
             session.reading.wrote(own)
+
+    async def _look_for_doubted(self) -> None:
+        doubted, self._doubted = _split(self._doubted)
+        try:
+            unknown = await unknown_readings(self._database, [one.identity.connection for one in doubted])
+        except BaseException:
+            self._doubted = doubted | self._doubted
+            raise
+        for session in doubted:
+            if session.identity.connection in unknown:
+                # Nothing that it acks would count. It comes back with a reading that is known.
+                retry_ms = random.randrange(LOST_RETRY_MS)  # noqa: S311 - spread, not a secret
+                session.socket.close(CloseCode.RESTART, f"retry_ms={retry_ms}")
 
     async def _flush_unused(self) -> None:
         unused, self._unused = _split(self._unused)

@@ -55,3 +55,22 @@ async def test_it_may_ack_what_it_held_before_again_under_the_new_offset(
             while await acked(database, shop.terminals[0].terminal_id) == (1, 2):
                 await asyncio.sleep(0.05)
         assert await acked(database, shop.terminals[0].terminal_id) == (2, 2)
+
+
+async def test_a_terminal_whose_reading_went_with_a_lost_history_comes_back_with_a_new_one(
+    shop: Shop, gateway: Pod, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    for _ in range(2):
+        await shop.order()
+    async with open_till(gateway, shop.slug, shop.terminal_key, "?after=0") as till:
+        await till.has(2)
+        # As if it had been stored behind the fork.
+        await database.execute(
+            "DELETE FROM readings WHERE reading_id = $1::text::uuid", till.hello["reading"]
+        )
+        await fork_last_event(database, shop.slug, 2)
+        await till.until("reset")
+        async with asyncio.timeout(20):
+            await till.socket.wait_closed()
+        assert till.socket.close_code == 1012
+        assert str(till.socket.close_reason).startswith("retry_ms=")
