@@ -53,6 +53,9 @@ async def real_of(operator: Operator, shop: Shop) -> Real:
         json={"url": "https://erp.example.com/bellwire"},
         headers=bearer(shop.storefront_key),
     )
+    by_operator = bearer(operator.key)
+    key = await shop.http.post(shop.path("keys"), json={"name": "spare"}, headers=by_operator)
+    pairing = await shop.http.post(shop.path("pairings"), json={"name": "spare"}, headers=by_operator)
     keys = {
         "operatorKey": operator.key,
         "storefrontKey": shop.storefront_key,
@@ -65,6 +68,8 @@ async def real_of(operator: Operator, shop: Shop) -> Real:
         "terminalId": spare.terminal_id,
         "webhookId": hook.json()["id"],
         "phone": "5551234",
+        "keyId": key.json()["keyId"],
+        "pairingId": pairing.json()["pairingId"],
     }
     return Real(shop, keys, names)
 

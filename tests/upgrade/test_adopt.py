@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from api.db.adopt import compare, differences
 from api.db.migrate import migrate, opened
 from api.db.migration_files import MigrationRefused, load_migrations
+from backbone.eventlog.schema import Phase
 from bellwire.__main__ import main
 from tests.conftest import MakeDatabase
 
@@ -73,7 +74,11 @@ COLUMNS = (
     "SELECT table_name, column_name, data_type, column_default FROM information_schema.columns "
     "WHERE table_schema = 'public' AND table_name <> 'schema_migrations' ORDER BY 1, 2"
 )
-FUNCTIONS = "SELECT oid::regprocedure::text, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
+# `receipts_since` says when its database came to the schema.
+FUNCTIONS = (
+    "SELECT oid::regprocedure::text, CASE WHEN proname <> 'receipts_since' THEN prosrc END FROM pg_proc "
+    "WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
+)
 EVERYTHING = "SELECT name, checksum FROM schema_migrations ORDER BY name"
 
 
@@ -92,6 +97,11 @@ async def test_a_database_of_an_earlier_numbering_is_refused_with_the_way_out_an
     code, said = await bellwire(url, "--adopt")
     assert code == 0, said
     assert "0010_epochs.sql is 0009_epochs.sql now" in said
+    applied = sorted(migration.name for migration in load_migrations() if migration.phase is Phase.PRE)
+    assert [name for name, _ in await run(url, EVERYTHING)] == applied
+    # A new database has no older pod, and gets all.
+    code, said = await bellwire(url, "--post")
+    assert code == 0, said
     assert [name for name, _ in await run(url, EVERYTHING)] == sorted(m.name for m in load_migrations())
     made = await new_database()
     await migrate(made)
