@@ -15,7 +15,11 @@ from prometheus_client import Counter, Gauge
 
 LOOK_SECONDS = 1.0
 
-WAITING = Gauge("bellwire_unsent_bytes", "Bytes of answers that readers have not taken for a second.")
+WAITING = Gauge(
+    "bellwire_unsent_bytes",
+    "Bytes of answers that readers have not taken for a second.",
+    multiprocess_mode="livesum",
+)
 CUT = Counter(
     "bellwire_readers_cut",
     "Connections that were cut, by why: slow (the reader took nothing for long), room (too many bytes in all).",

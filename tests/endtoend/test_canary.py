@@ -122,7 +122,8 @@ async def test_no_phone_address_card_or_key_is_in_anything_the_cluster_wrote() -
     assert statuses >= {200, 201, 400, 401, 403, 404, 409, 422, 503}, statuses
     # The walls were there to be looked over: each kind of process wrote something, HAProxy a line a request.
     assert {"haproxy", "postgres"} <= set(written), set(written)
-    assert any("loyalty/*" in line for line in written["haproxy"])
+    # JSON may write a slash with a backslash, and HAProxy does.
+    assert any("loyalty/*" in line.replace("\\/", "/") for line in written["haproxy"])
     for where, text in {"metrics": "\n".join(pages), **{k: "\n".join(v) for k, v in written.items()}}.items():
         for what, secret in secrets.items():
             assert secret not in text, (

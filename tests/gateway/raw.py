@@ -83,7 +83,9 @@ def frames_until_end(connection: socket.socket) -> list[tuple[int, bytes]]:
 
 
 def code_of(payload: bytes) -> int:
-    """The code of a Close frame."""
+    """The code of a Close frame; 1005 for one without (RFC 6455, 7.1.5)."""
+    if not payload:
+        return 1005
     code: int = struct.unpack("!H", payload[:2])[0]
     return code
 
