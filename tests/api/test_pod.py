@@ -63,7 +63,8 @@ async def test_orders_that_nobody_acked_in_time_are_counted_on_every_pod(
         await shop.order()
         connection = await asyncpg.connect(url)
         await connection.execute(
-            "UPDATE orders SET created_at = created_at - interval '31 seconds' WHERE order_id = ANY ($1::uuid[])",
+            "UPDATE unseen_orders SET counts_from = counts_from - interval '31 seconds' "
+            "WHERE order_id = ANY ($1::uuid[])",
             [order["orderId"] for order in late],
         )
         await connection.close()
