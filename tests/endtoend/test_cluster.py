@@ -193,8 +193,9 @@ async def until_accepted(town: Town) -> list[str]:
 
 async def test_a_killed_gateway_is_nothing_to_bellwire_tail(town: Town) -> None:
     terminal = town.kitchen.terminals[0]
+    (head,) = await place(town, 1)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bellwire", "tail", "--url", town.cluster.url, "--json", "--count", "30",
+        sys.executable, "-m", "bellwire", "tail", "--url", town.cluster.url, "--json", "--count", "30", "--after", head,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
         env={"BELLWIRE_KEY": terminal.key, "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
