@@ -5,7 +5,7 @@ Knows HTTP's headers and query, and no transport. Each door reads its own `Ask` 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -66,9 +66,8 @@ A = TypeVar("A")
 
 
 def _gathered(answer: Callable[[list[Q]], Awaitable[Mapping[Q, A]]]) -> Batcher[Q, A]:
-    return Batcher(
-        answer, most=KEYS_A_STATEMENT, at_once=STATEMENTS_AT_ONCE, apart_seconds=LOOKUPS_APART_SECONDS
-    )
+    # At once: those whose keys were found together ask together.
+    return Batcher(answer, most=KEYS_A_STATEMENT, at_once=STATEMENTS_AT_ONCE)
 
 
 def origin_allowed(headers: Headers, allowed: AllowedOrigins) -> bool:
@@ -156,8 +155,9 @@ class Admission:
         assert terminal is not None
         try:
             room = await self._hub.room(tenant)
-            acked = await self._acks.ask((terminal, ask.filter))
-            after = (acked or BEGINNING) if ask.after == LAST_ACKED else ask.after
+            after = ask.after
+            if after == LAST_ACKED:
+                after = await self._acks.ask((terminal, ask.filter)) or BEGINNING
             await self._confirm(room, after)
         except LookupError as exc:
             raise Refused(Problem.NOT_FOUND, "no such tenant") from exc
@@ -173,23 +173,22 @@ class Admission:
             uuid4(), terminal, tenant, encoding.name, client, ask.filter, start.position,
             named=named and start.position.seq == (after or start.position).seq,
         )  # fmt: skip
-        guest = Guest(terminal, principal.key_hash, ask.filter, room, start, reading.reading, acked)
+        guest = Guest(terminal, principal.key_hash, ask.filter, room, start, reading.reading, None)
         try:
-            await self._readings.ask(reading)
+            return replace(guest, acked=await self._readings.ask(reading))
         except BaseException:
             # Maybe stored all the same.
             self.let_go(guest)
             raise
-        return guest
 
     async def _find_acks(
         self, asked: list[tuple[UUID, EventFilter]]
     ) -> Mapping[tuple[UUID, EventFilter], Offset]:
         return await last_acks(self._database, asked)
 
-    async def _store_readings(self, readings: list[NewReading]) -> Mapping[NewReading, None]:
-        await begin_readings(self._database, self._settings.pod_name, readings)
-        return {}
+    async def _store_readings(self, readings: list[NewReading]) -> Mapping[NewReading, Offset]:
+        acked = await begin_readings(self._database, self._settings.pod_name, readings)
+        return {reading: acked[reading.reading] for reading in readings if reading.reading in acked}
 
     async def _identify(self, connection: HTTPConnection, ask: Ask) -> Principal:
         principal = await self._access.find(ask.key)
