@@ -20,6 +20,7 @@ INVARIANTS = {
     "isolation": "an event of another tenant",
     "once": "an accepted write that happened not exactly once",
     "alarm": "an alarm twice, out of its turn, or of an order that was seen or moved on; an end of none",
+    "receipt": "a receipt of a terminal that did not have the order",
     "money": "a sum that does not add up",
     "reset": "history that was not replayed although nothing was lost",
     "unresolved": "a write whose outcome stayed unknown",
@@ -44,6 +45,7 @@ def judge(notes: Notes) -> list[Violation]:
     for tenant, listed in notes.listed.items():
         found += _of_log(tenant, listed)
         found += judge_alarms(tenant, listed)
+    found += _of_receipts(notes)
     found += _of_writes(notes)
     found += _of_money(notes)
     return found
@@ -126,6 +128,21 @@ def _of_log(tenant: str, listed: list[Listed]) -> Iterator[Violation]:
                 "order", tenant, f"the log lists {event.offset} behind {previous[0]}-{previous[1]}"
             )
         previous = now
+
+
+def _of_receipts(notes: Notes) -> Iterator[Violation]:
+    """A terminal acks what it applied, and nothing else: so it applied whatever it has a receipt of."""
+    held = {
+        (terminal.tenant, terminal.terminal): {event.offset for event in terminal.applied}
+        for terminal in notes.terminals
+    }
+    for receipt in notes.receipts:
+        # Another run's terminal is nobody's here.
+        applied = held.get((receipt.tenant, receipt.terminal))
+        if applied is not None and receipt.offset not in applied:
+            yield Violation(
+                "receipt", receipt.tenant, f"{receipt.terminal}: has a receipt of {receipt.offset}, unapplied"
+            )
 
 
 def _of_writes(notes: Notes) -> Iterator[Violation]:

@@ -118,6 +118,15 @@ class Balance:
     amount: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The cluster's word that a terminal's stream brought it the order at `offset`."""
+
+    tenant: str
+    offset: str
+    terminal: str
+
+
 @dataclass(slots=True)
 class Notes:
     """Everything that was written down in one run."""
@@ -126,6 +135,7 @@ class Notes:
     writes: list[Write] = field(default_factory=list)
     listed: dict[str, list[Listed]] = field(default_factory=dict)
     balances: list[Balance] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from bellwire.verify.client import Client, Reply
 from bellwire.verify.estate import Estate
 from bellwire.verify.judge import judge
-from bellwire.verify.notes import Listed, Notes, TerminalNotes, Violation, parse
+from bellwire.verify.notes import Listed, Notes, Receipt, TerminalNotes, Violation, parse
 from bellwire.verify.polling import PollingTill
 from bellwire.verify.settings import Load
 from bellwire.verify.storefront import Storefront
@@ -29,6 +29,7 @@ REGISTERING_SECONDS = 120.0
 LOOKING_AT_ONCE = 16
 READY_SECONDS = 30.0
 PAGE_EVENTS = 500
+RECEIPTS_A_SHOP = 100
 LOOK_SECONDS = 0.1
 # After everything has arrived, what should not arrive is given this long to be wrong.
 SILENCE_SECONDS = 0.5
@@ -111,6 +112,7 @@ class Run:
             await asyncio.gather(*tasks, return_exceptions=True)
         # The terminals are quiet now; only then does the log stand still for those who compare.
         await self._look_again(outcome.notes)
+        await self._look_at_receipts(outcome.notes)
         outcome.notes.terminals = [till.notes for till in self._tills]
         outcome.notes.writes = [write for shop in self._shops for write in shop.writes]
         outcome.violations = judge(outcome.notes)
@@ -279,6 +281,29 @@ class Run:
                 listed += [event for event in later if parse(event.offset) <= seen[tenant]]
 
         await asyncio.gather(*(look(tenant) for tenant in notes.listed))
+
+    async def _look_at_receipts(self, notes: Notes) -> None:
+        """Ask for the receipts of some orders of each shop."""
+        until = asyncio.get_running_loop().time() + self._load.settle_seconds
+
+        async def look(shop: Storefront, order: Listed) -> None:
+            async with self._slots:
+                path = f"/api/tenant/{shop.tenant}/orders/{order.data['orderId']}"
+                answer = await self._client.decided("GET", path, shop.store_key, until=until)
+            if answer.accepted:
+                notes.receipts += [
+                    Receipt(shop.tenant, order.offset, receipt["name"])
+                    for receipt in answer.body["receipts"]
+                    # Releases that do not say whence a receipt is give it for more than was given.
+                    if receipt.get("by") == "stream"
+                ]
+
+        looks = []
+        for shop in self._shops:
+            orders = [event for event in notes.listed[shop.tenant] if event.type == "new_order"]
+            some = self._chance.sample(orders, min(len(orders), RECEIPTS_A_SHOP))
+            looks += [look(shop, order) for order in some]
+        await asyncio.gather(*looks)
 
     def _begin(self, tenant: str) -> str:
         """Where the first terminal of the shop began; nothing before it is of this run."""
