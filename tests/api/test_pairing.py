@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -15,8 +16,25 @@ from api.core.address import counted_as
 from api.core.pairing import ALPHABET, read_code, write_code
 from api.pairing_guesses import A_SECOND_IN_ALL, WRONG, WRONG_SECONDS, PairingGuesses
 from backbone.contract.errors import TooMany
-from tests.conftest import OpenShop, StartApiPod
+from infra.local.pods import Pod
+from tests.conftest import OpenShop, StartApiPod, api_pod_of
 from tests.shop import Shop, bearer
+
+
+@pytest.fixture(scope="module")
+def pod(pod_env: dict[str, str]) -> Iterator[Pod]:
+    """A pod of this file's own: wrong codes count by address, and all tests have one."""
+    pod = api_pod_of("pairing", pod_env, [])
+    pod.start()
+    pod.await_ready()
+    yield pod
+    pod.stop(10)
+
+
+@pytest.fixture
+async def shop(shop: Shop, pod: Pod) -> AsyncIterator[Shop]:
+    async with httpx.AsyncClient(base_url=pod.url, timeout=30) as client:
+        yield shop.at(client)
 
 
 @given(st.integers(0, 2**40 - 1), st.randoms())

@@ -30,7 +30,8 @@ class Walk:
             "store": self._shop.storefront_key,
             "term": self._shop.terminal_key,
         }
-        return next(keys[kind.value] for kind in route.doc.keys)
+        # A route that needs no key is asked without a valid one.
+        return next((keys[kind.value] for kind in route.doc.keys), "none")
 
     async def ask(self, route: Any, query: str = "", **more: Any) -> httpx.Response:
         path = route.path.replace("{tenant}", self._shop.slug)
@@ -91,6 +92,8 @@ async def test_a_key_in_the_query_is_said_first_and_who_may_not_hears_that_befor
     for route in walk.routes:
         assert problem(await walk.ask(route, "?surprise=1&key=x"))[:2] == (400, "key-in-query")
         headers = {"Authorization": "Bearer nonsense"}
+        if not route.doc.keys:
+            continue
         assert problem(await walk.ask(route, "?surprise=1", headers=headers))[0] == 401
 
 
