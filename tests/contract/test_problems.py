@@ -59,4 +59,4 @@ def test_every_problem_can_be_raised() -> None:
 
 def test_a_problem_is_worth_repeating_exactly_when_its_status_says_so() -> None:
     for code, (status, repeat) in table().items():
-        assert repeat.startswith("yes") == (status in (429, 500, 503) or code == "still-running"), code
+        assert repeat.startswith("yes") == (status in (408, 429, 500, 503) or code == "still-running"), code
