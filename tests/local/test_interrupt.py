@@ -13,8 +13,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_process_that_a_script_put_into_the_background_is_known_to_ignore_ctrl_c() -> None:
-    script = "sleep 60 & echo $!; wait"
-    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as shell:
+    # The tests themselves may have been put into the background.
+    hearing = (
+        "import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "os.execvp('sh', ['sh', '-c', 'sleep 60 & echo $!; wait'])"
+    )
+    with subprocess.Popen([sys.executable, "-c", hearing], stdout=subprocess.PIPE, text=True) as shell:
         assert shell.stdout is not None
         job = int(shell.stdout.readline())
         assert wait_until(lambda: ignores_interrupts(job), 5.0)
