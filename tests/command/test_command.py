@@ -164,7 +164,8 @@ async def test_tail_prints_what_it_missed_and_remembers_where_it_was(
 async def test_tail_does_not_come_back_when_another_device_took_its_place(gateway: Pod, shop: Shop) -> None:
     env = {"BELLWIRE_KEY": shop.terminal_key}
     arguments = ["tail", "--url", gateway.url, "--tenant", shop.slug, "--count", "1"]
-    tails = [asyncio.create_task(called(*arguments, env=env)) for _ in range(2)]
+    # Two processes: in one, each would take the other's console.
+    tails = [asyncio.create_task(bellwire(*arguments, env=env)) for _ in range(2)]
     done, left = await asyncio.wait(tails, return_when=asyncio.FIRST_COMPLETED, timeout=30)
     code, _, errors = done.pop().result()
     assert code == 1
