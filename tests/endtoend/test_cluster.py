@@ -168,6 +168,7 @@ async def test_a_database_that_is_away_is_503_with_retry_after_and_comes_back_wi
                 assert (await client.get(f"{pod.url}/healthz")).status_code == 200
         await asyncio.to_thread(postgres.start)
         placed += await until_accepted(town)
+        await until_steady(town)
         placed += await place(town, 3)
         for till in ours:
             await till.has(7)
@@ -189,6 +190,16 @@ async def until_accepted(town: Town) -> list[str]:
                 return [response.json()["offset"]]
             assert response.status_code == 503, response.text
             await asyncio.sleep(0.2)
+
+
+async def until_steady(town: Town) -> None:
+    """The load balancer has looked at the pods since: a second without a refusal."""
+    async with asyncio.timeout(30):
+        answered = 0
+        while answered < 10:
+            response = await town.http.get("/api/whoami", headers=bearer(town.kitchen.storefront_key))
+            answered = answered + 1 if response.status_code == 200 else 0
+            await asyncio.sleep(0.1)
 
 
 async def test_a_killed_gateway_is_nothing_to_bellwire_tail(town: Town) -> None:
