@@ -30,7 +30,7 @@ async def test_an_ack_is_stored_and_shown_as_a_receipt(gateway: Pod, shop: Shop)
         assert [receipt["terminalId"] for receipt in answer.json()["receipts"]] == [
             shop.terminals[0].terminal_id
         ]
-        # What is written behind comes in its own order: the ack may be there before the arrival.
+        # Acks and arrivals are written behind, each in its own time.
         async with asyncio.timeout(5):
             while True:
                 listed = await shop.http.get(shop.path("terminals"), headers=bearer(shop.storefront_key))
