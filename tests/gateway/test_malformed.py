@@ -255,7 +255,8 @@ async def test_thousands_of_malformed_connections_leave_nothing_behind(pod: Pod,
                 assert close_code(connection) in (1002, 1009)
 
     files = open_files(pod.pid)
-    await asyncio.to_thread(provoke, 200)
+    # As many as later: what a crowd needs for a while (its readings, until they are written) is there then.
+    await asyncio.to_thread(provoke, 2000)
     before = resident_bytes(pod.pid)
     await asyncio.to_thread(provoke, 2000)
     assert await asyncio.to_thread(wait_until, lambda: open_files(pod.pid) <= files + 2, 30)
