@@ -8,6 +8,8 @@ async def fork_last_event(database: "asyncpg.Connection[asyncpg.Record]", tenant
     async with database.transaction():
         await database.execute("INSERT INTO stream_forks VALUES ($1, 2, $2)", tenant, seq - 1)
         await database.execute("UPDATE tenant_streams SET epoch = 2 WHERE tenant = $1", tenant)
+        # Its alarms would be refused, as long as the database as a whole is in epoch 1, and hold up those of others.
+        await database.execute("UPDATE unseen_orders SET alarm_at = NULL WHERE tenant = $1", tenant)
         await database.execute(
             """
             UPDATE pos_sync_logs SET epoch = 2, payload = replace(encode(payload, 'escape'), $3, $4)::bytea
