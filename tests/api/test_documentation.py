@@ -10,11 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.db.migrate import migrate
+from api.db.operator_keys import create_operator_key
 from api.examples import FILE, load_examples
 from backbone.runtime.routes import Undescribed, described
 from infra.local.pods import Pod
 from tests.api.table import route_table
-from tests.conftest import ROOT
+from tests.conftest import ROOT, MakeDatabase, StartApiPod
 from tests.shop import ORDER, Operator, bearer
 
 
@@ -173,9 +175,14 @@ def settled(notes: dict[str, Any]) -> Any:
 
 
 async def test_the_examples_are_what_a_day_in_a_shop_asks_and_is_answered(
-    http: httpx.AsyncClient, operator: Operator, pytestconfig: pytest.Config
+    start_api_pod: StartApiPod, new_database: MakeDatabase, pytestconfig: pytest.Config
 ) -> None:
-    lived = settled(await a_day(http, operator))
+    # A database of its own: whoever tries the examples, as a test of the schema does, takes the shop's slug.
+    url = await new_database()
+    await migrate(url)
+    pod = start_api_pod({"BELLWIRE_DATABASE_URL": url})
+    async with httpx.AsyncClient(base_url=pod.url, timeout=35) as http:
+        lived = settled(await a_day(http, Operator(http, await create_operator_key(url))))
     if pytestconfig.getoption("--write-examples"):
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         (ROOT / "api" / FILE).write_bytes(orjson.dumps(lived, option=options))
