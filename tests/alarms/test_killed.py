@@ -69,7 +69,10 @@ async def test_attempts_and_ends_come_once_each_when_pods_are_killed_at_every_po
                 for event in await heard.events():
                     if event["type"] == "order_acknowledged":
                         ends[event["data"]["orderId"]].append(event["data"])
-        assert mortal.restarts > 0
+            # Which pod takes an endpoint's turn is chance: go on until the mortal one had one, and died of it.
+            while mortal.restarts == 0:
+                await heard.order()
+                await asyncio.sleep(0.2)
         for shop in (silent, heard):
             listed = [
                 Listed(event["offset"], shop.slug, event["type"], "", event["data"])
