@@ -51,5 +51,5 @@ class FanoutHook(BuildHookInterface[Any]):
             return
         build_data["artifacts"].append("gateway/fanout/libfanout.so")
         build_data["pure_python"] = False
-        # What is compiled is called through ctypes and knows no Python: any of them will do, on this platform.
+        # The compiled library is called through ctypes and knows no Python: any version will do, on this platform.
         build_data["tag"] = f"py3-none-{platform_tag()}"

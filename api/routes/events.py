@@ -135,7 +135,7 @@ class EventRoutes:
     async def _answer(self, ask: Ask, start: Start, head: Offset, *, named: bool) -> Response:
         """Answer with the next events, or when there are none with those that come until the deadline.
 
-        What the terminal is about to be given is stored before it is; who waits is there from the start.
+        A page is noted in the database before the terminal gets it, so a terminal that waits is online from the start.
 
         Raises:
             EpochEntered: history forked meanwhile.
