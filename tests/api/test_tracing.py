@@ -51,15 +51,16 @@ async def test_an_order_and_its_webhook_are_spans_of_the_callers_trace_and_name_
             await until(lambda: len(sink.accepted) == 2)
             # The last words leave with the pod.
             pod.stop(15)
-        found = {span.name: span for span in spans(collector)}
+        # The pod also carries webhooks of other tests' shops, each in the trace of its own order.
+        ours = [span for span in spans(collector) if span.trace_id.hex() == TRACE[3:35]]
+    found = {span.name: span for span in ours}
     create = found["POST /api/tenant/orders/create"]
     assert "PATCH /api/tenant/{tenant}/orders/{orderId}/status" in found
-    assert {span.trace_id.hex() for span in found.values()} == {TRACE[3:35]}
     assert create.parent_span_id.hex() == TRACE[36:52]
     # The event carries the span that made it, and the webhook's span hangs from that.
     event = sink.accepted[0].event
     assert event["traceparent"] == f"00-{TRACE[3:35]}-{create.span_id.hex()}-01"
-    webhooks = [span for span in spans(collector) if span.name == "webhook"]
+    webhooks = [span for span in ours if span.name == "webhook"]
     assert webhooks[0].parent_span_id == create.span_id
     assert sink.accepted[0].headers["traceparent"][36:52] == webhooks[0].span_id.hex()
     exported = b"".join(delivery.body for delivery in collector.accepted)

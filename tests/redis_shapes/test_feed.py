@@ -17,7 +17,14 @@ pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
 
 
 def settings_of(url: str, pod: str = "feed") -> PodSettings:
-    return load_settings(PodSettings, database_url="postgresql://unused/unused", redis_url=url, pod_name=pod)
+    # A machine that stands still for a quarter of a second is not what these tests are about.
+    return load_settings(
+        PodSettings,
+        database_url="postgresql://unused/unused",
+        redis_url=url,
+        redis_timeout_seconds=5,
+        pod_name=pod,
+    )
 
 
 def event(seq: int) -> Event:
