@@ -1,53 +1,19 @@
-"""`bellwire …`: run the pods, migrate the database, make an operator key, tail a shop, ask it, place an order.
+"""`bellwire …`: run the pods, migrate the database, tail a shop, place an order; other files hold the other commands.
 
 An error is one sentence; a traceback means a bug. Each command imports what it needs by itself: a pod loads no client.
 """
 
 import asyncio
 import os
-import secrets
-import sys
 from pathlib import Path
 
 import click
 
-from backbone.contract.errors import BellwireError
-from backbone.runtime.settings import InvalidSettings
-from bellwire.options import KEY, TENANT, URL
+from bellwire.key_commands import KEY_COMMANDS
+from bellwire.one_sentence import OneSentence
+from bellwire.options import DATABASE, KEY, TENANT, URL
 from bellwire.questions import QUESTIONS
-from bellwire.trouble import Trouble
-from bellwire.verify.trouble import Unreachable
-
-VERIFY_PACKAGES = ("aiohttp", "httpx_sse")
-"""Installed by the extra `verify`."""
-
-
-class OneSentence(click.Group):
-    """A group whose commands fail with a sentence, and whose options say which variable they can be given as."""
-
-    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """Add it."""
-        for option in cmd.params:
-            if isinstance(option, click.Option):
-                option.show_envvar = True
-        super().add_command(cmd, name)
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command; translate what may happen into click's own way of failing."""
-        try:
-            return super().invoke(ctx)
-        except InvalidSettings as exc:
-            lines = str(exc).splitlines()
-            raise click.ClickException("\n  ".join([f"{len(lines)} settings are wrong:", *lines])) from exc
-        except (BellwireError, Trouble, Unreachable) as exc:
-            raise click.ClickException(str(exc)) from exc
-        except BrokenPipeError:
-            # The reader of our output is gone (`| head`); there is nobody left to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(0) from None
-        except OSError as exc:
-            where = f"{exc.filename}: " if exc.filename else ""
-            raise click.ClickException(where + (exc.strerror or type(exc).__name__)) from exc
+from bellwire.verify_command import verify
 
 
 @click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,11 +52,6 @@ def _warn_of_typing_errors() -> None:
 
     for name in unknown(os.environ):
         click.echo(f"warning: nothing reads {name}; `bellwire settings` lists what there is", err=True)
-
-
-DATABASE = click.option(
-    "--database-url", envvar="BELLWIRE_DATABASE_URL", required=True, help="PostgreSQL's address."
-)
 
 
 @main.command()
@@ -163,55 +124,6 @@ def role_settings(database_url: str, role: str | None, timeout_seconds: float) -
     except LookupError as exc:
         raise click.ClickException(str(exc)) from exc
     click.echo(f"sessions of {found} that begin from now on have them; let the pooler reconnect (RECONNECT)")
-
-
-@main.command("operator-key")
-@DATABASE
-def operator_key(database_url: str) -> None:
-    """Make an operator key and print it, this once."""
-    from api.db.operator_keys import create_operator_key
-
-    click.echo(asyncio.run(create_operator_key(database_url)))
-
-
-@main.group("keys", cls=OneSentence)
-def keys() -> None:
-    """Operator keys: list them, make one, end one. Storefronts' and terminals' keys are the API's business."""
-
-
-@keys.command("list")
-@DATABASE
-def list_keys(database_url: str) -> None:
-    """Show the operator keys that are valid: never themselves, but the names that they go by."""
-    from api.db.operator_keys import list_operator_keys
-
-    for key in asyncio.run(list_operator_keys(database_url)):
-        used = f"last used {key['last_used_at']}" if key["last_used_at"] else "never used"
-        click.echo(f"{key['key_id']}  made {key['created_at']}  {used}  {key['name'] or '(without a name)'}")
-
-
-@keys.command("add")
-@DATABASE
-@click.option("--name", required=True, help="The person or program that it is for.")
-def add_key(database_url: str, name: str) -> None:
-    """Make an operator key and print it, this once."""
-    from api.db.operator_keys import create_operator_key
-
-    name = name.strip()
-    if not name.isprintable() or not 0 < len(name) <= 256:
-        raise click.ClickException("--name has to be 1 to 256 visible characters.")
-    click.echo(asyncio.run(create_operator_key(database_url, name)))
-
-
-@keys.command("revoke")
-@DATABASE
-@click.argument("key_id")
-def revoke_key(database_url: str, key_id: str) -> None:
-    """End the operator key that goes by KEY_ID (see `bellwire keys list`); pods refuse it within 2 s."""
-    from api.db.operator_keys import revoke_operator_key
-
-    asyncio.run(revoke_operator_key(database_url, key_id))
-    click.echo(f"{key_id} has ended")
 
 
 @main.command()
@@ -326,128 +238,8 @@ def order(
     )
 
 
-@main.command()
-@URL
-@click.option("--operator-key", envvar="BELLWIRE_KEY", required=True, help="Better given as BELLWIRE_KEY.")
-@click.option(
-    "--seconds", type=click.FloatRange(1), default=30.0, show_default=True, help="Length of the load."
-)
-@click.option("--tenants", type=click.IntRange(1), default=5, show_default=True, help="Shops to register.")
-@click.option("--terminals", type=click.IntRange(1), default=4, show_default=True, help="Terminals a shop.")
-@click.option(
-    "--rate", type=click.FloatRange(0), default=10.0, show_default=True, help="Writes a second, all shops."
-)
-@click.option(
-    "--seed", type=int, default=1, show_default=True, help="Seed of everything that is left to chance."
-)
-@click.option(
-    "--polling", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share that polls."
-)
-@click.option(
-    "--reconnect",
-    type=click.FloatRange(0),
-    default=15.0,
-    show_default=True,
-    help="Mean seconds until a terminal leaves and comes back; 0 is never.",
-)
-@click.option(
-    "--streaming",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of terminals on server-sent events.",
-)
-@click.option(
-    "--joins", type=click.IntRange(0), default=0, help="Terminals that join the first shop in mid-load."
-)
-@click.option(
-    "--hot-rate", type=click.FloatRange(0), default=0.0, help="Orders a second on top at the first shop."
-)
-@click.option(
-    "--crash", type=click.FloatRange(0, 1), default=0.0, help="Chance that a handler dies of an event."
-)
-@click.option(
-    "--settle", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds to catch up in."
-)
-@click.option("--run", "run_name", help="Part of the shops' slugs; by default a new one.")
-@click.option(
-    "--estate",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File that keeps the shops and their keys for further runs; made when it is not there.",
-)
-@click.option("--until-signal", is_flag=True, help="The load ends at SIGUSR1, not after --seconds.")
-@click.option("--terminal-url", help="Where terminals connect, when that is not --url.")
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write JSON; - only JSON.",
-)
-@click.option("--samples", is_flag=True, help="Put every delay into the JSON.")
-def verify(
-    url: str,
-    operator_key: str,
-    seconds: float,
-    tenants: int,
-    terminals: int,
-    rate: float,
-    seed: int,
-    polling: float,
-    streaming: float,
-    reconnect: float,
-    joins: int,
-    hot_rate: float,
-    crash: float,
-    settle: float,
-    run_name: str | None,
-    estate: Path | None,
-    until_signal: bool,
-    terminal_url: str | None,
-    json_file: Path | None,
-    samples: bool,
-) -> None:
-    """Prove a running cluster from outside: load, reconnects, retries, then every event accounted for.
-
-    Opens test tenants of its own (verify-…), and deletes them at its end, however it ends. Those of an --estate stay.
-    Ends with 0 when every promise was kept, with 1 when one was broken.
-    """
-    from bellwire.verify.settings import Load
-
-    try:
-        from bellwire.verify.command import verify as check
-    except ModuleNotFoundError as exc:
-        if exc.name not in VERIFY_PACKAGES:
-            raise
-        raise click.ClickException(
-            f"bellwire verify needs {exc.name}, which is not installed: pip install 'bellwire[verify]'"
-        ) from exc
-
-    load = Load(
-        url.rstrip("/"),
-        operator_key,
-        run_name or secrets.token_hex(4),
-        (terminal_url or url).rstrip("/"),
-        seconds,
-        tenants,
-        terminals,
-        rate,
-        polling,
-        streaming,
-        reconnect,
-        joins,
-        hot_rate,
-        crash,
-        settle,
-        seed,
-        estate,
-        until_signal,
-    )
-    if not check(load, json_file, samples=samples):
-        raise click.exceptions.Exit(1)
-
-
-for question in QUESTIONS:
-    main.add_command(question)
+for command in (*KEY_COMMANDS, verify, *QUESTIONS):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

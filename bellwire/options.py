@@ -1,4 +1,4 @@
-"""The options that the commands of a cluster's clients share."""
+"""The options that commands share."""
 
 import os
 
@@ -9,6 +9,9 @@ def _demo_url() -> str:
     return f"http://127.0.0.1:{os.environ.get('BELLWIRE_PORT') or 8080}"
 
 
+DATABASE = click.option(
+    "--database-url", envvar="BELLWIRE_DATABASE_URL", required=True, help="PostgreSQL's address."
+)
 URL = click.option(
     "--url",
     envvar="BELLWIRE_URL",

@@ -9,7 +9,7 @@ from api.core.paging import read_cursor, write_cursor
 from api.db.audit_trail import AuditEntry, list_entries
 from api.http.answer import json_answer, ready_json
 from api.http.body import query_integer
-from api.http.documents import AuditPage
+from api.http.documents.tenants import AuditPage
 from api.http.guard import Guard
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database

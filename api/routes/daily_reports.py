@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.db.reports import list_reports, store_report
 from api.http.answer import json_answer, ready_json
 from api.http.body import Day, parse_date, query_date, read_object, wrong_fields
-from api.http.documents import ReportList, ReportStored
+from api.http.documents.money import ReportList, ReportStored
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import FieldError
 from backbone.contract.keys import KeyKind

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from api.background.heads import HeadWatch
 from api.http.answer import raw_answer
 from api.http.body import query_integer
-from api.http.documents import OFFSET, EventPage
+from api.http.documents.events import EventPage
+from api.http.documents.values import OFFSET
 from api.http.guard import Caller, Guard, unknown_tenant
 from backbone.contract.event import Event, EventType, parse_types
 from backbone.contract.event_filter import EventFilter

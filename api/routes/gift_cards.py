@@ -15,7 +15,7 @@ from api.db.writes import WriteOutcome
 from api.http.answer import Refusals, json_answer, write_answer
 from api.http.attempt import attempt_of
 from api.http.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
-from api.http.documents import CardBalance, CardRedeemed, CardSold
+from api.http.documents.money import CardBalance, CardRedeemed, CardSold
 from api.http.guard import Guard
 from api.limits import Limits
 from backbone.contract.errors import Problem, Refused

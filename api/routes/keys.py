@@ -21,7 +21,8 @@ from api.db.keys import (
 )
 from api.http.answer import json_answer
 from api.http.body import Body, Name, path_uuid, read_body
-from api.http.documents import KeyList, KeyMade, TerminalRotated
+from api.http.documents.keys import KeyList, KeyMade
+from api.http.documents.terminals import TerminalRotated
 from api.http.guard import Guard
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, key_name, make_key

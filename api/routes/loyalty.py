@@ -13,7 +13,7 @@ from api.db.writes import WriteOutcome
 from api.http.answer import Refusals, json_answer, ready_json, write_answer
 from api.http.attempt import attempt_of
 from api.http.body import Body, FilledText, read_body, wrong_fields
-from api.http.documents import Account, PointsChanged
+from api.http.documents.money import Account, PointsChanged
 from api.http.guard import Guard
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.keys import KeyKind

@@ -16,7 +16,7 @@ from api.db.order_search import search_orders
 from api.db.orders import StoredOrder, get_order
 from api.http.answer import json_answer, ready_json
 from api.http.body import path_uuid, query_integer, wrong_fields
-from api.http.documents import OrderInFull, OrderJourney, OrderList
+from api.http.documents.orders import OrderInFull, OrderJourney, OrderList
 from api.http.guard import Caller, Guard, unknown_tenant
 from api.http.order_query import read_filter
 from backbone.contract.errors import Problem, Refused

@@ -24,7 +24,7 @@ from api.http.body import (
     path_uuid,
     read_body,
 )
-from api.http.documents import OrderPlaced, StatusChanged
+from api.http.documents.orders import OrderPlaced, StatusChanged
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import Problem, Violation
 from backbone.contract.event import MAX_EVENT_BYTES

@@ -21,7 +21,8 @@ from api.db.pairings import (
 )
 from api.http.answer import json_answer
 from api.http.body import Body, FilledText, Name, Word, path_uuid, read_body
-from api.http.documents import PairingList, PairingMade, PairingStanding, TerminalPaired
+from api.http.documents.keys import PairingList, PairingMade, PairingStanding
+from api.http.documents.terminals import TerminalPaired
 from api.http.guard import Caller, Guard
 from api.pairing_guesses import PairingGuesses
 from api.routes.keys import new_key

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from api.db.status import tenant_status
 from api.http.answer import json_answer
-from api.http.documents import TenantStanding
+from api.http.documents.tenants import TenantStanding
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database

@@ -22,7 +22,7 @@ from api.db.tenants import (
 )
 from api.http.answer import json_answer
 from api.http.body import Body, FilledText, Name, PointsPerUnit, Word, query_integer, read_body, wrong_fields
-from api.http.documents import TenantList, TenantOpened, TenantSettings
+from api.http.documents.tenants import TenantList, TenantOpened, TenantSettings
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key

@@ -11,7 +11,7 @@ from api.db.journeys import connections_of
 from api.db.terminals import create_terminal, list_terminals, revoke_terminal
 from api.http.answer import json_answer, ready_json
 from api.http.body import Body, Name, Word, path_uuid, read_body
-from api.http.documents import ConnectionList, TerminalList, TerminalRegistered
+from api.http.documents.terminals import ConnectionList, TerminalList, TerminalRegistered
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, key_name, make_key

@@ -15,7 +15,7 @@ from api.db import webhooks as db
 from api.db.audit_trail import Entry, note
 from api.http.answer import json_answer
 from api.http.body import Body, path_uuid, read_body, wrong_fields
-from api.http.documents import Webhook, WebhookMade, WebhookRotated, Webhooks
+from api.http.documents.webhooks import Webhook, WebhookMade, WebhookRotated, Webhooks
 from api.http.guard import Caller, Guard, unknown_tenant
 from api.webhooks.message import derive_secret
 from backbone.contract.errors import FieldError, Problem, Refused

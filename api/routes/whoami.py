@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.answer import json_answer
-from api.http.documents import Whoami
+from api.http.documents.terminals import Whoami
 from api.http.guard import Guard
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database

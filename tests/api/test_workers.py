@@ -29,9 +29,7 @@ def published(outcome: str) -> float:
 
 def settings_of(database_url: str, redis_url: str) -> PodSettings:
     # A machine that stands still for a quarter of a second is not what these tests are about.
-    return load_settings(
-        PodSettings, database_url=database_url, redis_url=redis_url, redis_timeout_seconds=5
-    )
+    return load_settings(PodSettings, database_url=database_url, redis_url=redis_url, redis_timeout_seconds=5)
 
 
 def event(seq: int) -> Event:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bellwire.__main__ import VERIFY_PACKAGES
+from bellwire.verify_command import VERIFY_PACKAGES
 
 CLIENTS = {"aiohttp", "bellwire.client", "bellwire.verify.client", "httpx_sse", "locust", "websocket"}
 

@@ -1,0 +1,77 @@
+"""What routes answer about gift cards, points and daily reports."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from api.http.documents.values import CalendarDay, Moment, Money, Position
+from backbone.runtime.openapi import Answer
+
+
+class CardSold(Answer):
+    """A gift card; its number is said here, once."""
+
+    card_number: str
+    balance: Money
+    expiry_date: CalendarDay | None
+    offset: Position
+
+
+class CardBalance(Answer):
+    """The balance of a gift card."""
+
+    balance: Money
+    expiry_date: CalendarDay | None
+
+
+class CardRedeemed(Answer):
+    """The balance that is left on a gift card."""
+
+    balance: Money
+    offset: Position
+
+
+class PointsChanged(Answer):
+    """A change of points that is committed."""
+
+    customer_id: UUID
+    new_balance: int
+    offset: Position
+
+
+class PointsTransaction(Answer):
+    """One line of a loyalty ledger."""
+
+    transaction_type: Literal["add", "redeem"]
+    points_change: int
+    new_balance: int
+    reason: str | None
+    timestamp: Moment
+
+
+class Account(Answer):
+    """A loyalty account with its newest transactions."""
+
+    customer_id: UUID
+    new_balance: int
+    transactions: list[PointsTransaction]
+
+
+class ReportStored(Answer):
+    """A daily report that was kept."""
+
+    terminal_id: UUID
+    business_date: CalendarDay
+
+
+class Report(ReportStored):
+    """One till's day."""
+
+    terminal_name: str
+    received_at: Moment
+    totals: dict[str, Any]
+
+
+class ReportList(Answer):
+    """Daily reports, newest day first."""
+
+    reports: list[Report]

@@ -1,0 +1,135 @@
+"""What routes answer about orders: one, many, its journey."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from api.http.documents.terminals import Connection
+from api.http.documents.values import Moment, Money, Position, Status
+from backbone.runtime.openapi import Answer
+
+
+class OrderPlaced(Answer):
+    """An order that is committed."""
+
+    order_id: UUID
+    order_number: str
+    status: Literal["pending"]
+    total_amount: Money
+    offset: Position | None = Field(description="Its event; null for a source that makes none.")
+
+
+class OrderItem(Answer):
+    """One line of an order."""
+
+    name: str
+    quantity: int
+    unit_price: Money
+    notes: str | None
+
+
+class Order(Answer):
+    """An order as it stands."""
+
+    order_id: UUID
+    order_number: str
+    status: Status
+    order_source: str
+    order_type: str
+    customer_name: str
+    customer_phone: str | None
+    customer_email: str | None
+    items: list[OrderItem]
+    total_amount: Money
+    special_instructions: str | None
+    offset: Position | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class OrderList(Answer):
+    """Orders, newest first."""
+
+    orders: list[Order]
+    offset: Position = Field(
+        description="The log's head that this very page is of: a stream behind it goes on."
+    )
+    next: str | None = Field(description="The `after` that asks for the next page; null on the last one.")
+
+
+class StatusStep(Answer):
+    """When an order came to a status."""
+
+    status: Status
+    at: Moment
+
+
+class Receipt(Answer):
+    """When a terminal first had an order: by its stream's acks, or because a list showed it."""
+
+    terminal_id: UUID
+    name: str
+    acked_at: Moment
+    by: Literal["stream", "list", "webhook"]
+
+
+class OrderInFull(Order):
+    """An order with what became of it."""
+
+    history: list[StatusStep]
+    receipts: list[Receipt]
+
+
+class TerminalOfJourney(Answer):
+    """A terminal, and its part in an order's journey."""
+
+    terminal_id: UUID
+    name: str
+    connected: list[Connection] = Field(description="While the order was pending.")
+    sent_before: bool = Field(description="A stream of it had come past the order.")
+    acked_at: Moment | None
+
+
+class AlarmOfJourney(Answer):
+    """An alarm, or its end."""
+
+    type: Literal["order_unacknowledged", "order_acknowledged"]
+    at: Moment
+    offset: Position
+    attempt: int | None
+    waited_seconds: int | None
+
+
+class WebhookOfJourney(Answer):
+    """A webhook endpoint, and its part in an order's journey."""
+
+    webhook_id: UUID
+    url: str
+    counts: bool
+    enabled: bool
+    sent_before: bool = Field(description="It has answered for the order, or was to pass it over.")
+    failures: int
+    last_outcome: str | None
+    acked_at: Moment | None
+
+
+class OrderJourney(Answer):
+    """An order, and all that became of it."""
+
+    committed: Moment
+    announced: Moment | None = Field(description="When its event was; null where its source makes none.")
+    terminals: list[TerminalOfJourney]
+    status: list[StatusStep]
+    alarms: list[AlarmOfJourney]
+    webhooks: list[WebhookOfJourney]
+
+
+class StatusChanged(Answer):
+    """A step that is committed."""
+
+    order_id: UUID
+    order_number: str
+    status: Status
+    previous_status: Status
+    offset: Position | None

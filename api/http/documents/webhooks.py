@@ -1,0 +1,52 @@
+"""What routes answer about webhook endpoints."""
+
+from uuid import UUID
+
+from pydantic import Field
+
+from api.http.documents.values import Moment, Position
+from backbone.runtime.openapi import Answer
+
+
+class WebhookMade(Answer):
+    """A new endpoint; its secret is shown here and nowhere else."""
+
+    id: UUID
+    url: str
+    types: list[str] | None
+    counts: bool
+    secret: str
+
+
+class Webhook(Answer):
+    """An endpoint, and how it fares."""
+
+    id: UUID
+    url: str
+    types: list[str] | None
+    counts: bool = Field(description="Its 2xx for `new_order` is the receipt.")
+    created_at: Moment
+    enabled: bool
+    disabled_reason: str | None = Field(
+        description="`gone` (it answered 410) or `exhausted` (ten failures in a row)."
+    )
+    delivered_offset: Position
+    lag: int = Field(description="Events that it has yet to get.")
+    failures: int = Field(description="In a row.")
+    next_attempt_at: Moment | None
+    last_attempt_at: Moment | None
+    last_outcome: str | None
+
+
+class Webhooks(Answer):
+    """A tenant's endpoints."""
+
+    webhooks: list[Webhook]
+
+
+class WebhookRotated(Answer):
+    """An endpoint's new secret; until then the one before signs too."""
+
+    id: UUID
+    secret: str
+    previous_valid_until: Moment
