@@ -123,4 +123,4 @@ def _refuse(waiter: Waiter, exc: Exception) -> None:
 def _give_up(queue: Queue, waiter: Waiter) -> None:
     queue.waiting.remove(waiter)
     queue.keys.discard(waiter.placing.attempt.owned_key)
-    _refuse(waiter, Unavailable("A slot for another order of this tenant"))
+    _refuse(waiter, Unavailable("a slot for another order of this tenant"))

@@ -44,4 +44,4 @@ class TenantSlots:
             async with asyncio.timeout(self._wait_seconds):
                 await slots.acquire()
         except TimeoutError as exc:
-            raise Unavailable("A slot for another write of this tenant") from exc
+            raise Unavailable("a slot for another write of this tenant") from exc

@@ -16,7 +16,7 @@ from gateway.core.wheel import Wheel
 from gateway.rooms.session import Home, Session
 from gateway.settings import GatewaySettings
 
-log = logging.getLogger("bellwire.hub")
+log = logging.getLogger("bellwire.upkeep")
 
 TICK_SECONDS = 0.25
 STALL_SECONDS = 0.5

@@ -18,12 +18,14 @@ from typing import TypeVar
 import asyncpg
 
 from api.db import migration_log as book
+from api.db import told_wait
 from api.db.command_session import command_session
 from api.db.migration_files import Migration, MigrationRefused, load_migrations
 from api.db.migration_log import Connection
 from api.db.migration_plan import Plan, make_plan
 from api.db.older_pods import refuse_older_pods
 from api.db.outside import run_outside
+from api.db.told_wait import tell_while
 from backbone.contract.errors import BellwireError
 from backbone.eventlog.schema import Phase
 from backbone.runtime.version import RELEASE
@@ -36,7 +38,6 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 600.0
 # Behind a statement that waits for a table's lock, everybody else waits too; pods give up after 1.5 s.
 LOCK_MILLISECONDS = 500
-TELL_SECONDS = 10.0
 BUSY_SECONDS = 0.2
 PAUSE_SECONDS = (0.5, 5.0)
 
@@ -147,7 +148,7 @@ class _Run:
                     return False
                 if migration.in_transaction:
                     await self._connection.execute(_BRIEFLY)
-                    await self._watched(migration.name, self._connection.execute(migration.sql))
+                    await tell_while(migration.name, self._connection.execute(migration.sql), self._say)
                 else:
                     await book.drop_snapshot(self._connection)
                     await run_outside(self._url, migration, self._say)
@@ -186,20 +187,9 @@ class _Run:
         return f"a lock is held by others; longest in a transaction: {named}"
 
     def _tell(self, text: str) -> None:
-        if time.monotonic() - self._told_at >= TELL_SECONDS:
+        if time.monotonic() - self._told_at >= told_wait.TELL_SECONDS:
             self._told_at = time.monotonic()
             self._say(text)
-
-    async def _watched(self, name: str, work: Awaitable[str]) -> None:
-        began = time.monotonic()
-        task = asyncio.ensure_future(work)
-        try:
-            while not (await asyncio.wait({task}, timeout=TELL_SECONDS))[0]:
-                self._say(f"{name} is at work for {time.monotonic() - began:.0f} s")
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        task.result()
 
     def _sum_up(self, plan: Plan) -> None:
         if plan.waiting:

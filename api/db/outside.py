@@ -12,12 +12,13 @@ from collections.abc import Callable
 
 import asyncpg
 
+from api.db import told_wait
 from api.db.migration_files import Migration, MigrationRefused, strip_comments
 from api.db.migration_log import Connection
+from api.db.told_wait import tell_while
 from backbone.eventlog.primary import connect_once
 
 CONNECT_SECONDS = 10
-TELL_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 
 _INDEX = re.compile(r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(\w+)\s+ON\s", re.IGNORECASE)
@@ -65,7 +66,11 @@ async def run_outside(url: str, migration: Migration, say: Callable[[str], None]
             ) from exc
         found = _INDEX.search(strip_comments(migration.sql))
         if found is None or not await _is_built(watch, worker, found.group(1), say):
-            await _watched(watch, worker, migration, say)
+
+            async def progress() -> str:
+                return _in_words(await _progress(watch, worker))
+
+            await tell_while(migration.name, worker.execute(migration.sql), say, progress)
 
 
 async def _is_built(watch: Connection, worker: Connection, index: str, say: Callable[[str], None]) -> bool:
@@ -77,7 +82,7 @@ async def _is_built(watch: Connection, worker: Connection, index: str, say: Call
             return False
         if not states[0]["building"]:
             break
-        if time.monotonic() - told_at >= TELL_SECONDS:
+        if time.monotonic() - told_at >= told_wait.TELL_SECONDS:
             told_at = time.monotonic()
             say(f"the server still builds {index} for a run that was cut; waiting for it")
         await asyncio.sleep(LOOK_SECONDS)
@@ -90,25 +95,10 @@ async def _is_built(watch: Connection, worker: Connection, index: str, say: Call
     return False
 
 
-async def _watched(
-    watch: Connection, worker: Connection, migration: Migration, say: Callable[[str], None]
-) -> None:
-    began = time.monotonic()
-    task = asyncio.ensure_future(worker.execute(migration.sql))
-    try:
-        while not (await asyncio.wait({task}, timeout=TELL_SECONDS))[0]:
-            rows = await _progress(watch, worker)
-            say(f"{migration.name} is at work for {time.monotonic() - began:.0f} s{_in_words(rows)}")
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    task.result()
-
-
 async def _progress(watch: Connection, worker: Connection) -> list[asyncpg.Record]:
     """Return how far it is; nothing when that cannot be asked in time, for looking must not end the work."""
     try:
-        async with asyncio.timeout(TELL_SECONDS):
+        async with asyncio.timeout(told_wait.TELL_SECONDS):
             return list(await watch.fetch(_PROGRESS, worker.get_server_pid()))
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return []

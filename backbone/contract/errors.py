@@ -137,6 +137,6 @@ class Unavailable(BellwireError):
     """Something this needs is away; `retry_after` seconds is a fair time to come back."""
 
     def __init__(self, what: str, retry_after: int = 1) -> None:
-        super().__init__(f"{what} is unavailable")
+        super().__init__(f"{what[:1].upper()}{what[1:]} is unavailable")
         self.what = what
         self.retry_after = retry_after

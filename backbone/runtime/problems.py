@@ -66,7 +66,7 @@ def response_of(error: BellwireError) -> Response:
             return problem_response(error.problem, error.detail, error.errors)
         case Unavailable():
             return problem_response(
-                Problem.UNAVAILABLE, f"{error.what} is away", headers={"Retry-After": str(error.retry_after)}
+                Problem.UNAVAILABLE, str(error), headers={"Retry-After": str(error.retry_after)}
             )
         case _:
             return problem_response(Problem.INTERNAL, "The fault is logged")

@@ -17,7 +17,7 @@ from gateway.core.tenant_log import TenantLog
 from gateway.fanout.cohort import SIZE, TURN_BYTES, C, Cohort, Kind, kind_of
 from gateway.fanout.send_all import SendAll
 
-log = logging.getLogger("bellwire.room")
+log = logging.getLogger("bellwire.broadcast")
 
 
 class Broadcast(Generic[C]):

@@ -39,7 +39,7 @@ WRITE_BUFFER_BYTES = 64 * 1024
 
 
 @functools.cache
-def _turned_away(retry_after: int) -> tuple[bytes, bytes]:
+def _answer_of_refusal(retry_after: int) -> tuple[bytes, bytes]:
     """The answer's head, to which lines may be added, and what comes behind its blank line."""
     response = response_of(Unavailable("room on this gateway", retry_after))
     head = [b"HTTP/1.1 503 Service Unavailable", b"connection: close"]
@@ -147,7 +147,7 @@ class EventStreamProtocol(HttpProtocol):
         key = handshake.get("sec-websocket-key", "")
         close = close_of(error) if reads_codes(offered) and is_handshake_key(key) else None
         if close is None or not self.readable_refusals.admit(self.transport):
-            head, body = _turned_away(error.retry_after)
+            head, body = _answer_of_refusal(error.retry_after)
             for name, value in cors_headers(cast("Any", self.scope), self.allowed_origins):
                 head += name + b": " + value + b"\r\n"
             self.transport.write(head + b"\r\n" + body)

@@ -9,8 +9,7 @@ import asyncpg
 import pytest
 from click.testing import CliRunner
 
-from api.db import migrate as runner
-from api.db import older_pods, outside
+from api.db import older_pods, told_wait
 from api.db.migrate import MigrationFailed, migrate
 from api.db.migration_files import Migration, MigrationRefused, load_migrations, read_migration
 from api.db.operator_keys import create_operator_key
@@ -166,8 +165,7 @@ async def test_the_bounds_that_a_role_has_for_pods_are_not_the_ones_of_a_migrati
         ("9001_slow.sql", LATER + "SELECT pg_sleep(0.5);"),
         ("9002_slow.sql", OUTSIDE + "DO $$ BEGIN PERFORM pg_sleep(0.5); END $$;"),
     )
-    monkeypatch.setattr(runner, "TELL_SECONDS", 0.1)
-    monkeypatch.setattr(outside, "TELL_SECONDS", 0.1)
+    monkeypatch.setattr(told_wait, "TELL_SECONDS", 0.1)
     name = database.rsplit("/", 1)[1]
     await run(database, f"ALTER DATABASE {name} SET statement_timeout = 100")
     await run(database, f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
@@ -197,7 +195,7 @@ async def test_an_index_that_a_cut_run_left_half_built_is_built_anew(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, ("9001_index.sql", INDEX))
-    monkeypatch.setattr(outside, "TELL_SECONDS", 0.1)
+    monkeypatch.setattr(told_wait, "TELL_SECONDS", 0.1)
     said: list[str] = []
     async with connected(database) as reader:
         async with reader.transaction(isolation="repeatable_read"):
