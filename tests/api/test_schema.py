@@ -124,6 +124,7 @@ def operations_of(url: str) -> list[APIOperation[Any, Any, Any, Any]]:
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.long
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 async def test_no_request_meets_a_fault_of_ours_or_an_answer_that_is_not_described(
     api_pod: Pod, operator: Operator, shop: Shop, mode: GenerationMode

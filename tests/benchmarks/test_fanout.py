@@ -15,6 +15,8 @@ from benchmarks.fanout.measure import broadcast_at, measure, measure_together
 from benchmarks.fanout.placement import NOWHERE, Placement
 from benchmarks.fanout.servers import QUIET, Piped
 
+pytestmark = pytest.mark.long
+
 SOCKETS = 12
 SECONDS = 1.0
 ALWAYS = ("C send() loop", "bellwire gateway", "websockets.broadcast", "Starlette send_text")
@@ -42,7 +44,7 @@ async def contestants(folder: Path, backends: Backends) -> Contestants:
     return await gather(folder, backends, NOWHERE, patient=False)
 
 
-@pytest.fixture(params=["ours", pytest.param("all", marks=pytest.mark.long)])
+@pytest.fixture(params=["ours", "all"])
 def taking_part(request: pytest.FixtureRequest, contestants: Contestants) -> Contestants:
     """Our gateway and the limit alone, and then everybody."""
     return contestants if request.param == "all" else contestants.only([Gateway.name])

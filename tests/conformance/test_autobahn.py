@@ -14,11 +14,12 @@ COMPRESSION = ["12.*.1$", "13.*.1$"]
 
 
 @pytest.mark.timeout(600)  # The first time it fetches the client.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cases", "deflate", "least"),
     [
         pytest.param(BOOK, False, 240, id="plain"),
-        pytest.param([*BOOK, *COMPRESSION], True, 250, id="deflate", marks=pytest.mark.long),
+        pytest.param([*BOOK, *COMPRESSION], True, 250, id="deflate"),
     ],
 )
 def test_every_case_of_the_book_passes(cases: list[str], deflate: bool, least: int, tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ class Wanderer:
         return self.take([event["offset"] for event in answer.json()["events"]])
 
 
+@pytest.mark.long
 async def test_a_terminal_changes_doors_under_a_killed_valkey_and_killed_gateways_and_misses_and_repeats_nothing(
     town: Town,
 ) -> None:

@@ -80,6 +80,7 @@ async def test_a_run_that_is_stopped_takes_its_shops_away_and_gives_no_verdict(
     assert await shops_of(town, run) == []
 
 
+@pytest.mark.long
 async def test_a_run_goes_on_at_the_shops_that_another_one_left(town: Town, tmp_path: Path) -> None:
     file, report_file = tmp_path / "kept.json", tmp_path / "report.json"
     reports = []

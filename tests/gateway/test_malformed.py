@@ -236,6 +236,7 @@ async def test_a_peer_that_never_reads_our_pongs_is_heard_no_further_and_cut(
     assert sent < 8 << 20
 
 
+@pytest.mark.long
 async def test_thousands_of_malformed_connections_leave_nothing_behind(pod: Pod, shop: Shop) -> None:
     unfinished = frame(0x01, b"x" * 4000)
     kinds = [
