@@ -12,10 +12,15 @@ from gateway.core.tenant_log import Entry
 
 
 class Encoding(Protocol):
-    """One way to write. `name` is the metrics' `transport`; `answers_pings` says whether a living peer can be asked."""
+    """One way to write.
+
+    `name` is the metrics' `transport`. `answers_pings` says whether a living peer can be asked, `acks_over_http`
+    whether its acks come by another way than its events went.
+    """
 
     name: str
     answers_pings: bool
+    acks_over_http: bool
 
     def event(self, entry: Entry) -> bytes:
         """An event, built once for all sessions of this encoding."""
@@ -32,6 +37,7 @@ class WebSocketEncoding:
 
     name = "websocket"
     answers_pings = True
+    acks_over_http = False
 
     def event(self, entry: Entry) -> bytes:
         """The frame that the log keeps."""
@@ -59,6 +65,7 @@ class EventStreamEncoding:
 
     name = "sse"
     answers_pings = False
+    acks_over_http = True
 
     def event(self, entry: Entry) -> bytes:
         """The chunk of an event with its `id:`."""

@@ -32,7 +32,10 @@ WORDS_A_STATEMENT = 1000
 """However many have gathered, a statement stays far below the bound that every statement has."""
 LOST_RETRY_MS = 1000
 POSITIONS_A_FLUSH = 2000
-"""Sessions without an ack whose positions are written at a time; in a crowd the others' are written later."""
+"""Positions of event streams written at a time. Their acks come over HTTP, and count when the position is written."""
+PACED_POSITIONS_A_FLUSH = 150
+"""Positions of WebSockets written at a time, an ack's apart. Their acks are held to what was sent in memory; the row is
+for the day on which this process is killed."""
 
 
 class WriteBehind:
@@ -46,6 +49,8 @@ class WriteBehind:
         # Sessions with acks or an end to tell, and rooms in which somebody may stand elsewhere than is written.
         self._news: dict[Session, None] = {}
         self._moved: dict[Home, None] = {}
+        self._moved_paced: dict[Home, None] = {}
+        self._paced_left = 0
         # Sessions whose readings a history that is over may have taken along.
         self._doubted: dict[Session, None] = {}
         # Readings that were stored, and never had a session.
@@ -77,7 +82,7 @@ class WriteBehind:
 
     def moved(self, home: Home) -> None:
         """Somebody in a room has been sent something, or is about to be."""
-        self._moved[home] = None
+        self._moved[home] = self._moved_paced[home] = None
 
     def doubt(self, session: Session) -> None:
         """History forked: this session's reading may have been stored in the part that is no more."""
@@ -126,15 +131,29 @@ class WriteBehind:
 
     def _gather_moved(self) -> None:
         """Add the sessions that stand elsewhere than is written, as many as one flush takes."""
-        left = POSITIONS_A_FLUSH
-        while self._moved and left > 0:
-            home = next(iter(self._moved))
+        self._gather(self._moved, POSITIONS_A_FLUSH, over_http=True)
+        # Of a large room more was written than had its turn: that is made up for by waiting.
+        self._paced_left = min(0, self._paced_left) + PACED_POSITIONS_A_FLUSH
+        self._paced_left -= self._gather(self._moved_paced, self._paced_left, over_http=False)
+
+    def _gather(self, moved: dict[Home, None], most: int, *, over_http: bool) -> int:
+        """Add those of the rooms that waited longest; returns how many sessions that were.
+
+        A room is taken whole: of one that is larger than `most`, the first sessions alone would be written for ever.
+        """
+        count = 0
+        while moved and count < most:
+            home = next(iter(moved))
             for session in home.sessions:
-                if session not in self._news and session.reading.moved(session.sent):
+                if (
+                    session.encoding.acks_over_http is over_http
+                    and session not in self._news
+                    and session.reading.moved(session.sent)
+                ):
                     self._news[session] = None
-                    left -= 1
-            # Whole: of a room that is larger than a flush, the first ones alone would be written for ever.
-            del self._moved[home]
+                    count += 1
+            del moved[home]
+        return count
 
     async def _flush_news(self) -> None:
         news, self._news = _split(self._news)
