@@ -1,4 +1,4 @@
-"""What routes answer about storefront keys and pairing codes."""
+"""The answers about storefront keys and pairing codes."""
 
 from uuid import UUID
 

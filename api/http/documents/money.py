@@ -1,4 +1,4 @@
-"""What routes answer about gift cards, points and daily reports."""
+"""The answers about gift cards, points and daily reports."""
 
 from typing import Any, Literal
 from uuid import UUID

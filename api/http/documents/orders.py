@@ -1,4 +1,4 @@
-"""What routes answer about orders: one, many, its journey."""
+"""The answers about orders: one, many, its journey."""
 
 from typing import Literal
 from uuid import UUID

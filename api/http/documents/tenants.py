@@ -1,4 +1,4 @@
-"""What routes answer about tenants: their settings, their standing, their audit trail."""
+"""The answers about tenants: their settings, their standing, their audit trail."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Literal

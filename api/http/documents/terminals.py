@@ -1,4 +1,4 @@
-"""What routes answer about terminals: their connections, their keys' owners."""
+"""The answers about terminals: their connections, their keys' owners."""
 
 from typing import Literal
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What routes answer about webhook endpoints."""
+"""The answers about webhook endpoints."""
 
 from uuid import UUID
 
