@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -48,6 +48,7 @@ from backbone.contract.origin import AllowedOrigins
 from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import Database, open_database
+from backbone.eventlog.refusals import Refusals
 from backbone.eventlog.schema_gate import SchemaGate
 from backbone.eventlog.signing import warn_if_unsigned
 from backbone.eventlog.stream import Stream
@@ -113,7 +114,9 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         publisher = Publisher(stream, settings.publish_queue)
         watch = HeadWatch(settings, stream.topology, background)
         uses = KeyUses(background)
-        closing.push_async_callback(_last_uses, uses)
+        closing.push_async_callback(_last_words, uses.flush)
+        refusals = Refusals(background)
+        closing.push_async_callback(_last_words, refusals.flush)
 
         owner = TaskOwner()
         closing.push_async_callback(owner.stop)
@@ -122,6 +125,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("heads", watch.run)
         owner.start("live", watch.feed.run)
         owner.start("key-uses", uses.run)
+        owner.start("refusals", refusals.run)
         owner.start("prober", Prober(background, stream, health).run)
         owner.start("unacked", lambda: watch_unacked_orders(background))
         owner.start("alarms", lambda: raise_alarms(background, publisher.announce))
@@ -152,7 +156,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
             [
                 *health.routes(),
                 metrics_route(),
-                *_routes(settings, reads, writes, committer, watch, uses),
+                *_routes(settings, reads, writes, committer, watch, uses, refusals),
             ]
         )
         starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
@@ -189,9 +193,10 @@ def _routes(
     committer: Committer,
     watch: HeadWatch,
     uses: KeyUses,
+    refusals: Refusals,
 ) -> list[BaseRoute]:
     limits = Limits(settings)
-    guard = Guard(Access(reads), limits, settings.trust_forwarded_for, uses.note)
+    guard = Guard(Access(reads), limits, refusals, settings.trust_forwarded_for, uses.note)
     secret = settings.card_secret.get_secret_value().encode()
     routes = [
         *OrderRoutes(guard, committer).routes(),
@@ -220,9 +225,9 @@ def _routes(
     return [guard.watched(route) for route in routes]
 
 
-async def _last_uses(uses: KeyUses) -> None:
+async def _last_words(flush: Callable[[], Awaitable[None]]) -> None:
     with contextlib.suppress(Unavailable):
-        await uses.flush()
+        await flush()
 
 
 def _anywhere(_: str) -> bool:

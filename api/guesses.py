@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from api.bucket import Bucket
-from api.core.rate import Rate
+from api.metrics import LIMITED
 from api.settings import ApiSettings
 from backbone.contract.keys import KeyKind
+from backbone.contract.rate import Rate
+from backbone.runtime.bucket import Bucket
 
 GUESS_SECONDS = 600.0
 STOREFRONT_TIMES = 10
@@ -35,7 +36,7 @@ class Guesses:
 
     def __init__(self, settings: ApiSettings, clock: Callable[[], float] = time.monotonic) -> None:
         def bucket(name: str, count: int) -> Bucket:
-            return Bucket(name, Rate(count, GUESS_SECONDS), clock)
+            return Bucket(LIMITED.labels(name), Rate(count, GUESS_SECONDS), clock)
 
         self._holders = {
             KeyKind.TERMINAL: bucket("terminal_guesses", settings.terminal_guesses),

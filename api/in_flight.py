@@ -10,7 +10,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 
-from api.bucket import LIMITED
+from api.metrics import LIMITED
 from backbone.contract.errors import TooManyAtOnce
 from backbone.runtime.single_write import SingleWrite
 

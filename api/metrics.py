@@ -27,6 +27,12 @@ PUBLISHED = Counter(
     "(Redis was away or refused it), dropped (the queue was full).",
     ["outcome"],
 )
+LIMITED = Counter(
+    "bellwire_api_limited",
+    "Requests answered with 429, by what was exceeded: key, tenant, address, terminal_guesses, storefront_guesses, "
+    "tenant_guesses, pairing, pairing_address, at_once.",
+    ["limit"],
+)
 UNACKED_ORDERS = Gauge(
     "bellwire_unacked_orders",
     "Pending online orders past the deadline that no terminal has acked; the same figure on every pod.",

@@ -10,11 +10,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from api.bucket import BUCKETS, LIMITED, Bucket
-from api.core.address import counted_as
-from api.core.rate import Rate
 from api.guesses import Guess
+from api.metrics import LIMITED
+from backbone.contract.address import counted_as
 from backbone.contract.errors import TooMany
+from backbone.contract.rate import Rate
+from backbone.runtime.bucket import BUCKETS, Bucket
 
 WRONG, WRONG_SECONDS = 5, 600.0
 A_SECOND_IN_ALL = 20
@@ -27,7 +28,7 @@ class PairingGuesses:
         self._clock = clock
         # When an address's ten minutes began, and how many it took since; the oldest first.
         self._taken: OrderedDict[str, tuple[float, int]] = OrderedDict()
-        self._all = Bucket("pairing", Rate(A_SECOND_IN_ALL, 1.0), clock)
+        self._all = Bucket(LIMITED.labels("pairing"), Rate(A_SECOND_IN_ALL, 1.0), clock)
         LIMITED.labels("pairing_address")
 
     @contextmanager

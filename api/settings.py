@@ -40,17 +40,6 @@ class ApiSettings(PodSettings):
         ge=1,
         description="requests a second of one tenant in this pod; ten seconds' worth may come at once",
     )
-    stranger_rate: int = Field(
-        50,
-        ge=1,
-        description="requests a second without a valid key, per address; ten seconds' worth may come at once",
-    )
-    stranger_lookups: int = Field(
-        500,
-        ge=1,
-        description="keys a second that are looked up for an address with more wrong ones than it may have, so that a "
-        "shop behind it goes on; ten seconds' worth may come at once",
-    )
     key_in_flight: int = Field(
         256,
         ge=1,

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, WebSocketRoute
 
-from backbone.contract.errors import Problem
+from backbone.contract.errors import Problem, Unavailable
 from backbone.contract.frames import MAX_INBOUND_BYTES
 from backbone.contract.keys import KeyKind
 from backbone.contract.origin import AllowedOrigins
 from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import open_database
+from backbone.eventlog.refusals import Refusals
 from backbone.eventlog.schema_gate import SchemaGate
 from backbone.eventlog.signing import warn_if_unsigned
 from backbone.eventlog.stream import Stream
@@ -33,6 +34,7 @@ from backbone.runtime.worker_states import WorkerStates
 from gateway.hub import Hub
 from gateway.processes.parent import run_workers
 from gateway.routes.admission import LOOKUPS_APART_SECONDS, Admission
+from gateway.routes.doorkeeper import Doorkeeper
 from gateway.routes.event_stream import RESUME_WORDS, EventStreamEndpoint
 from gateway.routes.websocket import Endpoint
 from gateway.settings import GatewaySettings
@@ -103,16 +105,20 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         hub = Hub(settings, database, stream, health)
         stack.push_async_callback(hub.close)
         await database.warm(WARM_CONNECTIONS)
+        refusals = Refusals(database)
+        stack.push_async_callback(_last_refusals, refusals)
         tasks = TaskOwner()
         stack.push_async_callback(tasks.stop)
         tasks.start("feed", hub.feed.run)
         tasks.start("head-check", hub.head_check.run)
         tasks.start("upkeep", hub.upkeep.run)
         tasks.start("write-behind", hub.write_behind.run)
+        tasks.start("refusals", refusals.run)
         handshakes = HandshakeQueue(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
         allowed_origins = AllowedOrigins(settings.allowed_origins)
         access = Access(database, LOOKUPS_APART_SECONDS)
-        admission = Admission(settings, allowed_origins, hub, access, database, handshakes)
+        doorkeeper = Doorkeeper(settings, allowed_origins, access, refusals)
+        admission = Admission(settings, doorkeeper, hub, database, handshakes)
         readable_refusals = ReadableRefusals()
         endpoint = Endpoint(admission, readable_refusals)
         streams = DescribedRoute("GET", "/sse/pos/{tenant}", EventStreamEndpoint(admission), _STREAM)
@@ -131,6 +137,11 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         starlette.router.default = endpoint.not_found
         app = Cors(starlette, allowed_origins) if allowed_origins else starlette
         yield Pod(app, hub.drain, protocol_at(handshakes, readable_refusals, allowed_origins))
+
+
+async def _last_refusals(refusals: Refusals) -> None:
+    with contextlib.suppress(Unavailable):
+        await refusals.flush()
 
 
 def run(**overrides: object) -> None:

@@ -43,6 +43,11 @@ UNHEARD = Gauge(
 REFUSED = Counter(
     "bellwire_gateway_handshakes_refused_total", "Handshakes refused, by HTTP status.", ["status"]
 )
+LIMITED = Counter(
+    "bellwire_gateway_limited_total",
+    "Handshakes answered with 429, by what was exceeded: key, tenant, address.",
+    ["limit"],
+)
 WAITING = Gauge(
     "bellwire_gateway_handshakes_waiting", "Handshakes that wait for their turn.", multiprocess_mode="livesum"
 )

@@ -26,6 +26,18 @@ class GatewaySettings(PodSettings):
     max_waiting: int = Field(
         4096, ge=1, description="handshakes that stand in line at a worker; more get 503"
     )
+    key_handshakes: int = Field(
+        50,
+        ge=1,
+        description="handshakes a second with one valid key at a worker; ten seconds' worth may come at once; more "
+        "get 429",
+    )
+    tenant_handshakes: int = Field(
+        2000,
+        ge=1,
+        description="handshakes a second of one tenant that a worker lets in; ten seconds' worth may come at once; "
+        "more get 429",
+    )
     slow_seconds: float = Field(
         10, gt=0, le=300, description="a socket that takes nothing for so long is closed"
     )

@@ -1,5 +1,8 @@
-"""The audit trail: who did what, when, from where. Rows are added here and nowhere else."""
+"""The audit trail: who did what, when, from where. Rows of deeds are added here, those of refusals by
+`backbone.eventlog.refusals`, since gateways refuse as well.
+"""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -7,6 +10,8 @@ from uuid import UUID
 import orjson
 
 from backbone.eventlog.postgres import Database
+
+log = logging.getLogger("bellwire.access")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +26,12 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row to be noted. `facts` hold no key, and nothing that tells who a customer is."""
+    """One row to be noted. `facts` hold no key, and nothing that tells who a customer is. `tenant` is None where only
+    the database knows it.
+    """
 
     actor: Actor
-    tenant: str
+    tenant: str | None
     action: str
     facts: dict[str, Any]
 
@@ -46,16 +53,28 @@ class Entry:
 _TYPES = ("text", "text", "text", "uuid", "text", "text", "text::jsonb")
 
 
-def noted_where(source: str, first: int) -> str:
+def noted_where(source: str, first: int, *, tenant: str = "NULL", facts: str = "'{}'::jsonb") -> str:
     """Return a CTE that adds the row in the very statement that does what is noted, if that did anything.
 
     `source` is the CTE that returns a row when it was done; the entry's `values` are parameters from `$first` on.
+    `facts` are more of them that only the source's row has, and `tenant` is its tenant, where the entry names none.
     """
-    values = ", ".join(f"${number}::{kind}" for number, kind in enumerate(_TYPES, start=first))
+    values = [f"${number}::{kind}" for number, kind in enumerate(_TYPES, start=first)]
+    values[0] = f"coalesce({values[0]}, {tenant})"
+    values[-1] = f"{values[-1]} || {facts}"
     return f"""noted AS (
         INSERT INTO audit_trail (tenant, kind, key_id, terminal_id, address, action, facts)
-        SELECT {values} FROM (SELECT 1 FROM {source} LIMIT 1) AS once
+        SELECT {", ".join(values)} FROM (SELECT * FROM {source} LIMIT 1) AS once
     )"""  # noqa: S608 - put together from constants
+
+
+def log_end(entry: Entry) -> None:
+    """Say in the log, too, that keys were ended: it is where the refusals are that follow."""
+    actor = entry.actor
+    log.info(
+        entry.action,
+        extra={"tenant": entry.tenant, "by": actor.key_id, "address": actor.address or None, **entry.facts},
+    )
 
 
 _NOTE = f"WITH done AS (SELECT 1), {noted_where('done', 1)} SELECT 1"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from api.db.status import POLL_SECONDS
+from api.db.writes import writer
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import LEASE_SECONDS
 
@@ -124,8 +125,9 @@ _JOURNEY = f"""
                FROM there t
            ) AS terminals,
            (
-               SELECT coalesce(json_agg(json_build_object('status', h.status, 'at', rfc3339(h.changed_at))
-                                        ORDER BY h.position), '[]')::text
+               SELECT coalesce(json_agg(json_build_object(
+                          'status', h.status, 'at', rfc3339(h.changed_at), 'by', {writer("h.made_by")}
+                      ) ORDER BY h.position), '[]')::text
                FROM order_status_history h WHERE h.order_id = it.order_id
            ) AS status,
            (

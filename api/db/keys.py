@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from api.db.audit_trail import Entry, noted_where
 from backbone.eventlog.postgres import Database, Row
 
 MAX_KEYS = 50
@@ -44,11 +45,13 @@ def key_of(row: Row) -> Key:
 _CREATE = f"""
     WITH shop AS MATERIALIZED (
         SELECT tenant FROM tenants WHERE tenant = $1 AND deleted_at IS NULL FOR NO KEY UPDATE
-    )
-    INSERT INTO api_keys (key_hash, kind, tenant, name, created_by, expires_at, may_pair)
-    SELECT $2, 'store', tenant, $3, $4, $5, $6 FROM shop
-    WHERE valid_storefront_keys(shop.tenant) < {MAX_KEYS}
-    RETURNING {KEY_COLUMNS}
+    ), made AS (
+        INSERT INTO api_keys (key_hash, kind, tenant, name, created_by, expires_at, may_pair)
+        SELECT $2, 'store', tenant, $3, $4, $5, $6 FROM shop
+        WHERE valid_storefront_keys(shop.tenant) < {MAX_KEYS}
+        RETURNING {KEY_COLUMNS}
+    ), {noted_where("made", 7)}
+    SELECT * FROM made
 """  # noqa: S608 - put together from constants
 
 
@@ -59,15 +62,18 @@ async def create_storefront_key(
     name: str,
     created_by: str,
     expires_at: datetime | None,
+    entry: Entry,
     *,
     may_pair: bool,
 ) -> Key | None:
-    """Make a key; None when the tenant has as many as it may have, or is gone.
+    """Make a key, and note it; None when the tenant has as many as it may have, or is gone.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_CREATE, tenant, key_hash, name, created_by, expires_at, may_pair)
+    row = await database.fetch_row(
+        _CREATE, tenant, key_hash, name, created_by, expires_at, may_pair, *entry.values
+    )
     return None if row is None else key_of(row)
 
 
@@ -82,14 +88,17 @@ async def list_storefront_keys(database: Database, tenant: str) -> list[Key]:
 
 
 _REVOKE = f"""
-    UPDATE api_keys SET revoked_at = clock_timestamp()
-    WHERE tenant = $1 AND kind = 'store' AND encode(substr(key_hash, 1, 6), 'hex') = $2 AND {VALID} RETURNING 1
+    WITH ended AS (
+        UPDATE api_keys SET revoked_at = clock_timestamp()
+        WHERE tenant = $1 AND kind = 'store' AND encode(substr(key_hash, 1, 6), 'hex') = $2 AND {VALID} RETURNING 1
+    ), {noted_where("ended", 3)}
+    SELECT 1 FROM ended
 """  # noqa: S608 - put together from constants
 
 
-async def revoke_storefront_key(database: Database, tenant: str, key_id: str) -> bool:
-    """End a key; False when there is no such one. Raises Unavailable."""
-    return await database.fetch_row(_REVOKE, tenant, key_id) is not None
+async def revoke_storefront_key(database: Database, tenant: str, key_id: str, entry: Entry) -> bool:
+    """End a key, and note it; False when there is no such one. Raises Unavailable."""
+    return await database.fetch_row(_REVOKE, tenant, key_id, *entry.values) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +109,33 @@ class Rotation:
     previous_until: str | None
 
 
-_ROTATE = """
-    SELECT outcome, rfc3339(previous_until) AS previous_until FROM rotate_terminal_key($1, $2, $3, $4, $5)
-"""
+_ROTATE = f"""
+    WITH rotation AS MATERIALIZED (
+        SELECT outcome, previous_until FROM rotate_terminal_key($1, $2, $3, $4, $5)
+    ), made AS (
+        SELECT 1 FROM rotation WHERE outcome = 'ok'
+    ), {noted_where("made", 6)}
+    SELECT outcome, rfc3339(previous_until) AS previous_until FROM rotation
+"""  # noqa: S608 - put together from constants
 
 
 async def rotate_terminal_key(
-    database: Database, tenant: str, terminal: UUID, key_hash: bytes, overlap_seconds: int, created_by: str
+    database: Database,
+    tenant: str,
+    terminal: UUID,
+    key_hash: bytes,
+    overlap_seconds: int,
+    created_by: str,
+    entry: Entry,
 ) -> Rotation:
-    """Give a terminal a new key; those that it has are valid for `overlap_seconds` more. Raises Unavailable."""
-    row = await database.fetch_row(_ROTATE, tenant, terminal, key_hash, overlap_seconds, created_by)
+    """Give a terminal a new key, and note it; those that it has are valid for `overlap_seconds` more.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(
+        _ROTATE, tenant, terminal, key_hash, overlap_seconds, created_by, *entry.values
+    )
     assert row is not None
     return Rotation(row["outcome"], row["previous_until"])
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from api.db.writes import Attempt, Written, run_write, write_call
+from api.db.writes import Attempt, Written, run_write, write_call, writer
 from backbone.eventlog.postgres import Database
 
 _CHANGE = write_call("change_loyalty", 8)
@@ -33,12 +33,13 @@ class StoredAccount:
 
 TRANSACTIONS_SHOWN = 100
 
-_GET = """
+_GET = f"""
     SELECT a.customer_id, a.points,
            (
                SELECT coalesce(json_agg(json_build_object(
                    'transactionType', t.transaction_type, 'pointsChange', t.points_change,
-                   'newBalance', t.balance_after, 'reason', t.reason, 'timestamp', rfc3339(t.created_at)
+                   'newBalance', t.balance_after, 'reason', t.reason, 'timestamp', rfc3339(t.created_at),
+                   'by', {writer("t.made_by")}
                ) ORDER BY t.transaction_id DESC), '[]')::text
                FROM (
                    SELECT * FROM pos_loyalty_transactions l WHERE l.customer_id = a.customer_id
@@ -46,7 +47,7 @@ _GET = """
                ) t
            ) AS transactions
     FROM loyalty_accounts a WHERE a.tenant = $1 AND a.phone = $2
-"""
+"""  # noqa: S608 - put together from constants
 
 
 async def get_account(database: Database, tenant: str, phone: str) -> StoredAccount | None:

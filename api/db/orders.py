@@ -10,7 +10,7 @@ from asyncpg.pgproto.pgproto import UUID as PgUUID  # noqa: N811 - a UUID in eve
 
 from api.core.money import cents_text
 from api.core.orders import NewOrder, OrderStatus
-from api.db.writes import Attempt, Written, run_write, run_writes, write_call
+from api.db.writes import Attempt, Written, run_write, run_writes, write_call, writer
 from backbone.eventlog.postgres import Database, Row
 
 MAX_TOGETHER = 32
@@ -122,8 +122,9 @@ COLUMNS = """
 _GET = f"""
     SELECT {COLUMNS},
            (
-               SELECT coalesce(json_agg(json_build_object('status', h.status, 'at', rfc3339(h.changed_at))
-                                        ORDER BY h.position), '[]')::text
+               SELECT coalesce(json_agg(json_build_object(
+                          'status', h.status, 'at', rfc3339(h.changed_at), 'by', {writer("h.made_by")}
+                      ) ORDER BY h.position), '[]')::text
                FROM order_status_history h WHERE h.order_id = o.order_id
            ) AS history,
            (

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from api.core.pairing import LIFE_SECONDS
+from api.db.audit_trail import Entry, noted_where
 from backbone.eventlog.postgres import Database, Row
 
 MAX_OPEN = 20
@@ -45,11 +46,13 @@ _CREATE = f"""
         SELECT tenant FROM tenants WHERE tenant = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
     ), old AS (
         DELETE FROM pairings WHERE tenant = $2 AND expires_at < clock_timestamp() - interval '1 day'
-    )
-    INSERT INTO pairings (pairing_id, tenant, code_hmac, name, role, created_by, expires_at)
-    SELECT $1, tenant, $3, $4, $5, $6, clock_timestamp() + interval '{LIFE_SECONDS} seconds' FROM shop
-    WHERE open_pairings(shop.tenant) < {MAX_OPEN}
-    RETURNING {_COLUMNS}
+    ), made AS (
+        INSERT INTO pairings (pairing_id, tenant, code_hmac, name, role, created_by, expires_at)
+        SELECT $1, tenant, $3, $4, $5, $6, clock_timestamp() + interval '{LIFE_SECONDS} seconds' FROM shop
+        WHERE open_pairings(shop.tenant) < {MAX_OPEN}
+        RETURNING {_COLUMNS}
+    ), {noted_where("made", 7)}
+    SELECT * FROM made
 """  # noqa: S608 - put together from constants
 
 
@@ -61,9 +64,16 @@ async def create_pairing(
     name: str,
     role: str | None,
     created_by: str,
+    entry: Entry,
 ) -> Pairing | None:
-    """Keep a new code; None when the tenant has as many open ones as it may have, or is gone. Raises Unavailable."""
-    row = await database.fetch_row(_CREATE, pairing_id, tenant, code_hmac, name, role, created_by)
+    """Keep a new code, and note it; None when the tenant has as many open ones as it may have, or is gone.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(
+        _CREATE, pairing_id, tenant, code_hmac, name, role, created_by, *entry.values
+    )
     return None if row is None else _pairing_of(row)
 
 
@@ -86,12 +96,17 @@ async def get_pairing(database: Database, tenant: str, pairing_id: UUID) -> Pair
     return None if row is None else _pairing_of(row)
 
 
-_DELETE = "DELETE FROM pairings WHERE tenant = $1 AND pairing_id = $2 RETURNING 1"
+_DELETE = f"""
+    WITH gone AS (
+        DELETE FROM pairings WHERE tenant = $1 AND pairing_id = $2 RETURNING 1
+    ), {noted_where("gone", 3)}
+    SELECT 1 FROM gone
+"""  # noqa: S608 - put together from constants
 
 
-async def delete_pairing(database: Database, tenant: str, pairing_id: UUID) -> bool:
-    """Take a code back; a terminal that came of it stays. False when there is none. Raises Unavailable."""
-    return await database.fetch_row(_DELETE, tenant, pairing_id) is not None
+async def delete_pairing(database: Database, tenant: str, pairing_id: UUID, entry: Entry) -> bool:
+    """Take a code back, and note it; a terminal that came of it stays. False when there is none. Raises Unavailable."""
+    return await database.fetch_row(_DELETE, tenant, pairing_id, *entry.values) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,8 @@ class Paired:
     pairing_id: UUID
 
 
-_PAIR = """
+_FACTS = "jsonb_build_object('pairingId', once.pairing_id, 'name', once.name)"
+_PAIR = f"""
     WITH used AS (
         UPDATE pairings p SET terminal_id = $2::uuid FROM tenants t
         WHERE p.code_hmac = $1 AND p.terminal_id IS NULL AND p.expires_at > clock_timestamp()
@@ -115,16 +131,16 @@ _PAIR = """
     ), key AS (
         INSERT INTO api_keys (key_hash, kind, tenant, terminal_id, created_by)
         SELECT $3, 'term', m.tenant, m.terminal_id, u.created_by FROM made m JOIN used u USING (tenant)
-    )
+    ), {noted_where("used", 4, tenant="once.tenant", facts=_FACTS)}
     SELECT tenant, name, pairing_id FROM used
-"""
+"""  # noqa: S608 - put together from constants
 
 
 async def pair_terminal(
-    database: Database, code_hmac: bytes, terminal_id: UUID, key_hash: bytes
+    database: Database, code_hmac: bytes, terminal_id: UUID, key_hash: bytes, entry: Entry
 ) -> Paired | None:
-    """Use a code up for a new terminal with this key; None when it is no open code. Raises Unavailable."""
-    row = await database.fetch_row(_PAIR, code_hmac, terminal_id, key_hash)
+    """Use a code up for a new terminal with this key, and note it; None when it is no open code. Raises Unavailable."""
+    row = await database.fetch_row(_PAIR, code_hmac, terminal_id, key_hash, *entry.values)
     return None if row is None else Paired(row["tenant"], row["name"], row["pairing_id"])
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from api.db.audit_trail import Entry, noted_where
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import LEASE_SECONDS
 
-_CREATE = """
+_CREATE = f"""
     WITH made AS (
         INSERT INTO terminals (terminal_id, tenant, name, role)
         SELECT $2::uuid, tenant, $3, $4 FROM tenants WHERE tenant = $1 AND deleted_at IS NULL
@@ -14,24 +15,31 @@ _CREATE = """
     ), key AS (
         INSERT INTO api_keys (key_hash, kind, tenant, terminal_id)
         SELECT $5, 'term', tenant, terminal_id FROM made
-    )
+    ), {noted_where("made", 6)}
     SELECT terminal_id FROM made
-"""
+"""  # noqa: S608 - put together from constants
 
 
 async def create_terminal(
-    database: Database, tenant: str, terminal_id: UUID, name: str, role: str | None, key_hash: bytes
+    database: Database,
+    tenant: str,
+    terminal_id: UUID,
+    name: str,
+    role: str | None,
+    key_hash: bytes,
+    entry: Entry,
 ) -> bool:
-    """Register a terminal with its key; False when there is no such tenant.
+    """Register a terminal with its key, and note it; False when there is no such tenant.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    return await database.fetch_row(_CREATE, tenant, terminal_id, name, role, key_hash) is not None
+    made = await database.fetch_row(_CREATE, tenant, terminal_id, name, role, key_hash, *entry.values)
+    return made is not None
 
 
 # `changed_at` is what tells the gateways: they close its sockets at their next check.
-_REVOKE = """
+_REVOKE = f"""
     WITH known AS (
         SELECT terminal_id FROM terminals WHERE tenant = $1 AND terminal_id = $2
     ), gone AS (
@@ -40,18 +48,18 @@ _REVOKE = """
     ), keys AS (
         UPDATE api_keys k SET revoked_at = clock_timestamp()
         FROM known WHERE k.terminal_id = known.terminal_id AND k.revoked_at IS NULL
-    )
+    ), {noted_where("known", 3)}
     SELECT terminal_id FROM known
-"""
+"""  # noqa: S608 - put together from constants
 
 
-async def revoke_terminal(database: Database, tenant: str, terminal_id: UUID) -> bool:
-    """Take a terminal's keys away for ever; False when there is no such terminal. Twice is as good as once.
+async def revoke_terminal(database: Database, tenant: str, terminal_id: UUID, entry: Entry) -> bool:
+    """Take a terminal's keys away for ever, and note it; False when there is no such terminal. Twice is good as well.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    return await database.fetch_row(_REVOKE, tenant, terminal_id) is not None
+    return await database.fetch_row(_REVOKE, tenant, terminal_id, *entry.values) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from api.db.audit_trail import Entry, noted_where
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database, Row
 from backbone.runtime.metrics import ACK_SECONDS
@@ -11,7 +12,7 @@ ENDPOINTS_A_TENANT = 20
 ROTATION_HOURS = 24
 
 # It starts at the head: what was before it is nobody's surprise.
-_CREATE = """
+_CREATE = f"""
     WITH stream AS (
         SELECT s.tenant, s.epoch, s.seq,
                (SELECT count(*) FROM webhook_endpoints e WHERE e.tenant = s.tenant) AS endpoints
@@ -20,22 +21,31 @@ _CREATE = """
         INSERT INTO webhook_endpoints (endpoint_id, tenant, url, types, epoch, seq, counts)
         SELECT $2, tenant, $3, $4, epoch, seq, $6 FROM stream WHERE endpoints < $5
         RETURNING endpoint_id
-    )
+    ), {noted_where("made", 7)}
     SELECT EXISTS (SELECT 1 FROM made) AS made FROM stream
-"""
+"""  # noqa: S608 - put together from constants
 
 
 async def create_endpoint(
-    database: Database, tenant: str, endpoint: UUID, url: str, types: list[str] | None, *, counts: bool
+    database: Database,
+    tenant: str,
+    endpoint: UUID,
+    url: str,
+    types: list[str] | None,
+    entry: Entry,
+    *,
+    counts: bool,
 ) -> bool | None:
-    """Register an endpoint; False when the tenant has as many as it may have, None when there is no such tenant.
+    """Register an endpoint, and note it; False when the tenant has as many as it may have, None when there is none.
 
     `counts`: its 2xx for an order is that order's receipt.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_CREATE, tenant, endpoint, url, types, ENDPOINTS_A_TENANT, counts)
+    row = await database.fetch_row(
+        _CREATE, tenant, endpoint, url, types, ENDPOINTS_A_TENANT, counts, *entry.values
+    )
     return None if row is None else row["made"]
 
 
@@ -81,24 +91,32 @@ async def list_endpoints(database: Database, tenant: str, endpoint: UUID | None 
     return [Endpoint(**dict(row.items())) for row in rows]
 
 
-_DELETE = "DELETE FROM webhook_endpoints WHERE tenant = $1 AND endpoint_id = $2 RETURNING endpoint_id"
+_DELETE = f"""
+    WITH gone AS (
+        DELETE FROM webhook_endpoints WHERE tenant = $1 AND endpoint_id = $2 RETURNING endpoint_id
+    ), {noted_where("gone", 3)}
+    SELECT endpoint_id FROM gone
+"""  # noqa: S608 - put together from constants
 
 
-async def delete_endpoint(database: Database, tenant: str, endpoint: UUID) -> bool:
-    """Forget an endpoint; False when the tenant has none by this id. An attempt under way may still arrive.
+async def delete_endpoint(database: Database, tenant: str, endpoint: UUID, entry: Entry) -> bool:
+    """Forget an endpoint, and note it; False when there is none by this id. An attempt under way may still arrive.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    return await database.fetch_row(_DELETE, tenant, endpoint) is not None
+    return await database.fetch_row(_DELETE, tenant, endpoint, *entry.values) is not None
 
 
-_ROTATE = """
-    UPDATE webhook_endpoints
-    SET generation = generation + 1, previous_until = clock_timestamp() + make_interval(hours => $3)
-    WHERE tenant = $1 AND endpoint_id = $2
-    RETURNING generation, rfc3339(previous_until) AS previous_until
-"""
+_ROTATE = f"""
+    WITH rotated AS (
+        UPDATE webhook_endpoints
+        SET generation = generation + 1, previous_until = clock_timestamp() + make_interval(hours => $3)
+        WHERE tenant = $1 AND endpoint_id = $2
+        RETURNING generation, rfc3339(previous_until) AS previous_until
+    ), {noted_where("rotated", 4)}
+    SELECT * FROM rotated
+"""  # noqa: S608 - put together from constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,30 +127,33 @@ class Rotation:
     previous_until: str
 
 
-async def rotate_secret(database: Database, tenant: str, endpoint: UUID) -> Rotation | None:
-    """Give an endpoint its next secret; None when the tenant has none by this id.
+async def rotate_secret(database: Database, tenant: str, endpoint: UUID, entry: Entry) -> Rotation | None:
+    """Give an endpoint its next secret, and note it; None when the tenant has none by this id.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_ROTATE, tenant, endpoint, ROTATION_HOURS)
+    row = await database.fetch_row(_ROTATE, tenant, endpoint, ROTATION_HOURS, *entry.values)
     return None if row is None else Rotation(row["generation"], row["previous_until"])
 
 
-_ENABLE = """
-    UPDATE webhook_endpoints
-    SET disabled_at = NULL, disabled_reason = NULL, failures = 0, next_attempt_at = clock_timestamp()
-    WHERE tenant = $1 AND endpoint_id = $2 RETURNING endpoint_id
-"""
+_ENABLE = f"""
+    WITH enabled AS (
+        UPDATE webhook_endpoints
+        SET disabled_at = NULL, disabled_reason = NULL, failures = 0, next_attempt_at = clock_timestamp()
+        WHERE tenant = $1 AND endpoint_id = $2 RETURNING endpoint_id
+    ), {noted_where("enabled", 3)}
+    SELECT endpoint_id FROM enabled
+"""  # noqa: S608 - put together from constants
 
 
-async def enable_endpoint(database: Database, tenant: str, endpoint: UUID) -> bool:
-    """Switch an endpoint on again, from where it stopped, and try at once; False when there is none by this id.
+async def enable_endpoint(database: Database, tenant: str, endpoint: UUID, entry: Entry) -> bool:
+    """Switch an endpoint on again, from where it stopped, and note it; tried at once. False when there is none.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    return await database.fetch_row(_ENABLE, tenant, endpoint) is not None
+    return await database.fetch_row(_ENABLE, tenant, endpoint, *entry.values) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,14 @@ class Attempt:
         return self.key, terminal or kind
 
 
+def writer(made_by: str) -> str:
+    """Return the SQL that reads a terminal's id, or else a key's name, from a column that keeps who writes (`by`)."""
+    return f"""
+        CASE WHEN {made_by} LIKE 'term/%' THEN split_part({made_by}, '/', 2)
+             ELSE nullif(split_part({made_by}, '/', 3), '') END
+    """
+
+
 class WriteOutcome(StrEnum):
     """The answers of the database's writing functions; the migrations name these and no others."""
 

@@ -4,6 +4,7 @@ The tenant of everything behind this guard is the key's; only an operator's is t
 goes out only when the key is valid still.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +18,17 @@ from api.http.entry import Entry, keep_entry, look_again
 from api.http.header import header_values
 from api.limits import Limits
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
-from backbone.contract.errors import BellwireError, Problem, Refused, Violation
-from backbone.contract.keys import KeyKind, key_name
+from backbone.contract.errors import BellwireError, Problem, Refused, TooMany, Violation
+from backbone.contract.keys import KeyKind, hash_key, key_name
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.slug import is_slug
 from backbone.eventlog.access import Access, Principal
+from backbone.eventlog.refusals import Refusals
 from backbone.runtime.client import Client, client_of
 from backbone.runtime.routes import DescribedRoute
+from backbone.runtime.seldom_log import SeldomLog
+
+log = logging.getLogger("bellwire.access")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,12 @@ class Guard:
         self,
         access: Access,
         limits: Limits,
+        refusals: Refusals,
         trust_forwarded_for: bool,
         note_use: Callable[[bytes], None] = lambda _: None,
     ) -> None:
+        self._refusals = refusals
+        self._seldom = SeldomLog(log)
         self._note_use = note_use
         self._access = access
         self._limits = limits
@@ -85,11 +93,14 @@ class Guard:
         principal = await self._holder(request)
         asked = request.path_params.get("tenant")
         if asked is not None and not (is_slug(asked) and principal.tenant in (None, asked)):
+            if principal.tenant is not None:
+                self._note_forbidden(request, principal, asked)
             raise unknown_tenant()
         # Any other key ends with its tenant.
         if asked is not None and principal.tenant is None and not await self._access.is_tenant(asked):
             raise unknown_tenant()
         if principal.kind not in kinds:
+            self._note_forbidden(request, principal, asked)
             allowed = " or ".join(f"bw_{kind.value}_" for kind in kinds)
             raise Refused(Problem.FORBIDDEN, f"This needs a key that begins with {allowed}")
         if request.scope["query_string"]:
@@ -105,7 +116,9 @@ class Guard:
         async def answer(request: Request) -> Response:
             try:
                 response: Response = await route.endpoint(request)
-            except BellwireError:
+            except BellwireError as exc:
+                if isinstance(exc, TooMany):
+                    self._seldom.say("access.limited", self.address(request), route=_route_of(request))
                 await look_again(request)
                 raise
             await look_again(request)
@@ -117,19 +130,35 @@ class Guard:
         """A caller that was let in, as the audit trail names it."""
         return Actor(caller.kind.value, key_name(caller.key_hash), caller.terminal, self.address(request))
 
+    def note_forbidden(self, request: Request, caller: Caller) -> None:
+        """A caller that was let in asks for what its key may not have."""
+        principal = Principal(caller.kind, caller.tenant or None, caller.terminal, caller.key_hash)
+        self._note_forbidden(request, principal, caller.tenant)
+
+    def _note_forbidden(self, request: Request, principal: Principal, asked: str | None) -> None:
+        address, route = self.address(request), _route_of(request)
+        self._refusals.forbidden(principal, asked, address, route)
+        self._seldom.say("access.forbidden", address, route=route, key_id=key_name(principal.key_hash))
+
     async def _holder(self, request: Request) -> Principal:
         key = bearer_key(header_values(request, b"authorization"))
         principal = None if key is None else self._access.remembered(key)
         if principal is None:
             # Only who is not known yet is asked where it comes from.
             address = self.address(request)
-            self._limits.look_at_stranger(address, key)
+            self._limits.callers.look_at_stranger(address, key)
             principal = None if key is None else await self._access.find(key)
             if principal is None or key is None:
-                self._limits.refuse_stranger(address, key)
+                route = _route_of(request)
+                self._seldom.say("access.refused", address, route=route)
+                if key is not None:
+                    asked = request.path_params.get("tenant")
+                    self._refusals.wrong_key(asked, address, hash_key(key), route)
+                self._limits.callers.refuse_stranger(address, key)
                 raise Violation(Problem.UNAUTHORIZED, "Send a valid key as `Authorization: Bearer <key>`")
         assert key is not None
-        self._limits.charge(key, principal)
+        self._limits.callers.charge_key(key)
+        self._limits.callers.charge_tenant(principal.tenant)
         self._limits.in_flight.enter(request.scope, principal.key_hash)
         return principal
 
@@ -142,6 +171,11 @@ class Guard:
     def address(self, request: Request) -> str:
         """Return where a request came from: the peer's address, or what a trusted balancer says of it."""
         return self.client(request).address or ""
+
+
+def _route_of(request: Request) -> str:
+    """A request's method and route, without any value of its path."""
+    return f"{request.method} {request.scope['route'].path}"
 
 
 def unknown_tenant() -> Refused:

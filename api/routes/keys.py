@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.db.audit_trail import Entry, note
+from api.db.audit_trail import Entry, log_end
 from api.db.keys import (
     MAX_KEYS,
     Key,
@@ -133,15 +133,20 @@ class KeyRoutes:
         body = (await read_body(request, KeyBody)).model
         key, key_hash = new_key(KeyKind.STOREFRONT)
         made_by = key_name(caller.key_hash)
+        facts = {"keyId": key_name(key_hash), "name": body.name}
+        entry = Entry(self._guard.actor(request, caller), caller.tenant, "key.made", facts)
         made = await create_storefront_key(
-            self._writes, caller.tenant, key_hash, body.name, made_by, body.expires_at, may_pair=body.may_pair
+            self._writes,
+            caller.tenant,
+            key_hash,
+            body.name,
+            made_by,
+            body.expires_at,
+            entry,
+            may_pair=body.may_pair,
         )
         if made is None:
             raise Refused(Problem.TOO_MANY_KEYS, f"A tenant may have {MAX_KEYS} valid storefront keys")
-        actor = self._guard.actor(request, caller)
-        await note(
-            self._writes, Entry(actor, caller.tenant, "key.made", {"keyId": made.key_id, "name": made.name})
-        )
         return json_answer({**_document(made), "key": key}, 201)
 
     async def list(self, request: Request) -> Response:
@@ -154,12 +159,10 @@ class KeyRoutes:
         """`DELETE /api/tenant/{tenant}/keys/{keyId}`."""
         caller = await self._guard.authorize(request)
         key_id = request.path_params["keyId"]
-        if "\0" in key_id or not await revoke_storefront_key(self._writes, caller.tenant, key_id):
+        entry = Entry(self._guard.actor(request, caller), caller.tenant, "key.ended", {"keyId": key_id})
+        if "\0" in key_id or not await revoke_storefront_key(self._writes, caller.tenant, key_id, entry):
             raise Refused(Problem.NOT_FOUND, "There is no such key")
-        await note(
-            self._writes,
-            Entry(self._guard.actor(request, caller), caller.tenant, "key.ended", {"keyId": key_id}),
-        )
+        log_end(entry)
         return Response(status_code=204)
 
     async def rotate(self, request: Request) -> Response:
@@ -168,8 +171,20 @@ class KeyRoutes:
         body = (await read_body(request, RotateBody, optional=True)).model
         terminal = path_uuid(request, "terminalId", "terminal")
         key, key_hash = new_key(KeyKind.TERMINAL)
+        facts = {
+            "terminalId": str(terminal),
+            "keyId": key_name(key_hash),
+            "overlapSeconds": body.overlap_seconds,
+        }
+        entry = Entry(self._guard.actor(request, caller), caller.tenant, "terminal.rotated", facts)
         rotation = await rotate_terminal_key(
-            self._writes, caller.tenant, terminal, key_hash, body.overlap_seconds, key_name(caller.key_hash)
+            self._writes,
+            caller.tenant,
+            terminal,
+            key_hash,
+            body.overlap_seconds,
+            key_name(caller.key_hash),
+            entry,
         )
         if rotation.outcome == "not_found":
             raise Refused(Problem.NOT_FOUND, "There is no such terminal")
@@ -177,13 +192,7 @@ class KeyRoutes:
             raise Refused(
                 Problem.TOO_MANY_KEYS, "Two keys of this terminal are valid: overlapSeconds 0 ends both"
             )
-        actor = self._guard.actor(request, caller)
-        facts = {
-            "terminalId": str(terminal),
-            "keyId": key_name(key_hash),
-            "overlapSeconds": body.overlap_seconds,
-        }
-        await note(self._writes, Entry(actor, caller.tenant, "terminal.rotated", facts))
+        log_end(entry)
         document = {"terminalId": str(terminal), "key": key, "previousValidUntil": rotation.previous_until}
         return json_answer(document)
 

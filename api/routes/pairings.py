@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.core.pairing import CODE_BITS, code_hmac, read_code, write_code
-from api.db.audit_trail import Actor, Entry, note
+from api.db.audit_trail import Actor, Entry
 from api.db.pairings import (
     MAX_OPEN,
     Pairing,
@@ -108,13 +108,13 @@ class PairingRoutes:
         caller = await self._may(request)
         body = (await read_body(request, PairingBody)).model
         code = write_code(secrets.randbits(CODE_BITS))
+        pairing_id = uuid.uuid4()
         made = await create_pairing(
-            self._writes, caller.tenant, uuid.uuid4(), code_hmac(self._secret, code), body.name, body.role,
-            key_name(caller.key_hash),
+            self._writes, caller.tenant, pairing_id, code_hmac(self._secret, code), body.name, body.role,
+            key_name(caller.key_hash), self._entry(request, caller, "pairing.made", pairing_id),
         )  # fmt: skip
         if made is None:
             raise Refused(Problem.TOO_MANY_PAIRINGS, f"A tenant may have {MAX_OPEN} open codes")
-        await self._note(request, caller, "pairing.made", made.pairing_id)
         return json_answer({**_document(made), "code": f"{code[:4]}-{code[4:]}"}, 201)
 
     async def list(self, request: Request) -> Response:
@@ -135,9 +135,9 @@ class PairingRoutes:
         """`DELETE /api/tenant/{tenant}/pairings/{pairingId}`."""
         caller = await self._may(request)
         pairing_id = _pairing_id(request)
-        if not await delete_pairing(self._writes, caller.tenant, pairing_id):
+        entry = self._entry(request, caller, "pairing.deleted", pairing_id)
+        if not await delete_pairing(self._writes, caller.tenant, pairing_id, entry):
             raise Refused(Problem.NOT_FOUND, "There is no such pairing")
-        await self._note(request, caller, "pairing.deleted", pairing_id)
         return Response(status_code=204)
 
     async def pair(self, request: Request) -> Response:
@@ -148,29 +148,31 @@ class PairingRoutes:
         address = self._guard.address(request)
         terminal = uuid.uuid4()
         key, key_hash = new_key(KeyKind.TERMINAL)
+        actor = Actor(None, None, terminal, address)
+        # Only the database knows which tenant the code was of.
+        entry = Entry(actor, None, "terminal.paired", {"keyId": key_name(key_hash)})
         with self._guesses.guess(address) as guess:
             code = read_code(body.code)
             paired = None
             if code is not None:
-                paired = await pair_terminal(self._writes, code_hmac(self._secret, code), terminal, key_hash)
+                coded = code_hmac(self._secret, code)
+                paired = await pair_terminal(self._writes, coded, terminal, key_hash, entry)
             guess.wrong = paired is None
         if paired is None:
             raise _NO_CODE
-        actor = Actor(None, None, terminal, address)
-        facts = {"pairingId": str(paired.pairing_id), "keyId": key_name(key_hash), "name": paired.name}
-        await note(self._writes, Entry(actor, paired.tenant, "terminal.paired", facts))
         document = {"tenant": paired.tenant, "terminalId": str(terminal), "name": paired.name, "key": key}
         return json_answer(document, 201)
 
     async def _may(self, request: Request) -> Caller:
         caller = await self._guard.authorize(request)
         if caller.kind is KeyKind.STOREFRONT and not await may_pair(self._reads, caller.key_hash):
+            self._guard.note_forbidden(request, caller)
             raise Refused(Problem.FORBIDDEN, "This needs a storefront key that was made with mayPair")
         return caller
 
-    async def _note(self, request: Request, caller: Caller, action: str, pairing_id: uuid.UUID) -> None:
+    def _entry(self, request: Request, caller: Caller, action: str, pairing_id: uuid.UUID) -> Entry:
         actor = self._guard.actor(request, caller)
-        await note(self._writes, Entry(actor, caller.tenant, action, {"pairingId": str(pairing_id)}))
+        return Entry(actor, caller.tenant, action, {"pairingId": str(pairing_id)})
 
 
 def _pairing_id(request: Request) -> uuid.UUID:

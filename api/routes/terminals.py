@@ -6,7 +6,7 @@ import uuid
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.db.audit_trail import Entry, note
+from api.db.audit_trail import Entry, log_end
 from api.db.journeys import connections_of
 from api.db.terminals import create_terminal, list_terminals, revoke_terminal
 from api.http.answer import json_answer, ready_json
@@ -87,13 +87,12 @@ class TerminalRoutes:
         key_hash = hash_key(key)
         assert key_hash is not None
         terminal_id = uuid.uuid4()
+        facts = {"terminalId": str(terminal_id), "name": body.name, "keyId": key_name(key_hash)}
+        entry = Entry(self._guard.actor(request, caller), caller.tenant, "terminal.registered", facts)
         if not await create_terminal(
-            self._writes, caller.tenant, terminal_id, body.name, body.role, key_hash
+            self._writes, caller.tenant, terminal_id, body.name, body.role, key_hash, entry
         ):
             raise unknown_tenant()
-        facts = {"terminalId": str(terminal_id), "name": body.name, "keyId": key_name(key_hash)}
-        actor = self._guard.actor(request, caller)
-        await note(self._writes, Entry(actor, caller.tenant, "terminal.registered", facts))
         document = {"terminalId": str(terminal_id), "name": body.name, "role": body.role, "key": key}
         return json_answer(document, 201)
 
@@ -125,12 +124,11 @@ class TerminalRoutes:
         """`DELETE /api/tenant/{tenant}/terminals/{terminalId}`."""
         caller = await self._guard.authorize(request)
         terminal = path_uuid(request, "terminalId", "terminal")
-        if not await revoke_terminal(self._writes, caller.tenant, terminal):
-            raise Refused(Problem.NOT_FOUND, "There is no such terminal")
         actor = self._guard.actor(request, caller)
-        await note(
-            self._writes, Entry(actor, caller.tenant, "terminal.revoked", {"terminalId": str(terminal)})
-        )
+        entry = Entry(actor, caller.tenant, "terminal.revoked", {"terminalId": str(terminal)})
+        if not await revoke_terminal(self._writes, caller.tenant, terminal, entry):
+            raise Refused(Problem.NOT_FOUND, "There is no such terminal")
+        log_end(entry)
         return Response(status_code=204)
 
     async def connections(self, request: Request) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.core.public_address import HTTPS_PORT, is_address, is_public, may_use_port
 from api.db import webhooks as db
-from api.db.audit_trail import Entry, note
+from api.db.audit_trail import Entry
 from api.http.answer import json_answer
 from api.http.body import Body, path_uuid, read_body, wrong_fields
 from api.http.documents.webhooks import Webhook, WebhookMade, WebhookRotated, Webhooks
@@ -155,14 +155,16 @@ class WebhookRoutes:
             raise wrong_fields([FieldError("url", str(exc))]) from exc
         endpoint = uuid.uuid4()
         types = None if body.types is None else sorted(set(body.types))
-        made = await db.create_endpoint(self._writes, caller.tenant, endpoint, url, types, counts=body.counts)
+        entry = self._entry(request, caller, "webhook.made", endpoint, types=types, counts=body.counts)
+        made = await db.create_endpoint(
+            self._writes, caller.tenant, endpoint, url, types, entry, counts=body.counts
+        )
         if made is None:
             raise unknown_tenant()
         if not made:
             raise Refused(
                 Problem.TOO_MANY_WEBHOOKS, f"A tenant may have {db.ENDPOINTS_A_TENANT}; delete one first"
             )
-        await self._note(request, caller, "webhook.made", endpoint)
         secret = derive_secret(self._secret, endpoint, 1)
         made_of = {"id": str(endpoint), "url": url, "types": types, "counts": body.counts, "secret": secret}
         return json_answer(made_of, 201)
@@ -186,19 +188,20 @@ class WebhookRoutes:
     async def delete(self, request: Request) -> Response:
         """`DELETE /api/tenant/{tenant}/webhooks/{webhookId}`."""
         caller = await self._guard.authorize(request)
-        if not await db.delete_endpoint(self._writes, caller.tenant, webhook_id(request)):
+        endpoint = webhook_id(request)
+        entry = self._entry(request, caller, "webhook.deleted", endpoint)
+        if not await db.delete_endpoint(self._writes, caller.tenant, endpoint, entry):
             raise unknown_webhook()
-        await self._note(request, caller, "webhook.deleted", webhook_id(request))
         return Response(status_code=204)
 
     async def rotate(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/webhooks/{webhookId}/rotate`. Both secrets sign for a day."""
         caller = await self._guard.authorize(request)
         endpoint = webhook_id(request)
-        rotation = await db.rotate_secret(self._writes, caller.tenant, endpoint)
+        entry = self._entry(request, caller, "webhook.rotated", endpoint)
+        rotation = await db.rotate_secret(self._writes, caller.tenant, endpoint, entry)
         if rotation is None:
             raise unknown_webhook()
-        await self._note(request, caller, "webhook.rotated", endpoint)
         secret = derive_secret(self._secret, endpoint, rotation.generation)
         return json_answer(
             {"id": str(endpoint), "secret": secret, "previousValidUntil": rotation.previous_until}
@@ -207,14 +210,17 @@ class WebhookRoutes:
     async def enable(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/webhooks/{webhookId}/enable`: on again, from where it stopped."""
         caller = await self._guard.authorize(request)
-        if not await db.enable_endpoint(self._writes, caller.tenant, webhook_id(request)):
+        endpoint = webhook_id(request)
+        entry = self._entry(request, caller, "webhook.enabled", endpoint)
+        if not await db.enable_endpoint(self._writes, caller.tenant, endpoint, entry):
             raise unknown_webhook()
-        await self._note(request, caller, "webhook.enabled", webhook_id(request))
         return Response(status_code=204)
 
-    async def _note(self, request: Request, caller: Caller, action: str, endpoint: uuid.UUID) -> None:
+    def _entry(
+        self, request: Request, caller: Caller, action: str, endpoint: uuid.UUID, **facts: Any
+    ) -> Entry:
         actor = self._guard.actor(request, caller)
-        await note(self._writes, Entry(actor, caller.tenant, action, {"webhookId": str(endpoint)}))
+        return Entry(actor, caller.tenant, action, {"webhookId": str(endpoint), **facts})
 
 
 def webhook_id(request: Request) -> uuid.UUID:

@@ -9,6 +9,7 @@ And it is bounded: a request has to arrive in time, head and body, and an answer
 """
 
 import asyncio
+import logging
 from typing import Any
 
 import httptools
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from backbone.contract.errors import Problem
 from backbone.runtime.problems import problem_response
+from backbone.runtime.seldom_log import SeldomLog
 from backbone.runtime.unsent import Unsent
 
 HEADERS = ((b"x-content-type-options", b"nosniff"),)
@@ -30,6 +32,7 @@ class HttpProtocol(HttpToolsProtocol):
     request_seconds = 20.0
     """From a request's first byte to its last."""
     unsent = Unsent()
+    malformed = SeldomLog(logging.getLogger("bellwire.http"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -110,6 +113,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be read, and end."""
+        peer = self.transport.get_extra_info("peername")
+        self.malformed.say("http.malformed", peer[0] if isinstance(peer, tuple) else None)
         self._refuse(Problem.BAD_REQUEST, msg)
 
     def _refuse(self, problem: Problem, detail: str) -> None:

@@ -130,6 +130,18 @@ class PodSettings(BaseSettings):
         description="take the client's address from the last X-Forwarded-For; only where every request comes "
         "through a balancer that sets it",
     )
+    stranger_rate: int = Field(
+        50,
+        ge=1,
+        description="requests a second without a valid key, per address (of IPv6: per /64), in each process; ten "
+        "seconds' worth may come at once",
+    )
+    stranger_lookups: int = Field(
+        500,
+        ge=1,
+        description="keys a second that are looked up for an address with more wrong ones than it may have, so that a "
+        "shop behind it goes on; ten seconds' worth may come at once",
+    )
     stream_events: int = Field(
         256, ge=1, le=100_000, description="events that a tenant's Redis stream keeps, about"
     )

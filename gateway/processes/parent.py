@@ -8,23 +8,19 @@ Why: docs/decisions/0084-workers.md
 """
 
 import asyncio
-import contextlib
 import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
 from backbone.runtime.supervisor import Supervisor, reserve
 from backbone.runtime.worker_states import State, WorkerStates
+from gateway.processes.folder import worker_folder
 from gateway.settings import GatewaySettings
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 WORKER_STATES = "worker-states"
-MEMORY = Path("/dev/shm")  # noqa: S108 - memory, and a folder of our own in it
 
 
 def run_workers(settings: GatewaySettings) -> int:
@@ -33,7 +29,7 @@ def run_workers(settings: GatewaySettings) -> int:
     Raises:
         CannotListen: the address cannot be listened on.
     """
-    with reserve(settings.listen_host, settings.listen_port) as holder, _folder() as folder:
+    with reserve(settings.listen_host, settings.listen_port) as holder, worker_folder() as folder:
         port = holder.getsockname()[1]
         worker_states = WorkerStates.create(folder / WORKER_STATES, settings.workers)
 
@@ -68,14 +64,3 @@ def environment(settings: GatewaySettings, worker: int, port: int, folder: Path)
         "BELLWIRE_MAX_SOCKETS": str(-(-settings.max_sockets // settings.workers)),
         "BELLWIRE_WORKERS": str(settings.workers),
     }
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    # Memory where there is some, or each count would be written to a disk in the end.
-    parent = MEMORY if os.access(MEMORY, os.W_OK) else None
-    folder = tempfile.mkdtemp(prefix="bellwire-gateway-", dir=parent)
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

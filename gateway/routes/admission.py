@@ -9,38 +9,36 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from backbone.contract import frames
-from backbone.contract.errors import Problem, Refused, Unavailable, Violation
+from backbone.contract.errors import Problem, Refused, Unavailable
 from backbone.contract.event_filter import EventFilter
-from backbone.contract.keys import KeyKind
 from backbone.contract.offset import BEGINNING, LAST_ACKED, Offset
-from backbone.contract.origin import AllowedOrigins, is_own
 from backbone.contract.resume import Start
-from backbone.eventlog.access import KEYS_A_STATEMENT, STATEMENTS_AT_ONCE, Access, Principal
+from backbone.eventlog.access import KEYS_A_STATEMENT, STATEMENTS_AT_ONCE
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.readings import NewReading, Progress, begin_readings, last_acks
 from backbone.runtime.batcher import Batcher
-from backbone.runtime.client import client_of
-from gateway.core.encoding import Encoding
+from gateway.core.encoding import EVENT_STREAM, WEBSOCKET, Encoding
 from gateway.hub import Hub
 from gateway.rooms.room import Room
 from gateway.rooms.session import Identity, Session
+from gateway.routes.doorkeeper import Doorkeeper
 from gateway.settings import GatewaySettings
 from gateway.transport.connection import ABNORMAL, Connection
 from gateway.transport.handshake_queue import HandshakeQueue
 
 LOOKUPS_APART_SECONDS = 0.01
 """Between two statements for a crowd that comes back."""
+_ROUTES = {WEBSOCKET.name: "GET /ws/pos/{tenant}", EVENT_STREAM.name: "GET /sse/pos/{tenant}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """The request of a terminal."""
 
-    key: str
+    key: str | None
     after: Offset | None
     filter: EventFilter
 
@@ -70,30 +68,20 @@ def _gathered(answer: Callable[[list[Q]], Awaitable[Mapping[Q, A]]]) -> Batcher[
     return Batcher(answer, most=KEYS_A_STATEMENT, at_once=STATEMENTS_AT_ONCE)
 
 
-def origin_allowed(headers: Headers, allowed: AllowedOrigins) -> bool:
-    """Whether a browser's page may connect: one of our own origin, or one that is listed. No Origin: no browser."""
-    return all(
-        allowed.holds(origin) or is_own(origin, headers.get("host", ""))
-        for origin in headers.getlist("origin")
-    )
-
-
 class Admission:
     """Lets terminals in, or says why not."""
 
     def __init__(
         self,
         settings: GatewaySettings,
-        allowed_origins: AllowedOrigins,
+        doorkeeper: Doorkeeper,
         hub: Hub,
-        access: Access,
         database: Database,
         handshakes: HandshakeQueue,
     ) -> None:
         self._settings = settings
-        self._allowed_origins = allowed_origins
+        self._doorkeeper = doorkeeper
         self._hub = hub
-        self._access = access
         self._database = database
         self._handshakes = handshakes
         # A crowd's rows are stored, and its last acks looked up, as its keys are: many in a statement.
@@ -106,6 +94,7 @@ class Admission:
         Raises:
             Violation: no valid key.
             Refused: the wrong tenant, kind of key or origin.
+            TooMany: too many handshakes like this one.
             Unavailable: this gateway is full, or PostgreSQL is away.
         """
         # Said at the handshake queue already; here for requests that do not stand in line, which are those for streams.
@@ -149,7 +138,7 @@ class Admission:
         )
 
     async def _decide(self, connection: HTTPConnection, ask: Ask, encoding: Encoding) -> Guest:
-        principal = await self._identify(connection, ask)
+        principal = await self._doorkeeper.identify(connection, ask.key, _ROUTES[encoding.name])
         tenant, terminal = principal.tenant, principal.terminal
         assert tenant is not None
         assert terminal is not None
@@ -164,11 +153,7 @@ class Admission:
         # Here, and not when the connection is open: what is stored is where it begins.
         start = room.log.start(after)
         named = ask.after is not None and ask.after == after and start.resumed
-        client = client_of(
-            connection.scope["headers"],
-            connection.scope["client"],
-            trust_forwarded_for=self._settings.trust_forwarded_for,
-        )
+        client = self._doorkeeper.client(connection)
         reading = NewReading(
             uuid4(), terminal, tenant, encoding.name, client, ask.filter, start.position,
             named=named and start.position.seq == (after or start.position).seq,
@@ -189,18 +174,6 @@ class Admission:
     async def _store_readings(self, readings: list[NewReading]) -> Mapping[NewReading, Offset]:
         acked = await begin_readings(self._database, self._settings.pod_name, readings)
         return {reading: acked[reading.reading] for reading in readings if reading.reading in acked}
-
-    async def _identify(self, connection: HTTPConnection, ask: Ask) -> Principal:
-        principal = await self._access.find(ask.key)
-        if principal is None:
-            raise Violation(Problem.UNAUTHORIZED, "the key is not valid")
-        if principal.tenant is not None and principal.tenant != connection.path_params["tenant"]:
-            raise Refused(Problem.NOT_FOUND, "no such tenant")
-        if principal.kind is not KeyKind.TERMINAL:
-            raise Refused(Problem.FORBIDDEN, "a terminal's key is needed here")
-        if not origin_allowed(connection.headers, self._allowed_origins):
-            raise Refused(Problem.ORIGIN, "this origin is not in BELLWIRE_ALLOWED_ORIGINS")
-        return principal
 
     async def _confirm(self, room: Room, after: Offset | None) -> None:
         # A terminal that knows more than we do: PostgreSQL says which of the two is stale.

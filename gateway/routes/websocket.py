@@ -21,7 +21,13 @@ from backbone.runtime.problems import problem_response, response_of
 from gateway import metrics
 from gateway.core.encoding import DEFLATED_WEBSOCKET, WEBSOCKET
 from gateway.routes.admission import Admission, Ask
-from gateway.transport.readable_refusal import SECONDS, ReadableRefusals, close_of, reads_codes
+from gateway.transport.readable_refusal import (
+    REFUSED_HEADER,
+    SECONDS,
+    ReadableRefusals,
+    close_of,
+    reads_codes,
+)
 from gateway.transport.websocket import EXTENSION, WebSocketProtocol
 
 PARAMETERS = frozenset({"after", "types"})
@@ -31,8 +37,7 @@ def read_ask(headers: Headers, query: QueryParams, offered: list[str]) -> Ask:
     """Read the parts of a handshake.
 
     Raises:
-        Violation: a key in the query string, an unknown or a doubled parameter, no key or two of them, or a bad
-            `after` or `types`.
+        Violation: a key in the query string, an unknown or a doubled parameter, two keys, or a bad `after` or `types`.
     """
     refuse_key_in_query(query.multi_items())
     refuse_unknown_parameters(query.multi_items(), PARAMETERS, Problem.BAD_REQUEST)
@@ -44,9 +49,7 @@ def read_ask(headers: Headers, query: QueryParams, offered: list[str]) -> Ask:
     keys = [token for token in offered if token.startswith(frames.BEARER_SUBPROTOCOL)]
     if len(keys) > 1:
         raise Violation.field(Problem.BAD_REQUEST, "Sec-WebSocket-Protocol", "holds two keys")
-    if keys:
-        return Ask(keys[0].removeprefix(frames.BEARER_SUBPROTOCOL), after, filter_)
-    raise Violation(Problem.UNAUTHORIZED, "send the key as 'Authorization: Bearer …' or as a subprotocol")
+    return Ask(keys[0].removeprefix(frames.BEARER_SUBPROTOCOL) if keys else None, after, filter_)
 
 
 class Endpoint:
@@ -97,5 +100,6 @@ class Endpoint:
         if close is None or not self._readable_refusals.admit(socket.transport):
             await websocket.send_denial_response(response)
             return
-        await websocket.accept(subprotocol=frames.SUBPROTOCOL)
+        mark = (REFUSED_HEADER.encode(), str(int(close[0])).encode())
+        await websocket.accept(subprotocol=frames.SUBPROTOCOL, headers=[mark])
         socket.close(*close, patience=SECONDS)

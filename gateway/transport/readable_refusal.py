@@ -27,6 +27,8 @@ from gateway.core import plain_frames
 AT_ONCE = 100
 """Connections that may wait for their end like this; beyond them the answer is HTTP's, which ends at once."""
 SECONDS = 1.0
+REFUSED_HEADER = "X-Bellwire-Refused"
+"""Holds the code, for a balancer in front: to it a 101 looks like any other one."""
 _KEY_BYTES = 16
 _CODES = {
     400: CloseCode.BAD_MESSAGES,
@@ -82,7 +84,8 @@ def opened_and_closed(key: str, code: int, reason: str) -> bytes:
     """Return the whole answer to a handshake with this `Sec-WebSocket-Key`: the 101, and the Close frame."""
     head = (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Accept: {accept_key(key)}\r\nSec-WebSocket-Protocol: {frames.SUBPROTOCOL}\r\n\r\n"
+        f"Sec-WebSocket-Accept: {accept_key(key)}\r\nSec-WebSocket-Protocol: {frames.SUBPROTOCOL}\r\n"
+        f"{REFUSED_HEADER}: {code}\r\n\r\n"
     )
     return head.encode() + plain_frames.close(code, reason)
 

@@ -10,12 +10,15 @@ another process's) has not.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +32,10 @@ FOLDER = "bellwire-run"
 FOLDERS = 9
 MARK = "Made by Bellwire's local cluster, which removes it: 5c1f6a0e-6f0b-4d0e-9a55-3f4f5a1d7c52"
 FOLDER_MARK = ".bellwire-run"
+# A folder is made under a name like this and renamed when it bears its mark: a run that is killed in between leaves no
+# folder of ours that nobody knows to be ours.
+NEW = ".new-"
+OLD_SECONDS = 60.0
 OWNER = ".owner"
 LARGEST_MARK_BYTES = 1024
 
@@ -77,6 +84,7 @@ class Workdir:
 def sweep() -> list[Path]:
     """Remove the directories of owners that died without doing so; returns what was removed."""
     swept = []
+    _sweep_unfinished()
     for folder in _candidates():
         with _held(folder, fcntl.LOCK_SH) as ours:
             if ours:
@@ -118,15 +126,19 @@ def _folder() -> Iterator[Path]:
     """The user's folder, made when there is none; nobody removes it meanwhile."""
     for folder in _candidates():
         for _ in range(3):  # Once more where the last run removed it between our look and our hold.
-            try:
-                folder.mkdir(mode=0o700)
-                (folder / FOLDER_MARK).write_text(f"{MARK}\n{folder.stat().st_ino}\n")
-            except FileExistsError:
-                pass
-            except OSError as exc:
-                raise CannotStart(
-                    f"The temporary folder {folder.parent} cannot be used ({exc.strerror}); name another with TMPDIR."
-                ) from exc
+            if not os.path.lexists(folder):
+                try:
+                    _make(folder)
+                except OSError as exc:
+                    # Another run may have been quicker, or have swept what was not finished.
+                    if (
+                        exc.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)
+                        or not folder.parent.is_dir()
+                    ):
+                        raise CannotStart(
+                            f"The temporary folder {folder.parent} cannot be used ({exc.strerror}); name another with "
+                            "TMPDIR."
+                        ) from exc
             with _held(folder, fcntl.LOCK_SH) as ours:
                 if ours:
                     yield folder
@@ -135,6 +147,37 @@ def _folder() -> Iterator[Path]:
         f"{folder} and its namesakes are there and are not Bellwire's; move them away, or name another "
         "temporary folder with TMPDIR."
     )
+
+
+def _make(folder: Path) -> None:
+    """Make the user's folder, whole with its mark, or not at all."""
+    new = folder.with_name(f"{folder.name}{NEW}{secrets.token_hex(4)}")
+    new.mkdir(mode=0o700)
+    try:
+        (new / FOLDER_MARK).write_text(f"{MARK}\n{new.stat().st_ino}\n")
+        new.rename(folder)
+    except OSError:
+        _unmake(new)
+        raise
+
+
+def _unmake(new: Path) -> None:
+    """Remove a folder that did not come to its name; nothing but its mark can be in it."""
+    state = _directory(new)
+    if state is not None and state.st_uid == os.geteuid() and os.listdir(new) in ([], [FOLDER_MARK]):
+        (new / FOLDER_MARK).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            new.rmdir()
+
+
+def _sweep_unfinished() -> None:
+    """Remove what runs left that were killed while they made the user's folder."""
+    pattern = re.compile(re.escape(f"{FOLDER}-{os.geteuid()}") + rf"(-\d)?{re.escape(NEW)}[0-9a-f]{{8}}")
+    for new in Path(tempfile.gettempdir()).glob(f"{FOLDER}-{os.geteuid()}*{NEW}*"):
+        state = _directory(new)
+        old = state is not None and time.time() - state.st_mtime > OLD_SECONDS
+        if old and pattern.fullmatch(new.name):
+            _unmake(new)
 
 
 def _candidates() -> list[Path]:

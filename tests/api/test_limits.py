@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.bucket import BUCKETS, Bucket
-from api.core.rate import Excess, Rate, spend
 from api.guesses import GUESS_SECONDS, Guesses
+from api.metrics import LIMITED
 from api.settings import ApiSettings
 from backbone.contract.errors import TooMany
 from backbone.contract.keys import KeyKind
+from backbone.contract.rate import Excess, Rate, spend
+from backbone.runtime.bucket import BUCKETS, Bucket
 from tests.conftest import OpenShop, StartApiPod
 from tests.shop import Shop, bearer
 
@@ -53,7 +54,7 @@ def test_who_waits_as_long_as_it_was_told_is_admitted(rate: Rate, more: int) -> 
 
 def test_one_who_empties_a_bucket_takes_nothing_of_anothers() -> None:
     now = 0.0
-    bucket = Bucket("key", Rate(3, 10), lambda: now)
+    bucket = Bucket(LIMITED.labels("key"), Rate(3, 10), lambda: now)
     for _ in range(3):
         bucket.spend("hot")
     with pytest.raises(TooMany) as refused:
@@ -66,14 +67,14 @@ def test_one_who_empties_a_bucket_takes_nothing_of_anothers() -> None:
 
 
 def test_strangers_without_number_take_bounded_room() -> None:
-    bucket = Bucket("address", Rate(3, 10), lambda: 0.0)
+    bucket = Bucket(LIMITED.labels("address"), Rate(3, 10), lambda: 0.0)
     for number in range(BUCKETS + 1000):
         bucket.note(f"10.0.0.{number}")
     assert len(bucket._full_at) == BUCKETS
 
 
 def test_who_came_last_is_the_last_to_be_forgotten() -> None:
-    bucket = Bucket("address", Rate(3, 10), lambda: 0.0)
+    bucket = Bucket(LIMITED.labels("address"), Rate(3, 10), lambda: 0.0)
     for number in range(BUCKETS):
         bucket.spend(number)
     bucket.spend(0)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.core.address import counted_as
 from api.core.pairing import ALPHABET, read_code, write_code
 from api.pairing_guesses import A_SECOND_IN_ALL, WRONG, WRONG_SECONDS, PairingGuesses
+from backbone.contract.address import counted_as
 from backbone.contract.errors import TooMany
 from infra.local.pods import Pod
 from tests.conftest import OpenShop, StartApiPod, api_pod_of

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.core.loyalty import MAX_POINTS_PER_UNIT, parse_points_per_unit
-from api.core.rate import Excess, Rate, give_back, look, spend
 from backbone.contract.errors import Problem, TooMany, Unavailable, Violation
+from backbone.contract.rate import Excess, Rate, give_back, look, spend
 
 RATES = st.builds(Rate, st.integers(1, 1000), st.floats(0.5, 3600))
 MOMENTS = st.floats(0, 1e6)

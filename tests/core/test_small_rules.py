@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.core.address import counted_as
 from api.core.pairing import code_hmac, read_code, write_code
 from api.core.tenant_settings import distinct_roles, is_test_slug
+from backbone.contract.address import counted_as
 from backbone.contract.errors import TooManyAtOnce
 from backbone.contract.offset import LAST_ACKED, parse_after
 from backbone.contract.origin import parse_origin

@@ -85,6 +85,10 @@ def serve(name: str, port: int) -> None:
             if self.path.startswith("/ws/pos/stay"):
                 self.stay()
                 return
+            if self.path.startswith("/ws/pos/refuse"):
+                self.upgrade(("X-Bellwire-Refused", "4401"))
+                self.wfile.write(b"\x88\x02\x11\x31")
+                return
             headers = {header.lower(): value for header, value in self.headers.items()}
             body = json.dumps({"pod": name, "path": self.path, "headers": headers}).encode()
             # A health check hangs up as soon as it has seen the status.
@@ -99,16 +103,25 @@ def serve(name: str, port: int) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.do_GET()
 
+        def do_OPTIONS(self) -> None:
+            self.do_GET()
+
         def stay(self) -> None:
             """Become a socket, say who we are, and wait for the other end to go."""
+            self.upgrade()
+            self.wfile.write(name.encode())
+            self.rfile.read()
+
+        def upgrade(self, *more: tuple[str, str]) -> None:
+            """Open a socket."""
             self.send_response(101)
             self.send_header("Upgrade", "websocket")
             self.send_header("Connection", "Upgrade")
             digest = hashlib.sha1((self.headers["Sec-WebSocket-Key"] + GUID).encode()).digest()
             self.send_header("Sec-WebSocket-Accept", base64.b64encode(digest).decode())
+            for header in more:
+                self.send_header(*header)
             self.end_headers()
-            self.wfile.write(name.encode())
-            self.rfile.read()
             self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name

@@ -340,6 +340,34 @@ def test_a_key_that_was_good_goes_on_beside_a_flood_from_its_own_address() -> No
         assert site.client.get("/api/x", headers=KEY).status_code == 429
 
 
+def test_a_page_that_is_refused_by_a_close_frame_makes_no_key_good_and_ends_one_that_was() -> None:
+    page = {**UPGRADE, "Sec-WebSocket-Protocol": f"bellwire.v1, bellwire.codes, bearer.bw_term_{'k' * 43}"}
+
+    def handshake(site: Site, path: str) -> bytes:
+        with socket.create_connection(("127.0.0.1", site.balancer.port), timeout=10) as link:
+            lines = [f"GET {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in page.items())]
+            link.sendall("\r\n".join([*lines, "", ""]).encode())
+            return link.recv(1000)
+
+    with ExitStack() as stack:
+        site = build(stack, LB_SRC_KEYED_RATE_10S="20")
+        heads = [handshake(site, "/ws/pos/refuse") for _ in range(30)]
+        assert [head[9:12] for head in heads] == [b"101"] * 20 + [b"429"] * 10
+        # The gateway's word to the balancer is not for others.
+        assert not any(b"refused" in head.lower() for head in heads)
+    with ExitStack() as stack:
+        site = build(stack, LB_SRC_KEYED_RATE_10S="20")
+        assert {handshake(site, "/ws/pos/stay")[9:12] for _ in range(30)} == {b"101"}
+        assert {handshake(site, "/ws/pos/refuse")[9:12] for _ in range(25)} == {b"101", b"429"}
+
+
+def test_a_preflight_makes_no_key_good() -> None:
+    with ExitStack() as stack:
+        site = build(stack, LB_SRC_KEYED_RATE_10S="20")
+        answers = [site.client.options("/api/x", headers=KEY).status_code for _ in range(30)]
+        assert answers.count(429) == 10
+
+
 def test_an_answer_that_needs_no_key_makes_none_good() -> None:
     with ExitStack() as stack:
         site = build(stack, LB_SRC_KEYED_RATE_10S="20")

@@ -130,6 +130,54 @@ def test_an_owner_that_was_killed_before_its_directory_was_noted_leaves_nothing(
     assert before - set(everything(place)) == {"a-1.owner", "b-2.owner", "b-2"}
 
 
+MAKER = """
+import os, signal
+from pathlib import Path
+from infra.local.workdir import Workdir
+at = {at!r}
+write, rename = Path.write_text, Path.rename
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+def marked(self, text):
+    write(self, text)
+    die()
+Path.write_text = {{"unmarked": die, "marked": marked}}.get(at, write)
+Workdir("killed")
+"""
+
+
+@pytest.mark.parametrize("at", ["unmarked", "marked"])
+def test_a_run_that_was_killed_while_it_made_the_folder_takes_no_name_and_leaves_nothing(
+    folder: Path, at: str
+) -> None:
+    env = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    killed = subprocess.run([sys.executable, "-c", MAKER.format(at=at)], env=env, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = folder.iterdir()
+    with Workdir("next") as workdir:
+        assert workdir.path.parent == folder / f"{FOLDER}-{os.geteuid()}"
+        # It may be somebody's who is about to finish it.
+        sweep()
+        assert left.exists()
+        aged(left)
+        sweep()
+        assert not left.exists()
+    assert list(folder.iterdir()) == []
+
+
+def test_what_only_looks_like_a_folder_that_was_not_finished_survives(folder: Path) -> None:
+    name = f"{FOLDER}-{os.geteuid()}"
+    for own in (f"{name}.new-", f"{name}.new-0123456", f"{name}.new-xyzxyzxy", f"x{name}.new-01234567"):
+        (folder / own).mkdir()
+    (folder / f"{name}.new-01234567").mkdir()
+    (folder / f"{name}.new-01234567" / "precious").write_text("mine")
+    (folder / f"{name}.new-76543210").write_text("mine")
+    aged(folder)
+    before = everything(folder)
+    assert sweep() == []
+    assert everything(folder) == before
+
+
 def test_what_is_beside_our_folder_is_never_touched_whatever_its_name(folder: Path) -> None:
     checkout = folder / "bellwire-mine"
     (checkout / ".git").mkdir(parents=True)

@@ -39,13 +39,14 @@ class PointsChanged(Answer):
 
 
 class PointsTransaction(Answer):
-    """One line of a loyalty ledger."""
+    """One line of a loyalty ledger. `by` is a terminal's id or a key's, null where nobody knows."""
 
     transaction_type: Literal["add", "redeem"]
     points_change: int
     new_balance: int
     reason: str | None
     timestamp: Moment
+    by: str | None
 
 
 class Account(Answer):

@@ -59,10 +59,11 @@ class OrderList(Answer):
 
 
 class StatusStep(Answer):
-    """When an order came to a status."""
+    """When an order came to a status, and by whom: a terminal's id or a key's, null where nobody knows."""
 
     status: Status
     at: Moment
+    by: str | None
 
 
 class Receipt(Answer):

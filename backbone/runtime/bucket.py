@@ -9,29 +9,21 @@ from collections.abc import Callable
 
 from prometheus_client import Counter
 
-from api.core.rate import Excess, Rate, give_back, look, spend
 from backbone.contract.errors import TooMany
+from backbone.contract.rate import Excess, Rate, give_back, look, spend
 
 BUCKETS = 50_000
 
-LIMITED = Counter(
-    "bellwire_api_limited",
-    "Requests answered with 429, by what was exceeded: key, tenant, address, terminal_guesses, storefront_guesses, "
-    "tenant_guesses, pairing, pairing_address, at_once.",
-    ["limit"],
-)
-
 
 class Bucket:
-    """The buckets of one kind, by whom they belong to."""
+    """The buckets of one kind, by whom they belong to. `refused` counts those who find theirs empty."""
 
-    def __init__(self, name: str, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
-        self._name = name
+    def __init__(self, refused: Counter, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
+        self._refused = refused
         self._rate = rate
         self._clock = clock
         # The one used longest ago is first.
         self._full_at: OrderedDict[object, float] = OrderedDict()
-        LIMITED.labels(name)
 
     def spend(self, owner: object) -> None:
         """Take one.
@@ -82,5 +74,5 @@ class Bucket:
         return excess
 
     def _refuse(self, excess: Excess) -> None:
-        LIMITED.labels(self._name).inc()
+        self._refused.inc()
         raise TooMany(excess.rate.count, excess.rate.seconds, excess.retry_after)
