@@ -136,6 +136,11 @@ def test_a_request_that_is_no_websocket_is_told_to_upgrade(site: Site) -> None:
     assert answer.json()["status"] == 426
 
 
+@pytest.mark.parametrize("path", ["/ws/pos/kitchen/", "/ws/pos/kitchen/x", "/ws/pos/kitchen%2fx"])
+def test_an_address_behind_a_tenants_is_a_gateways_to_refuse(site: Site, path: str) -> None:
+    assert site.client.get(path).json()["path"] == path
+
+
 @pytest.mark.parametrize("path", ["/ws/pos/", "/sse/pos/", "/ws/pos//x"])
 def test_an_address_without_a_tenant_is_not_found(site: Site, path: str) -> None:
     answer = site.client.get(path, headers=UPGRADE)
