@@ -35,7 +35,7 @@ LIMITED = Counter(
 )
 UNACKED_ORDERS = Gauge(
     "bellwire_unacked_orders",
-    "Pending online orders past the deadline that no terminal has acked; the same figure on every pod.",
+    "Pending orders of broadcast sources past the deadline that no terminal has acked; the same figure on every pod.",
 )
 
 ATTEMPTS = 11

@@ -222,7 +222,7 @@ def tail(
     "--item", "items", multiple=True, metavar="NAME:QUANTITY:PRICE", help="An item; may be repeated."
 )
 @click.option(
-    "--source", default="online", show_default=True, help="The order's source; only online ones make events."
+    "--source", default="online", show_default=True, help="One of the shop's sources; not each makes events."
 )
 @click.option("--idempotency-key", help="Send this Idempotency-Key; by default a new one.")
 def order(

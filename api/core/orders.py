@@ -7,9 +7,6 @@ import orjson
 
 from api.core.money import json_cents
 
-ONLINE = "online"
-"""The one source whose orders make events."""
-
 
 class OrderStatus(Enum):
     """Where an order stands."""
@@ -53,7 +50,7 @@ class Item:
 class NewOrder:
     """An order as it was asked for, checked."""
 
-    source: str
+    source: str  # as it was asked for; the tenant's own spelling is the database's to say
     order_type: str
     customer_name: str
     customer_phone: str | None
@@ -66,14 +63,9 @@ class NewOrder:
         """The price of all items together."""
         return sum(item.quantity * item.unit_price_cents for item in self.items)
 
-    @property
-    def makes_event(self) -> bool:
-        """Whether the tills are to hear of it."""
-        return self.source == ONLINE
-
 
 def new_order_data(order: NewOrder) -> bytes:
-    """Return the `data` of `new_order`, but for `orderId` and `orderNumber`, which the database adds."""
+    """Return the `data` of `new_order`, but for `orderId`, `orderNumber` and `orderSource`, which the database adds."""
     return orjson.dumps(
         {
             "status": OrderStatus.PENDING.value,
@@ -92,6 +84,5 @@ def new_order_data(order: NewOrder) -> bytes:
             ],
             "totalAmount": json_cents(order.total_cents),
             "specialInstructions": order.special_instructions,
-            "orderSource": order.source,
         }
     )

@@ -14,9 +14,9 @@ from api.db.writes import Attempt, Written, run_write, run_writes, write_call, w
 from backbone.eventlog.postgres import Database, Row
 
 MAX_TOGETHER = 32
-_ARGUMENTS = 17
+_ARGUMENTS = 18
 # One statement for each number of orders; a connection prepares those that it needs.
-_PLACE = {count: write_call("place_order", _ARGUMENTS, count) for count in range(1, MAX_TOGETHER + 1)}
+_PLACE = {count: write_call("take_order", _ARGUMENTS, count) for count in range(1, MAX_TOGETHER + 1)}
 
 
 def new_order_id() -> UUID:
@@ -29,16 +29,18 @@ def new_order_id() -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """An order about to be placed; unless `data` is None it makes an event."""
+    """An order about to be placed; `data` is its event's, where its source broadcasts."""
 
     attempt: Attempt
     order_id: UUID
     order: NewOrder
-    data: bytes | None
+    data: bytes
 
 
 async def place_orders(database: Database, placings: Sequence[Placing]) -> list[Written]:
-    """Commit orders of one tenant together, at most `MAX_TOGETHER`; returns the outcome of each, always `ok`.
+    """Commit orders of one tenant together, at most `MAX_TOGETHER`; returns the outcome of each.
+
+    `unknown_source` has the names of the tenant's `sources` in its result, and wrote nothing.
 
     Raises as `run_writes`: then none of them was written.
     """
@@ -51,6 +53,7 @@ def _arguments(placing: Placing) -> tuple[Any, ...]:
     return attempt.arguments(
         placing.order_id,
         order.source,
+        order.source.casefold(),
         order.order_type,
         order.customer_name,
         order.customer_phone,
@@ -62,7 +65,7 @@ def _arguments(placing: Placing) -> tuple[Any, ...]:
         [item.quantity for item in order.items],
         [item.unit_price_cents for item in order.items],
         [item.notes for item in order.items],
-        None if placing.data is None else placing.data.decode(),
+        placing.data.decode(),
     )
 
 

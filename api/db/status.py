@@ -91,7 +91,7 @@ _UNACKED = """
 
 
 async def count_unacked_orders(database: Database) -> int:
-    """Return how many pending online orders nobody who counts has seen within their tenant's deadline, of all tenants.
+    """Return how many broadcast, pending orders nobody who counts has seen within their tenant's deadline, of all.
 
     Raises:
         Unavailable: PostgreSQL.

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
+from api.core.order_sources import OrderSource
 from api.db.audit_trail import Entry, noted_where
 from backbone.eventlog.postgres import Database, Row
 
@@ -14,7 +17,10 @@ LOOKED_THROUGH = 2000
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant and its settings. `alarm_roles` None is every role, `points_per_unit` None is no points."""
+    """A tenant and its settings. `alarm_roles` None is every role, `points_per_unit` None is no points.
+
+    `order_sources` are those besides the built-in ones.
+    """
 
     tenant: str
     name: str
@@ -22,6 +28,7 @@ class Tenant:
     alarm_repeats: int
     alarm_roles: tuple[str, ...] | None
     points_per_unit: Decimal | None
+    order_sources: tuple[OrderSource, ...]
     time_zone: str
     paused: bool
     paused_reason: str | None
@@ -37,6 +44,7 @@ _SETTINGS = {
     "alarm_repeats": "integer",
     "alarm_roles": "text[]",
     "points_per_unit": "numeric",
+    "order_sources": "jsonb",
     "time_zone": "text",
     "paused": "boolean",
     "paused_reason": "text",
@@ -218,6 +226,7 @@ def _tenant_of(row: Row) -> Tenant:
         row["alarm_repeats"],
         None if roles is None else tuple(roles),
         row["points_per_unit"],
+        tuple(OrderSource(one["name"], one["broadcast"]) for one in orjson.loads(row["order_sources"])),
         row["time_zone"],
         row["paused"],
         row["paused_reason"],

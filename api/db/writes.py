@@ -64,6 +64,7 @@ class WriteOutcome(StrEnum):
     WRONG_STEP = "wrong_step"
     EXPIRED = "expired"
     INSUFFICIENT = "insufficient"
+    UNKNOWN_SOURCE = "unknown_source"
 
 
 @dataclass(frozen=True, slots=True)

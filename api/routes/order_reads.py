@@ -160,6 +160,7 @@ def _document(order: StoredOrder) -> dict[str, Any]:
         "orderNumber": order.number,
         "status": order.status,
         "orderSource": order.source,
+        "broadcast": order.offset is not None,
         "orderType": order.order_type,
         "customerName": order.customer_name,
         "customerPhone": order.customer_phone,

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from api.committer import Committer
 from api.core.orders import Item, NewOrder, OrderStatus, new_order_data, steps_into
 from api.db.orders import Placing, change_status, new_order_id
-from api.db.writes import WriteOutcome
+from api.db.writes import WriteOutcome, Written
 from api.http.answer import Refusals, write_answer
 from api.http.attempt import attempt_of
 from api.http.body import (
@@ -23,11 +24,11 @@ from api.http.body import (
     biggest_field,
     path_uuid,
     read_body,
+    wrong_fields,
 )
 from api.http.documents.orders import OrderPlaced, StatusChanged
 from api.http.guard import Guard, unknown_tenant
-from backbone.contract.errors import Problem, Violation
-from backbone.contract.event import MAX_EVENT_BYTES
+from backbone.contract.errors import FieldError, Problem, Violation
 from backbone.contract.keys import KeyKind
 from backbone.runtime.routes import DescribedRoute, RouteDoc
 
@@ -74,6 +75,9 @@ class StatusBody(Body):
     status: Literal["pending", "preparing", "ready", "completed", "cancelled"]
 
 
+PLACE_REFUSALS: Refusals = {
+    WriteOutcome.UNKNOWN_SOURCE: (Problem.INVALID_FIELDS, "must be one of the shop's sources: {sources}"),
+}
 STATUS_REFUSALS: Refusals = {
     WriteOutcome.NOT_FOUND: (Problem.NOT_FOUND, "There is no such order"),
     WriteOutcome.WRONG_STEP: (Problem.WRONG_STEP, "The order is {status}"),
@@ -87,8 +91,8 @@ _CREATE = RouteDoc(
     _KEYS,
     OrderPlaced,
     201,
-    says="An order whose `orderSource` is `online` (the default) makes a `new_order` event. `tenant`, when given, "
-    "must be the key's.",
+    says="`orderSource` is one of the tenant's `orderSources`, in any case; where that one broadcasts, as `online` "
+    "(the default) does, the order makes a `new_order` event. `tenant`, when given, must be the key's.",
     body=OrderBody,
     idempotent=True,
     problems=(Problem.EVENT_TOO_LARGE,),
@@ -129,13 +133,14 @@ class OrderRoutes:
             raise unknown_tenant()
         attempt = attempt_of(request, caller, body.plain)
         order = body.model.order()
-        data = _event_data(order, body.plain)
         order_id = new_order_id()
         try:
-            written = await self._committer.place(Placing(attempt, order_id, order, data))
+            written = await self._committer.place(Placing(attempt, order_id, order, new_order_data(order)))
         except Violation as exc:
             raise _name_biggest(exc, body.plain) from exc
-        return write_answer(written, 201, {})
+        if written.outcome is WriteOutcome.UNKNOWN_SOURCE:
+            raise _unknown_source(written)
+        return write_answer(written, 201, PLACE_REFUSALS)
 
     async def change_status(self, request: Request) -> Response:
         """`PATCH /api/tenant/{tenant}/orders/{orderId}/status`."""
@@ -151,14 +156,10 @@ class OrderRoutes:
         return write_answer(written, 200, STATUS_REFUSALS)
 
 
-def _event_data(order: NewOrder, plain: dict[str, Any]) -> bytes | None:
-    if not order.makes_event:
-        return None
-    data = new_order_data(order)
-    # The database adds members that are not known yet and decides; this check only spares it hopeless cases.
-    if len(data) > MAX_EVENT_BYTES:
-        raise _name_biggest(Violation(Problem.EVENT_TOO_LARGE, ""), plain)
-    return data
+def _unknown_source(written: Written) -> Violation:
+    _, message = PLACE_REFUSALS[WriteOutcome.UNKNOWN_SOURCE]
+    sources = ", ".join(orjson.loads(written.result)["sources"])
+    return wrong_fields([FieldError("orderSource", message.format(sources=sources))])
 
 
 def _name_biggest(exc: Violation, plain: dict[str, Any]) -> Violation:

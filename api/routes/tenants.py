@@ -4,11 +4,13 @@ import secrets
 from decimal import Decimal
 from typing import Annotated, Any
 
+import orjson
 from pydantic import AfterValidator, Field, StrictBool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.core.money import json_cents
+from api.core.order_sources import BUILT_IN, MAX_SOURCES, OrderSource, added_sources
 from api.core.tenant_settings import MAX_ROLES, distinct_roles, is_test_slug
 from api.db.audit_trail import Entry
 from api.db.tenants import (
@@ -36,6 +38,25 @@ MAX_SEARCHED = 256
 Roles = Annotated[list[Word], Field(min_length=1, max_length=MAX_ROLES), AfterValidator(distinct_roles)]
 
 
+class SourceBody(Body):
+    """A source of orders."""
+
+    name: Word
+    broadcast: StrictBool
+
+    def value(self) -> OrderSource:
+        """The source as the core knows it."""
+        return OrderSource(self.name, self.broadcast)
+
+
+def _added(given: list[SourceBody]) -> list[SourceBody]:
+    added = {source.key for source in added_sources([source.value() for source in given])}
+    return [source for source in given if source.value().key in added]
+
+
+Sources = Annotated[list[SourceBody], Field(max_length=MAX_SOURCES), AfterValidator(_added)]
+
+
 class TenantChange(Body):
     """The settings of a shop that may be changed; those that are left out stay as they are."""
 
@@ -44,6 +65,7 @@ class TenantChange(Body):
     alarm_repeats: Annotated[int, Field(ge=0, le=10)] = 3
     alarm_roles: Roles | None = None
     points_per_unit: PointsPerUnit | None = None
+    order_sources: Sources = Field(default_factory=list)
     time_zone: Word = "UTC"
     paused: StrictBool = False
     paused_reason: FilledText | None = None
@@ -56,6 +78,11 @@ class TenantChange(Body):
         }
         if said.get("points_per_unit") is not None:
             said["points_per_unit"] = Decimal(said["points_per_unit"]) / 100
+        if "order_sources" in said:
+            sources = [source.value() for source in self.order_sources]
+            said["order_sources"] = orjson.dumps(
+                [{"key": one.key, "name": one.name, "broadcast": one.broadcast} for one in sources]
+            ).decode()
         return said
 
 
@@ -103,7 +130,9 @@ _CHANGE = RouteDoc(
     _OPERATOR,
     TenantSettings,
     says="Settings that are left out stay. `alarmRoles`: whose acks count for the alarm, null is everybody's. "
-    "`pointsPerUnit`: loyalty points that a completed online order earns for each unit of money, null is none. "
+    "`pointsPerUnit`: loyalty points that a completed order of a broadcast source earns for each unit of "
+    "money, null is none. "
+    "`orderSources`: those that are named replace the shop's own; the five that are built in stay. "
     "`paused`: the shop takes no orders at the moment, and `acceptingOrders` says so; those that come are taken. "
     "`disabled`: the shop is off. Within 2 s its keys are refused and its sockets closed with 4403; webhooks and "
     "alarms stop, and go on from where they were when it is on again.",
@@ -219,6 +248,10 @@ def _document(tenant: Tenant) -> dict[str, Any]:
         "alarmRepeats": tenant.alarm_repeats,
         "alarmRoles": tenant.alarm_roles,
         "pointsPerUnit": None if points is None else json_cents(int(points * 100)),
+        "orderSources": [
+            {"name": source.name, "broadcast": source.broadcast}
+            for source in (*BUILT_IN, *tenant.order_sources)
+        ],
         "timeZone": tenant.time_zone,
         "paused": tenant.paused,
         "pausedReason": tenant.paused_reason,

@@ -39,8 +39,7 @@ def placing(
 ) -> Placing:
     order = NewOrder(source, "pickup", name, None, None, (Item("Ayran", 1, 205, None),), None)
     fingerprint = None if key is None else name.encode().ljust(32, b".")[:32]
-    data = new_order_data(order) if order.makes_event else None
-    return Placing(Attempt(tenant, key, fingerprint), uuid.uuid4(), order, data)
+    return Placing(Attempt(tenant, key, fingerprint), uuid.uuid4(), order, new_order_data(order))
 
 
 def shared() -> tuple[float, float]:
@@ -64,7 +63,7 @@ async def test_orders_that_wait_together_are_committed_together_in_the_order_the
     for number, (order, answer) in enumerate(zip(orders, answers, strict=True), 1):
         assert f'"orderId":"{order.order_id}"'.encode() in answer.result
         assert f'"orderNumber":"ORD-{number}"'.encode() in answer.result
-        assert len(answer.events) == (order.data is not None)
+        assert len(answer.events) == (order.order.source == "online")
         for event in answer.events:
             assert str(order.order_id).encode() in event.payload
     seqs = [event.offset.seq for answer in answers for event in answer.events]

@@ -24,7 +24,7 @@ from tests.shop import Operator, Shop, bearer
 
 ZONE = "Pacific/Auckland"
 PHONES = ["+49 170 1234567", "0049 (170) 123-4567", "+49 30 99", "ask Ada", None]
-SOURCES = ["online", "Phone", "walk-in"]
+SOURCES = ["online", "phone", "walk-in"]
 STATUSES = ["pending", "preparing", "ready", "completed", "cancelled"]
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 ORDERS = 60
@@ -47,6 +47,10 @@ async def old_shop(operator: Operator, database: Any) -> tuple[Shop, list[dict[s
     """A shop with orders of some days, two hours apart, and what the test knows of each, newest first."""
     shop = await operator.open_shop()
     await database.execute("UPDATE tenants SET time_zone = $2 WHERE tenant = $1", shop.slug, ZONE)
+    await database.execute(
+        "UPDATE tenants SET order_sources = $2 WHERE tenant = $1",
+        shop.slug, '[{"key": "walk-in", "name": "walk-in", "broadcast": false}]',
+    )  # fmt: skip
     chance = random.Random(7)
     notes: list[dict[str, Any]] = []
     for number in range(1, ORDERS + 1):

@@ -12,7 +12,7 @@ from tests.shop import Shop, bearer
 
 async def test_an_order_is_numbered_priced_and_has_the_offset_of_its_event(shop: Shop) -> None:
     answer = await shop.order()
-    assert set(answer) == {"orderId", "orderNumber", "status", "totalAmount", "offset"}
+    assert set(answer) == {"orderId", "orderNumber", "status", "totalAmount", "broadcast", "offset"}
     assert (answer["status"], answer["totalAmount"], answer["offset"]) == ("pending", 17.05, "1-1")
     uuid.UUID(answer["orderId"])
     second = await shop.order()
@@ -45,7 +45,7 @@ async def test_the_event_of_an_order_carries_every_documented_field(shop: Shop) 
     }
 
 
-@pytest.mark.parametrize("source", ["phone", "walk-in", "pos"])
+@pytest.mark.parametrize("source", ["phone", "kiosk", "pos"])
 async def test_an_order_of_another_source_makes_no_event(shop: Shop, source: str) -> None:
     answer = await shop.order(orderSource=source)
     assert answer["offset"] is None

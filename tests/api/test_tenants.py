@@ -61,11 +61,18 @@ async def test_wrong_fields_are_named(operator: Operator, body: dict[str, Any], 
     assert sorted(error["loc"] for error in response.json()["errors"]) == wrong
 
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "ackDeadlineSeconds": 30,
     "alarmRepeats": 3,
     "alarmRoles": None,
     "pointsPerUnit": None,
+    "orderSources": [
+        {"name": "online", "broadcast": True},
+        {"name": "pos", "broadcast": False},
+        {"name": "till", "broadcast": False},
+        {"name": "phone", "broadcast": False},
+        {"name": "kiosk", "broadcast": False},
+    ],
     "timeZone": "UTC",
     "paused": False,
     "pausedReason": None,
@@ -77,6 +84,7 @@ CHOSEN = {
     "alarmRepeats": 0,
     "alarmRoles": ["kitchen", "webhook"],
     "pointsPerUnit": 1.25,
+    "orderSources": [*DEFAULTS["orderSources"], {"name": "Uber Eats", "broadcast": True}],
     "timeZone": "Europe/Berlin",
     "paused": True,
     "pausedReason": "the oven is out",

@@ -3,7 +3,6 @@
 import json
 from decimal import Decimal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,12 +76,6 @@ def test_an_order_says_what_its_items_cost_and_begins_pending(order: NewOrder) -
     data = json.loads(new_order_data(order), parse_float=Decimal)
     assert data["totalAmount"] * 100 == order.total_cents
     assert data["status"] == "pending"
-    assert order.makes_event
-
-
-@pytest.mark.parametrize("source", ["in-store", "phone", "ONLINE"])
-def test_an_order_of_another_source_makes_no_event(source: str) -> None:
-    assert not NewOrder(source, "pickup", "Ada", None, None, (), None).makes_event
 
 
 def test_no_order_comes_into_being_by_a_step() -> None:

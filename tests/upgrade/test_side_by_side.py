@@ -27,6 +27,7 @@ from tests.conftest import CARD_SECRET, REDIS_SECRET, ROOT, MakeDatabase
 from tests.upgrade.baseline import environment, python_for, take_baseline, unsuited
 from tests.upgrade.mixture import Side, Stage, mixture_of
 from tests.upgrade.owners import order_across
+from tests.upgrade.sources import sources_across
 
 COMMAND_SECONDS = 60
 
@@ -255,6 +256,16 @@ async def test_two_terminals_with_one_idempotency_key_have_an_order_each_at_pods
         await asyncio.to_thread(old_alone.new.await_ready)
         old, new = old_alone.old.pods["api"], old_alone.new.pods["api"]
         assert await order_across(old, new, old_alone.database_url, old_alone.operator_key) == []
+    finally:
+        await stop(old_alone.new)
+
+
+async def test_an_order_is_broadcast_by_its_source_whichever_release_takes_it(old_alone: Releases) -> None:
+    try:
+        old_alone.new.start()
+        await asyncio.to_thread(old_alone.new.await_ready)
+        old, new = old_alone.old.pods["api"], old_alone.new.pods["api"]
+        assert await sources_across(old, new, old_alone.operator_key) == []
     finally:
         await stop(old_alone.new)
 

@@ -17,7 +17,8 @@ class OrderPlaced(Answer):
     order_number: str
     status: Literal["pending"]
     total_amount: Money
-    offset: Position | None = Field(description="Its event; null for a source that makes none.")
+    broadcast: bool = Field(description="Whether its source tells the tills.")
+    offset: Position | None = Field(description="Its event; null where it is not broadcast.")
 
 
 class OrderItem(Answer):
@@ -35,7 +36,8 @@ class Order(Answer):
     order_id: UUID
     order_number: str
     status: Status
-    order_source: str
+    order_source: str = Field(description="As the tenant spells it.")
+    broadcast: bool = Field(description="Whether the tills were told; for life.")
     order_type: str
     customer_name: str
     customer_phone: str | None
@@ -119,7 +121,7 @@ class OrderJourney(Answer):
     """An order, and all that became of it."""
 
     committed: Moment
-    announced: Moment | None = Field(description="When its event was; null where its source makes none.")
+    announced: Moment | None = Field(description="When its event was; null where it was not broadcast.")
     terminals: list[TerminalOfJourney]
     status: list[StatusStep]
     alarms: list[AlarmOfJourney]

@@ -38,6 +38,13 @@ class TenantOpened(Answer):
     storefront_key: str
 
 
+class OrderSourceShown(Answer):
+    """A word that orders may have as their source."""
+
+    name: str
+    broadcast: bool = Field(description="Its orders make events, and alarms where nobody sees them.")
+
+
 class TenantSettings(Answer):
     """A tenant and its settings."""
 
@@ -49,6 +56,9 @@ class TenantSettings(Answer):
         description="The roles whose acks count for the alarm; null is all."
     )
     points_per_unit: Annotated[Decimal, WithJsonSchema({"type": "number"})] | None
+    order_sources: list[OrderSourceShown] = Field(
+        description="The words that orders may have as their source: the five that are built in, and the tenant's own."
+    )
     time_zone: str
     paused: bool
     paused_reason: str | None
