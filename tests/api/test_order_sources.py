@@ -116,7 +116,7 @@ async def test_sources_are_set_at_the_opening_shown_with_the_built_in_ones_and_r
     path = f"/api/tenant/{other}"
     shown = (await operator.http.get(path, headers=bearer(operator.key))).json()["orderSources"]
     assert shown == [*SHOWN, *OWN]
-    # What was shown may be sent back as it is.
+    # The answer may be sent back as it is.
     again = await operator.http.patch(path, json={"orderSources": shown}, headers=bearer(operator.key))
     assert again.json()["orderSources"] == shown
     fewer = await operator.http.patch(path, json={"orderSources": OWN[1:]}, headers=bearer(operator.key))
