@@ -37,6 +37,7 @@ from api.routes.pairings import PairingRoutes
 from api.routes.status import StatusRoutes
 from api.routes.tenants import TenantRoutes
 from api.routes.terminals import TerminalRoutes
+from api.routes.tickets import TicketRoutes
 from api.routes.webhooks import WebhookRoutes
 from api.routes.whoami import WhoamiRoutes
 from api.settings import ApiSettings
@@ -212,6 +213,7 @@ def _routes(
         *PairingRoutes(guard, reads, writes, secret).routes(),
         *KeyRoutes(guard, reads, writes).routes(),
         *TerminalRoutes(guard, reads, writes).routes(),
+        *TicketRoutes(guard, writes).routes(),
         *WebhookRoutes(
             guard,
             reads,

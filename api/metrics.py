@@ -77,6 +77,8 @@ SHARED_COMMITS = Histogram(
     buckets=(1, 2, 4, 8, 16, 32),
 )
 
+TICKETS_MADE = Counter("bellwire_tickets_made_total", "Tickets that terminals asked for.")
+
 _COMMITTED = {member.value: COMMITTED.labels(member.value).inc for member in EventType}
 for _number in range(1, ATTEMPTS + 1):
     ALARM_ATTEMPTS.labels(str(_number))

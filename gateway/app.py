@@ -11,6 +11,7 @@ from backbone.contract.errors import Problem, Unavailable
 from backbone.contract.frames import MAX_INBOUND_BYTES
 from backbone.contract.keys import KeyKind
 from backbone.contract.origin import AllowedOrigins
+from backbone.contract.tickets import PARAMETER
 from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import open_database
@@ -36,6 +37,7 @@ from gateway.processes.parent import run_workers
 from gateway.routes.admission import LOOKUPS_APART_SECONDS, Admission
 from gateway.routes.doorkeeper import Doorkeeper
 from gateway.routes.event_stream import RESUME_WORDS, EventStreamEndpoint
+from gateway.routes.tickets import Tickets
 from gateway.routes.websocket import Endpoint
 from gateway.settings import GatewaySettings
 from gateway.transport.event_stream import protocol_at
@@ -63,6 +65,11 @@ _QUERY = (
         {"type": "string"},
     ),
     Query("types", "Only events of these types, comma-separated.", {"type": "string"}),
+    Query(
+        PARAMETER,
+        "A ticket in the place of a key: `POST /api/tenant/{tenant}/tickets` of the API gives one; it is good once.",
+        {"type": "string"},
+    ),
 )
 _RESUME_WORDS = tuple(
     Query(name, "As the header `Last-Event-ID`, which goes before it; before `after`.", {"type": "string"})
@@ -117,8 +124,9 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         handshakes = HandshakeQueue(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
         allowed_origins = AllowedOrigins(settings.allowed_origins)
         access = Access(database, LOOKUPS_APART_SECONDS)
-        doorkeeper = Doorkeeper(settings, allowed_origins, access, refusals)
-        admission = Admission(settings, doorkeeper, hub, database, handshakes)
+        tickets = Tickets(database, LOOKUPS_APART_SECONDS)
+        doorkeeper = Doorkeeper(settings, allowed_origins, access, tickets, refusals)
+        admission = Admission(settings, doorkeeper, tickets, hub, database, handshakes)
         readable_refusals = ReadableRefusals()
         endpoint = Endpoint(admission, readable_refusals)
         streams = DescribedRoute("GET", "/sse/pos/{tenant}", EventStreamEndpoint(admission), _STREAM)

@@ -48,6 +48,12 @@ LIMITED = Counter(
     "Handshakes answered with 429, by what was exceeded: key, tenant, address.",
     ["limit"],
 )
+TICKETS = Counter(
+    "bellwire_gateway_tickets_total",
+    "Tickets that were brought: used for a place in a stream, or refused, being unknown, used before, too old or of a "
+    "key that has ended.",
+    ["outcome"],
+)
 WAITING = Gauge(
     "bellwire_gateway_handshakes_waiting", "Handshakes that wait for their turn.", multiprocess_mode="livesum"
 )
@@ -60,6 +66,7 @@ DRAINING = Gauge("bellwire_gateway_draining", "1 while this pod drains.", multip
 for _transport in ("websocket", "sse"):
     CONNECTIONS.labels(_transport)
 DELIVERED = {_transport: DELIVERIES.labels(_transport) for _transport in ("websocket", "sse")}
+TICKETS_USED, TICKETS_REFUSED = TICKETS.labels("used"), TICKETS.labels("refused")
 REPLAYED_RING = REPLAYED.labels("ring")
 REPLAYED_REDIS = REPLAYED.labels("redis")
 REPLAYED_POSTGRES = REPLAYED.labels("postgres")

@@ -134,6 +134,13 @@ class Shop:
         answer = await self.ack(key, offset=offset, reading=page["reading"])
         assert answer.status_code == 204, answer.text
 
+    async def ticket(self, key: str | None = None) -> str:
+        """Ask for a ticket, likewise."""
+        response = await self.http.post(self.path("tickets"), headers=bearer(key or self.terminal_key))
+        assert response.status_code == 201, response.text
+        ticket: str = response.json()["ticket"]
+        return ticket
+
     async def receipts(self, order_id: str) -> list[dict[str, Any]]:
         """The receipts of an order."""
         response = await self.http.get(self.path(f"orders/{order_id}"), headers=bearer(self.storefront_key))

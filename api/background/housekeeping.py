@@ -1,4 +1,4 @@
-"""Keep the event log in days: make those to come, drop those past retention, forget old keys, acks and readings.
+"""Keep the event log in days: make those to come, drop those past retention, forget what is too old.
 
 Each pod does it at its start and hourly. No pod leads: everything here may happen twice.
 """
@@ -46,6 +46,7 @@ async def keep_house_once(database: Database, retention_days: int, now: datetime
     dropped = await upkeep.drop_partitions(database, today - timedelta(days=retention_days))
     keys = await _in_batches(lambda: upkeep.forget_idempotency_keys(database, IDEMPOTENCY_DAYS, BATCH_ROWS))
     acks = await _in_batches(lambda: upkeep.forget_acks(database, retention_days, BATCH_ROWS))
+    await _in_batches(lambda: upkeep.forget_tickets(database, BATCH_ROWS))
     await _in_batches(lambda: upkeep.forget_audit(database, AUDIT_DAYS, BATCH_ROWS))
     await _in_batches(lambda: upkeep.forget_coverage(database, retention_days, BATCH_ROWS))
     await _in_batches(lambda: upkeep.forget_receipts(database, retention_days, BATCH_ROWS))

@@ -110,6 +110,21 @@ _BLANK_ADDRESSES = """
 """
 
 
+_FORGET_TICKETS = """
+    WITH old AS (
+        SELECT ticket_hash FROM tickets WHERE expires_at < clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM tickets w USING old WHERE w.ticket_hash = old.ticket_hash RETURNING 1
+    )
+    SELECT count(*) AS gone FROM gone
+"""
+
+
+async def forget_tickets(database: Database, limit: int) -> int:
+    """Delete up to `limit` tickets that are too old; returns how many went. Raises Unavailable."""
+    return await _count(database, _FORGET_TICKETS, limit)
+
+
 async def forget_audit(database: Database, days: int, limit: int) -> int:
     """Delete up to `limit` rows of the audit trail older than `days`; returns how many went. Raises Unavailable."""
     return await _count(database, _FORGET_AUDIT, days, limit)
@@ -145,8 +160,8 @@ async def blank_addresses(database: Database, days: int, limit: int) -> int:
     return await _count(database, _BLANK_ADDRESSES, days, limit)
 
 
-async def _count(database: Database, sql: str, days: int, limit: int) -> int:
-    row = await database.fetch_row(sql, days, limit)
+async def _count(database: Database, sql: str, *bounds: int) -> int:
+    row = await database.fetch_row(sql, *bounds)
     assert row is not None
     gone: int = row["gone"]
     return gone

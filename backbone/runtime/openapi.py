@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from backbone.contract.errors import Problem
 from backbone.contract.keys import KeyKind
 from backbone.contract.slug import SLUG_PATTERN
+from backbone.contract.tickets import PARAMETER
 from backbone.runtime.routes import DescribedRoute
 
 PROBLEM_JSON = "application/problem+json"
@@ -22,6 +23,13 @@ _SECURITY = {
     KeyKind.OPERATOR: ("operatorKey", "`bw_op_…`: the whole installation"),
     KeyKind.STOREFRONT: ("storefrontKey", "`bw_store_…`: one tenant; orders, gift cards, loyalty"),
     KeyKind.TERMINAL: ("terminalKey", "`bw_term_…`: one device of one tenant"),
+}
+
+_TICKET = {
+    "type": "apiKey",
+    "in": "query",
+    "name": PARAMETER,
+    "description": "`bw_ticket_…`: one stream of one terminal, for a page that cannot send a key",
 }
 
 _UUID = {"type": "string", "format": "uuid"}
@@ -102,8 +110,11 @@ def document(
         "components": {
             "schemas": definitions["$defs"],
             "securitySchemes": {
-                name: {"type": "http", "scheme": "bearer", "description": says}
-                for name, says in _SECURITY.values()
+                **{
+                    name: {"type": "http", "scheme": "bearer", "description": says}
+                    for name, says in _SECURITY.values()
+                },
+                **({PARAMETER: _TICKET} if any(_takes_ticket(route) for route in routes) else {}),
             },
         },
     }
@@ -117,7 +128,8 @@ def _operation(
         "tags": [doc.group],
         "operationId": _operation_id(route),
         "summary": doc.summary,
-        "security": [{_SECURITY[kind][0]: []} for kind in doc.keys],
+        "security": [{_SECURITY[kind][0]: []} for kind in doc.keys]
+        + ([{PARAMETER: []}] if _takes_ticket(route) else []),
         "parameters": _parameters(route),
         "responses": {str(doc.status): _success(route, schemas, example), **_problems(doc.all_problems)},
     }
@@ -129,6 +141,10 @@ def _operation(
             content["example"] = example["request"]
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
+
+
+def _takes_ticket(route: DescribedRoute) -> bool:
+    return PARAMETER in route.parameters
 
 
 def _operation_id(route: DescribedRoute) -> str:

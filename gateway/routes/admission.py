@@ -24,7 +24,9 @@ from gateway.core.encoding import EVENT_STREAM, WEBSOCKET, Encoding
 from gateway.hub import Hub
 from gateway.rooms.room import Room
 from gateway.rooms.session import Identity, Session
+from gateway.routes.ask import Ask
 from gateway.routes.doorkeeper import Doorkeeper
+from gateway.routes.tickets import Tickets
 from gateway.settings import GatewaySettings
 from gateway.transport.connection import ABNORMAL, Connection
 from gateway.transport.handshake_queue import HandshakeQueue
@@ -32,15 +34,6 @@ from gateway.transport.handshake_queue import HandshakeQueue
 LOOKUPS_APART_SECONDS = 0.01
 """Between two statements for a crowd that comes back."""
 _ROUTES = {WEBSOCKET.name: "GET /ws/pos/{tenant}", EVENT_STREAM.name: "GET /sse/pos/{tenant}"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The request of a terminal."""
-
-    key: str | None
-    after: Offset | None
-    filter: EventFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +68,14 @@ class Admission:
         self,
         settings: GatewaySettings,
         doorkeeper: Doorkeeper,
+        tickets: Tickets,
         hub: Hub,
         database: Database,
         handshakes: HandshakeQueue,
     ) -> None:
         self._settings = settings
         self._doorkeeper = doorkeeper
+        self._tickets = tickets
         self._hub = hub
         self._database = database
         self._handshakes = handshakes
@@ -92,7 +87,7 @@ class Admission:
         """Decide on a request, in bounded time. A guest has to be seated, or told to be gone.
 
         Raises:
-            Violation: no valid key.
+            Violation: no valid key, no good ticket.
             Refused: the wrong tenant, kind of key or origin.
             TooMany: too many handshakes like this one.
             Unavailable: this gateway is full, or PostgreSQL is away.
@@ -138,7 +133,7 @@ class Admission:
         )
 
     async def _decide(self, connection: HTTPConnection, ask: Ask, encoding: Encoding) -> Guest:
-        principal = await self._doorkeeper.identify(connection, ask.key, _ROUTES[encoding.name])
+        principal = await self._doorkeeper.identify(connection, ask.credential, _ROUTES[encoding.name])
         tenant, terminal = principal.tenant, principal.terminal
         assert tenant is not None
         assert terminal is not None
@@ -160,7 +155,11 @@ class Admission:
         )  # fmt: skip
         guest = Guest(terminal, principal.key_hash, ask.filter, room, start, reading.reading, None)
         try:
-            return replace(guest, acked=await self._readings.ask(reading))
+            guest = replace(guest, acked=await self._readings.ask(reading))
+            if ask.credential is not None and ask.credential.is_ticket:
+                # The last thing: it has its place now, and no refusal uses a ticket up.
+                await self._tickets.use(ask.credential.text, reading.reading)
+            return guest
         except BaseException:
             # Maybe stored all the same.
             self.let_go(guest)

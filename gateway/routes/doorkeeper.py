@@ -1,4 +1,4 @@
-"""A key at a gateway's door: its holder, and whether it may come in, before anything of a room is touched.
+"""A key or a ticket at a gateway's door: its holder, and whether it may come in, before anything of a room is touched.
 
 Strangers are counted by their address, a valid key for itself, and a tenant for what was let in alone. Refusals are
 noted for the audit trail.
@@ -20,11 +20,13 @@ from backbone.runtime.caller_limits import CallerLimits, CallerRates
 from backbone.runtime.client import Client, client_of
 from backbone.runtime.seldom_log import SeldomLog
 from gateway import metrics
+from gateway.routes.ask import Credential
+from gateway.routes.tickets import Tickets, no_ticket
 from gateway.settings import GatewaySettings
 
 log = logging.getLogger("bellwire.access")
 
-_NO_KEY = "send the key as 'Authorization: Bearer …', at the WebSocket or as a subprotocol"
+_NO_KEY = "send the key as 'Authorization: Bearer …', at the WebSocket or as a subprotocol, or a ticket as '?ticket=…'"
 
 
 def origin_allowed(headers: Headers, allowed: AllowedOrigins) -> bool:
@@ -39,11 +41,17 @@ class Doorkeeper:
     """Says who asks, or refuses."""
 
     def __init__(
-        self, settings: GatewaySettings, allowed_origins: AllowedOrigins, access: Access, refusals: Refusals
+        self,
+        settings: GatewaySettings,
+        allowed_origins: AllowedOrigins,
+        access: Access,
+        tickets: Tickets,
+        refusals: Refusals,
     ) -> None:
         self._trust_forwarded_for = settings.trust_forwarded_for
         self._allowed_origins = allowed_origins
         self._access = access
+        self._tickets = tickets
         self._refusals = refusals
         self._seldom = SeldomLog(log)
         rates = CallerRates(
@@ -62,23 +70,31 @@ class Doorkeeper:
             trust_forwarded_for=self._trust_forwarded_for,
         )
 
-    async def identify(self, connection: HTTPConnection, key: str | None, route: str) -> Principal:
+    async def identify(
+        self, connection: HTTPConnection, credential: Credential | None, route: str
+    ) -> Principal:
         """Return the terminal's principal; it is counted as let in. `route` is the door's path without its values.
 
         Raises:
-            Violation: no valid key.
+            Violation: no valid key, no good ticket.
             Refused: the wrong tenant, kind of key or origin.
             TooMany: too many with this key, of its tenant, or of strangers from there.
             Unavailable: PostgreSQL.
         """
         try:
-            return await self._identify(connection, key, route)
+            return await self._identify(connection, credential, route)
         except TooMany:
             self._seldom.say("access.limited", self.client(connection).address, route=route)
             raise
 
-    async def _identify(self, connection: HTTPConnection, key: str | None, route: str) -> Principal:
-        principal = await self._holder(connection, key, route)
+    async def _identify(
+        self, connection: HTTPConnection, credential: Credential | None, route: str
+    ) -> Principal:
+        if credential is not None and credential.is_ticket:
+            principal = await self._bearer(connection, credential.text, route)
+        else:
+            key = None if credential is None else credential.text
+            principal = await self._holder(connection, key, route)
         asked: str = connection.path_params["tenant"]
         if principal.tenant is not None and principal.tenant != asked:
             self._note_forbidden(connection, principal, route)
@@ -107,6 +123,19 @@ class Doorkeeper:
                 raise Violation(Problem.UNAUTHORIZED, _NO_KEY if key is None else "the key is not valid")
         assert key is not None
         self._limits.charge_key(key)
+        return principal
+
+    async def _bearer(self, connection: HTTPConnection, ticket: str, route: str) -> Principal:
+        address = self.client(connection).address or ""
+        self._limits.look_at_stranger(address, ticket)
+        principal = await self._tickets.find(ticket)
+        if principal is None:
+            # No wrong key for the audit trail: a page's `EventSource` comes back with what it has used, every time.
+            self._seldom.say("access.refused", address, route=route)
+            self._limits.refuse_stranger(address, ticket)
+            raise no_ticket()
+        # As the key that asked, which is not here, so by its name.
+        self._limits.charge_key(key_name(principal.key_hash))
         return principal
 
     def _note_forbidden(self, connection: HTTPConnection, principal: Principal, route: str) -> None:

@@ -10,10 +10,12 @@ from backbone.contract.event_filter import EventFilter
 from backbone.contract.offset import Offset, parse_after
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.sse import CONTENT_TYPE
+from backbone.contract.tickets import PARAMETER
 from backbone.runtime.problems import response_of
 from gateway import metrics
 from gateway.core.encoding import EVENT_STREAM
-from gateway.routes.admission import Admission, Ask
+from gateway.routes.admission import Admission
+from gateway.routes.ask import Ask, credential_of
 from gateway.transport.event_stream import EXTENSION, EventStreamProtocol
 
 # A proxy in between must neither keep, change nor gather any of it.
@@ -32,15 +34,15 @@ HEAD = {
 LAST_EVENT_ID = "Last-Event-ID"
 RESUME_WORDS = (LAST_EVENT_ID, "lastEventId")
 """Parameters in which libraries that stand in for `EventSource` put what belongs in the header."""
-PARAMETERS = frozenset({"after", "types", *RESUME_WORDS})
+PARAMETERS = frozenset({"after", "types", PARAMETER, *RESUME_WORDS})
 
 
 def read_ask(request: Request) -> Ask:
     """Read the parts of a request. `Last-Event-ID` is newer than the `after` of an address that is asked for again.
 
     Raises:
-        Violation: a key in the query string, an unknown or a doubled parameter, two keys, or a bad `after`, `types` or
-            `Last-Event-ID`.
+        Violation: a key in the query string, an unknown or a doubled parameter, two keys, a ticket beside a
+            key, or a bad `after`, `types` or `Last-Event-ID`.
     """
     parameters = request.query_params.multi_items()
     refuse_key_in_query(parameters)
@@ -50,7 +52,10 @@ def read_ask(request: Request) -> Ask:
     if last is not None:
         after = last
     filter_ = EventFilter(parse_types(request.query_params.get("types")))
-    return Ask(bearer_key(request.headers.getlist("authorization")), after, filter_)
+    key = bearer_key(request.headers.getlist("authorization"))
+    return Ask(
+        credential_of(request.query_params.get(PARAMETER), [] if key is None else [key]), after, filter_
+    )
 
 
 def _last_seen(request: Request) -> Offset | None:

@@ -17,10 +17,12 @@ from backbone.contract.event import parse_types
 from backbone.contract.event_filter import EventFilter
 from backbone.contract.offset import parse_after
 from backbone.contract.parameters import refuse_unknown_parameters
+from backbone.contract.tickets import PARAMETER
 from backbone.runtime.problems import problem_response, response_of
 from gateway import metrics
 from gateway.core.encoding import DEFLATED_WEBSOCKET, WEBSOCKET
-from gateway.routes.admission import Admission, Ask
+from gateway.routes.admission import Admission
+from gateway.routes.ask import Ask, credential_of
 from gateway.transport.readable_refusal import (
     REFUSED_HEADER,
     SECONDS,
@@ -30,26 +32,30 @@ from gateway.transport.readable_refusal import (
 )
 from gateway.transport.websocket import EXTENSION, WebSocketProtocol
 
-PARAMETERS = frozenset({"after", "types"})
+PARAMETERS = frozenset({"after", "types", PARAMETER})
 
 
 def read_ask(headers: Headers, query: QueryParams, offered: list[str]) -> Ask:
     """Read the parts of a handshake.
 
     Raises:
-        Violation: a key in the query string, an unknown or a doubled parameter, two keys, or a bad `after` or `types`.
+        Violation: a key in the query string, an unknown or a doubled parameter, two keys, a
+            ticket beside a key, or a bad `after` or `types`.
     """
     refuse_key_in_query(query.multi_items())
     refuse_unknown_parameters(query.multi_items(), PARAMETERS, Problem.BAD_REQUEST)
     after = parse_after(query.get("after"))
     filter_ = EventFilter(parse_types(query.get("types")))
     key = bearer_key(headers.getlist("authorization"))
-    if key is not None:
-        return Ask(key, after, filter_)
+    keys = _offered_keys(offered) if key is None else [key]
+    return Ask(credential_of(query.get(PARAMETER), keys), after, filter_)
+
+
+def _offered_keys(offered: list[str]) -> list[str]:
     keys = [token for token in offered if token.startswith(frames.BEARER_SUBPROTOCOL)]
     if len(keys) > 1:
         raise Violation.field(Problem.BAD_REQUEST, "Sec-WebSocket-Protocol", "holds two keys")
-    return Ask(keys[0].removeprefix(frames.BEARER_SUBPROTOCOL) if keys else None, after, filter_)
+    return [key.removeprefix(frames.BEARER_SUBPROTOCOL) for key in keys]
 
 
 class Endpoint:

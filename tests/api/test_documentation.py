@@ -118,6 +118,7 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     await ask("GET", shop + "/terminals", store, **t)
     await ask("GET", shop + "/status", store, **t)
     await ask("GET", "/api/whoami", term)
+    await ask("POST", shop + "/tickets", term, **t)
     reports = await http.get(
         f"/api/tenant/{SLUG}/daily-reports",
         params={"from": "2026-11-22", "to": "2026-11-22"},
@@ -159,6 +160,7 @@ _VARYING = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "6f1f0a4e-8c1d-4a57-9a3e-2b7d5c901e42"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "2026-11-22T12:30:00.123Z"),
     (r"bw_(op|store|term)_[A-Za-z0-9_-]{43}", r"bw_\1_…"),
+    (r"bw_ticket_[0-9a-f]{64}", "bw_ticket_…"),
     (r"whsec_[A-Za-z0-9+/=]+", "whsec_…"),
     (r'"cardNumber":"[0-9A-Z]{17}"', '"cardNumber":"7G2K9QXM4B0TRW8D5"'),
     (r'"cardNumber":"\*{13}[0-9A-Z]{4}"', '"cardNumber":"*************W8D5"'),

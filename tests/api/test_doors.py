@@ -40,6 +40,7 @@ ROUTES = [
     ("GET", "/api/tenant/{t}/keys", {OP}),
     ("DELETE", "/api/tenant/{t}/keys/{o}", {OP}),
     ("POST", "/api/tenant/{t}/terminals/{o}/rotate", {OP}),
+    ("POST", "/api/tenant/{t}/tickets", {TERM}),
     ("POST", "/api/tenant/{t}/terminals", {OP}),
     ("GET", "/api/tenant/{t}/terminals", {STORE, OP}),
     ("DELETE", "/api/tenant/{t}/terminals/{o}", {OP}),

@@ -87,11 +87,13 @@ def stream_path(tenant: str, query: str = "") -> str:
 
 @contextlib.asynccontextmanager
 async def open_stream(
-    place: Pod | str, tenant: str, key: str, query: str = "", **headers: str
+    place: Pod | str, tenant: str, key: str | None, query: str = "", **headers: str
 ) -> AsyncIterator[StreamTill]:
     """A connected terminal that has heard its hello."""
     base = place if isinstance(place, str) else place.url
-    headers = {name.replace("_", "-"): value for name, value in headers.items()} | bearer(key)
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    if key is not None:
+        headers |= bearer(key)
     async with (
         httpx.AsyncClient(base_url=base, timeout=httpx.Timeout(10, read=60), trust_env=False) as client,
         client.stream("GET", stream_path(tenant, query), headers=headers) as response,

@@ -80,12 +80,13 @@ def socket_url(pod: Pod, tenant: str, query: str = "") -> str:
 
 
 @contextlib.asynccontextmanager
-async def open_till(pod: Pod, tenant: str, key: str, query: str = "", **options: Any) -> AsyncIterator[Till]:
-    """A connected terminal that has heard its hello."""
+async def open_till(
+    pod: Pod, tenant: str, key: str | None, query: str = "", **options: Any
+) -> AsyncIterator[Till]:
+    """A connected terminal that has heard its hello; without a key its query says who it is."""
     url = socket_url(pod, tenant, query)
-    async with connect(
-        url, additional_headers=bearer(key), compression=None, proxy=None, **options
-    ) as socket:
+    headers = {} if key is None else bearer(key)
+    async with connect(url, additional_headers=headers, compression=None, proxy=None, **options) as socket:
         till = Till(socket)
         till.hello = await till.next()
         assert till.hello["type"] == "hello"

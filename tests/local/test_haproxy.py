@@ -247,9 +247,12 @@ PLACES = (
     "/{}",
     "/api/tenant/kitchen/gift-cards/{}/redeem",
     "/api/{}/loyalty/{}",
+    "/ws/pos/kitchen?ticket={}",
+    "/sse/pos/kitchen?after=0&ticket={}",
 )
 SECRETS = {
     "key": "bw_term_Zq3xY7wK9pL2vN8mR4tB6cD1fG5hJ0sA",
+    "ticket": f"bw_ticket_{'a1b2c3d4' * 8}",
     "storefront": "bw_store_aaaabbbbccccddddeeeeffffgggghhhh",
     "card": "ABCD2345EFGH6789J",
     "digits": "6011222233334444",
@@ -329,6 +332,10 @@ def test_strangers_take_no_place_of_a_tenant() -> None:
         assert keyless == [200] * 20 + [429] * 10
         # Neither the tenant nor the address is shut for one who has a key, good or not: that is for the pods to say.
         assert site.client.get("/ws/pos/kitchen", headers={**UPGRADE, **KEY}).status_code == 200
+        tickets = {f"bw_ticket_{'0a' * 32}": 200, f"bw_ticket_{'0a' * 31}": 429, "nonsense": 429}
+        for ticket, status in tickets.items():
+            path = f"/ws/pos/kitchen?ticket={ticket}"
+            assert site.client.get(path, headers=UPGRADE).status_code == status
 
 
 def test_a_key_that_was_good_goes_on_beside_a_flood_from_its_own_address() -> None:

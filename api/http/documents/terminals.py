@@ -43,6 +43,13 @@ class TerminalRegistered(Answer):
     key: str
 
 
+class TicketMade(Answer):
+    """A ticket, said here, once; until then it is good for one stream of its terminal."""
+
+    ticket: str
+    expires_at: Moment
+
+
 class TerminalRotated(Answer):
     """A terminal's new key, said here, once; until then the one before is valid too."""
 
