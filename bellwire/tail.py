@@ -170,7 +170,7 @@ class Tail:
                 self._note(f"the server did not understand: {message['detail']}")
             case _ if "offset" in message:
                 self._behind_since = None
-                self._print(message, text)
+                await self._print(message, text)
                 self._keep(message["offset"])
                 if self._ack:
                     await socket.send(json.dumps({"type": "ack", "offset": message["offset"]}))
@@ -180,14 +180,26 @@ class Tail:
         if self._state is not None:
             keep_in(self._state, offset)
 
-    def _print(self, event: dict[str, Any], text: str) -> None:
+    async def _print(self, event: dict[str, Any], text: str) -> None:
         if self._left is not None:
             self._left -= 1
+        now = datetime.now(UTC)
+        if not self._as_json and event["data"].get("itemsOmitted"):
+            event["data"] |= await asyncio.to_thread(self._rest_of, event)
         try:
-            click.echo(text if self._as_json else readable(event, datetime.now(UTC)))
+            click.echo(text if self._as_json else readable(event, now))
             sys.stdout.flush()
         except BrokenPipeError as exc:
             raise NobodyReads from exc
+
+    def _rest_of(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The order that a thin event tells of, in full; nothing, where that cannot be had now."""
+        path = f"/api/tenant/{event['tenant']}/orders/{event['data']['orderId']}"
+        try:
+            return self._peer.document(path, "items")
+        except Trouble as trouble:
+            self._note(f"the items of {event['data']['orderNumber']} cannot be had: {trouble}")
+            return {}
 
     def _note(self, text: str) -> None:
         click.echo(click.style(text, dim=True), err=True)
@@ -223,14 +235,20 @@ def keep_in(state: Path, offset: str) -> None:
         raise Trouble(f"the offset cannot be kept in {state} ({exc.strerror})") from exc
 
 
+def _items(data: dict[str, Any]) -> str:
+    """The items in a few words; how many there are, where the event does not have them."""
+    if "items" not in data:
+        return f"{data['itemCount']} items"
+    return ", ".join(f"{item['quantity']} × {item['name']}" for item in data["items"])
+
+
 def readable(event: dict[str, Any], now: datetime) -> str:
     """One line for a person: time, offset, type, what it is about, how long it took."""
     data = event["data"]
     moment = datetime.fromisoformat(event["timestamp"])
     match event["type"]:
         case "new_order":
-            items = ", ".join(f"{item['quantity']} × {item['name']}" for item in data["items"])
-            what = f"{data['orderNumber']}  {data['totalAmount']:.2f}  {data['customerName']}: {items}"
+            what = f"{data['orderNumber']}  {data['totalAmount']:.2f}  {data['customerName'] or '-'}: {_items(data)}"
         case "order_updated":
             what = f"{data['orderNumber']}  {data['previousStatus']} → {data['status']}"
         case "gift_card_purchased":

@@ -10,12 +10,15 @@ from typing import Any
 import orjson
 
 ERASED = "(erased)"
+PERSONAL_DETAIL = ["deliveryAddress", "courier", "metadata"]
+"""Members of an order beside the plain ones that are gone once its customer is forgotten."""
 _PERSONAL: dict[str, dict[str, str | None]] = {
     "new_order": {
         "customerName": ERASED,
         "customerPhone": None,
         "customerEmail": None,
         "specialInstructions": None,
+        **dict.fromkeys(PERSONAL_DETAIL),
     },
     "loyalty_updated": {"customerPhone": None, "reason": None},
     "gift_card_purchased": {"purchasedBy": ERASED, "recipientName": None, "recipientEmail": None},

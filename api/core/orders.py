@@ -1,11 +1,16 @@
-"""Orders: what they cost, which steps their status may take, and what their event says."""
+"""Orders: what they cost, and which steps their status may take. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-import orjson
+from api.core.money import MAX_TOTAL, cents_figure, cents_text
+from api.core.order_items import Adjustment, Item
+from backbone.contract.errors import FieldError
 
-from api.core.money import json_cents
+MAX_MODIFIERS = 2000
+"""So many modifiers an order has at most, on both levels together."""
 
 
 class OrderStatus(Enum):
@@ -37,52 +42,89 @@ def steps_into(status: OrderStatus) -> tuple[OrderStatus, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One line of an order."""
-
-    name: str
-    quantity: int
-    unit_price_cents: int
-    notes: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order as it was asked for, checked."""
+    """An order as it was asked for. Address, courier and metadata are JSON that is handed on as it is."""
 
     source: str  # as it was asked for; the tenant's own spelling is the database's to say
     order_type: str
-    customer_name: str
+    customer_name: str | None
     customer_phone: str | None
     customer_email: str | None
     items: tuple[Item, ...]
     special_instructions: str | None
+    adjustments: tuple[Adjustment, ...] = ()
+    delivery_address: Mapping[str, Any] | None = None
+    table_number: str | None = None
+    guests: int | None = None
+    courier: Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] | None = None
 
     @property
-    def total_cents(self) -> int:
-        """The price of all items together."""
-        return sum(item.quantity * item.unit_price_cents for item in self.items)
+    def stations(self) -> list[str]:
+        """The stations that its items name, each once, sorted; two that differ in case alone are one."""
+        return _names(item.station for item in self.items if item.station is not None)
 
+    @property
+    def categories(self) -> list[str]:
+        """The categories, likewise."""
+        return _names(item.category for item in self.items if item.category is not None)
 
-def new_order_data(order: NewOrder) -> bytes:
-    """Return the `data` of `new_order`, but for `orderId`, `orderNumber` and `orderSource`, which the database adds."""
-    return orjson.dumps(
-        {
-            "status": OrderStatus.PENDING.value,
-            "orderType": order.order_type,
-            "customerName": order.customer_name,
-            "customerPhone": order.customer_phone,
-            "customerEmail": order.customer_email,
-            "items": [
-                {
-                    "name": item.name,
-                    "quantity": item.quantity,
-                    "unitPrice": json_cents(item.unit_price_cents),
-                    "notes": item.notes,
-                }
-                for item in order.items
-            ],
-            "totalAmount": json_cents(order.total_cents),
-            "specialInstructions": order.special_instructions,
+    def detail(self) -> dict[str, Any]:
+        """The members that a plain order does not have, as events and answers say them."""
+        said = {
+            "adjustments": [adjustment.document() for adjustment in self.adjustments] or None,
+            "deliveryAddress": self.delivery_address,
+            "tableNumber": self.table_number,
+            "guests": self.guests,
+            "courier": self.courier,
+            "metadata": self.metadata,
         }
-    )
+        return {name: value for name, value in said.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The price of an order: each line, and all of it. Sums are whole numbers, so they are exact."""
+
+    lines: tuple[int, ...]
+    total_cents: int
+
+
+def reckon(order: NewOrder) -> Bill:
+    """Add an order up: its lines, and the adjustments that are not in them already."""
+    lines = tuple(item.line_cents for item in order.items)
+    beside = sum(adjustment.cents for adjustment in order.adjustments if not adjustment.included)
+    return Bill(lines, sum(lines) + beside)
+
+
+def complaints(order: NewOrder, bill: Bill, said_total_cents: int | None) -> list[FieldError]:
+    """The faults of an order as a whole, by field; `said_total_cents` is its sender's sum, if that was said."""
+    wrong = [
+        FieldError(f"items.{number}", f"costs {cents_text(cents)}, and must not cost less than 0")
+        for number, cents in enumerate(bill.lines)
+        if cents < 0
+    ]
+    if sum(modifier.count for item in order.items for modifier in item.modifiers) > MAX_MODIFIERS:
+        wrong.append(FieldError("items", f"must not have more than {MAX_MODIFIERS} modifiers in all"))
+    for number, adjustment in enumerate(order.adjustments):
+        complaint = adjustment.complaint
+        if complaint is not None:
+            wrong.append(FieldError(f"adjustments.{number}.amount", complaint))
+    if wrong:
+        return wrong
+    total = bill.total_cents
+    if not 0 <= total <= MAX_TOTAL:
+        why = f"comes to {cents_text(total)}, and must be between 0 and {cents_figure(MAX_TOTAL)}"
+        return [FieldError("totalAmount", why)]
+    if said_total_cents not in (None, total):
+        assert said_total_cents is not None
+        why = f"is {cents_text(said_total_cents)}, but what was ordered comes to {cents_text(total)}"
+        return [FieldError("totalAmount", why)]
+    return []
+
+
+def _names(given: Any) -> list[str]:
+    by_name: dict[str, str] = {}
+    for name in given:
+        by_name.setdefault(name.lower(), name)
+    return [by_name[name] for name in sorted(by_name)]

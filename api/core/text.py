@@ -40,6 +40,20 @@ def require_visible(text: str) -> str:
     raise ValueError("must have a visible character")
 
 
+def route_name(text: str) -> str:
+    """Return the name of a station or a category as it is.
+
+    Raises:
+        ValueError: it holds a comma, which parts names in a list, or something that is no printed character.
+
+    >>> route_name("Pizza oven")
+    'Pizza oven'
+    """
+    if "," in text or not text.isprintable():
+        raise ValueError("must be a name without a comma, on one line")
+    return text
+
+
 def _is_visible(character: str) -> bool:
     if "!" <= character <= "~":
         return True

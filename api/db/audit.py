@@ -68,10 +68,23 @@ RULES = (
         """,
     ),
     Rule(
-        "an order's items sum to its total",
+        "an order's items and adjustments sum to its total",
         """
         SELECT o.tenant, order_number(o.order_seq) FROM orders o LEFT JOIN order_items i USING (order_id)
-        GROUP BY o.tenant, o.order_id HAVING coalesce(sum(i.quantity * i.unit_price_cents), 0) <> o.total_cents
+        GROUP BY o.tenant, o.order_id HAVING coalesce(sum(coalesce(i.line_cents, i.quantity * i.unit_price_cents)), 0)
+            + coalesce((
+                SELECT sum((a ->> 'amount')::numeric * 100) FROM json_array_elements(o.detail -> 'adjustments') a
+                WHERE NOT (a ->> 'included')::boolean
+            ), 0) <> o.total_cents
+        """,
+    ),
+    Rule(
+        "a line without modifiers costs its quantity times its price",
+        """
+        SELECT o.tenant, order_number(o.order_seq) || ', line ' || i.position
+        FROM order_items i JOIN orders o USING (order_id)
+        WHERE i.line_cents IS NOT NULL AND i.more -> 'modifiers' IS NULL
+          AND i.line_cents <> round(coalesce(i.quantity_milli, i.quantity * 1000::bigint) * i.unit_price_cents / 1000.0)
         """,
     ),
     Rule(

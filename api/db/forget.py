@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from api.core.forget import ERASED, anonymous_event
+from api.core.forget import ERASED, PERSONAL_DETAIL, anonymous_event
 from api.db.command_session import command_session
 
 
@@ -30,7 +30,8 @@ _ORDERS = """
 """
 
 _BLANK_ORDERS = """
-    UPDATE orders SET customer_name = $2, customer_phone = NULL, customer_email = NULL, special_instructions = NULL
+    UPDATE orders SET customer_name = $2, customer_phone = NULL, customer_email = NULL, special_instructions = NULL,
+        detail = (detail::jsonb - $3::text[])::json
     WHERE order_id = ANY ($1)
 """
 
@@ -84,7 +85,7 @@ async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str,
     orders = await connection.fetch(_ORDERS, tenant, phone)
     ids = [row["order_id"] for row in orders]
     emails = [row["customer_email"].lower() for row in orders if row["customer_email"]]
-    await connection.execute(_BLANK_ORDERS, ids, ERASED)
+    await connection.execute(_BLANK_ORDERS, ids, ERASED, PERSONAL_DETAIL)
     await connection.execute(_BLANK_ITEMS, ids)
     accounts = [row[0] for row in await connection.fetch(_BLANK_ACCOUNT, tenant, phone)]
     cards = await connection.fetch(_BLANK_CARDS, tenant, emails, ERASED)

@@ -13,6 +13,8 @@ from backbone.eventlog.postgres import Database
 
 LOOKED_THROUGH = 2000
 """So many orders a page looks through at most."""
+MOST_BYTES = 4 * 1024 * 1024
+"""Behind so many bytes of orders that are bigger than an event may be, a page ends."""
 
 _NEWEST = 2**62
 # Orders are numbered in the order of their commits, and know the moment at which their transaction began; a clock that
@@ -109,15 +111,24 @@ class Statement:
             self._range.append(_BEFORE.format(moment=until))
 
     def sql(self) -> str:
-        """The whole of it. A page that is not full says how far it looked, unless that was to the end."""
+        """The whole of it. A page that is not full says how far it came, unless that was to the end."""
         candidates, left = self._candidates()
         return f"""
-            WITH page AS MATERIALIZED (
+            WITH found AS MATERIALIZED (
                 SELECT o.* FROM ({candidates}) o WHERE {left} ORDER BY o.order_seq DESC LIMIT $3
+            ), page AS MATERIALIZED (
+                SELECT o.* FROM (
+                    SELECT o.*, coalesce(sum(o.weight) OVER (
+                        ORDER BY o.order_seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                    ), 0) AS newer_bytes FROM found o
+                ) o WHERE o.newer_bytes < {MOST_BYTES}
             )
-            SELECT s.epoch || '-' || s.seq AS head, CASE WHEN (SELECT count(*) FROM page) < $3 THEN (
-                SELECT min(o.order_seq) FROM ({candidates}) o HAVING count(*) >= {self._looked_through}
-            ) END AS reached, p.*
+            SELECT s.epoch || '-' || s.seq AS head, CASE
+                WHEN (SELECT count(*) FROM page) < (SELECT count(*) FROM found) THEN (SELECT min(order_seq) FROM page)
+                WHEN (SELECT count(*) FROM found) < $3 THEN (
+                    SELECT min(o.order_seq) FROM ({candidates}) o HAVING count(*) >= {self._looked_through}
+                )
+            END AS reached, p.*
             FROM tenant_streams s LEFT JOIN (SELECT {COLUMNS} FROM page o) p ON true
             WHERE s.tenant = $1 ORDER BY p.order_seq DESC
         """  # noqa: S608 - put together from constants

@@ -6,15 +6,17 @@ from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
+import orjson
 from asyncpg.pgproto.pgproto import UUID as PgUUID  # noqa: N811 - a UUID in every respect
 
 from api.core.money import cents_text
-from api.core.orders import NewOrder, OrderStatus
+from api.core.orders import Bill, NewOrder, OrderStatus
+from api.core.quantity import WHOLE
 from api.db.writes import Attempt, Written, run_write, run_writes, write_call, writer
 from backbone.eventlog.postgres import Database, Row
 
 MAX_TOGETHER = 32
-_ARGUMENTS = 18
+_ARGUMENTS = 25
 # One statement for each number of orders; a connection prepares those that it needs.
 _PLACE = {count: write_call("take_order", _ARGUMENTS, count) for count in range(1, MAX_TOGETHER + 1)}
 
@@ -29,12 +31,17 @@ def new_order_id() -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """An order about to be placed; `data` is its event's, where its source broadcasts."""
+    """An order about to be placed. `forms` are its event's data, the fullest first, where its source broadcasts.
+
+    `weight` is about how many bytes it has, where it is bigger than an event may be.
+    """
 
     attempt: Attempt
     order_id: UUID
     order: NewOrder
-    data: bytes
+    bill: Bill
+    forms: Sequence[bytes]
+    weight: int | None = None
 
 
 async def place_orders(database: Database, placings: Sequence[Placing]) -> list[Written]:
@@ -49,7 +56,13 @@ async def place_orders(database: Database, placings: Sequence[Placing]) -> list[
 
 
 def _arguments(placing: Placing) -> tuple[Any, ...]:
-    attempt, order = placing.attempt, placing.order
+    attempt, order, bill = placing.attempt, placing.order, placing.bill
+    items = order.items
+    detail = order.detail()
+    more = [item.more() for item in items]
+    # Null where no line of an order has it: a plain order carries nothing of that.
+    broken = any(item.quantity % WHOLE for item in items)
+    special = broken or any(more)
     return attempt.arguments(
         placing.order_id,
         order.source,
@@ -59,13 +72,21 @@ def _arguments(placing: Placing) -> tuple[Any, ...]:
         order.customer_phone,
         order.customer_email,
         order.special_instructions,
-        order.total_cents,
-        cents_text(order.total_cents),
-        [item.name for item in order.items],
-        [item.quantity for item in order.items],
-        [item.unit_price_cents for item in order.items],
-        [item.notes for item in order.items],
-        placing.data.decode(),
+        bill.total_cents,
+        cents_text(bill.total_cents),
+        [item.name for item in items],
+        # Pods of the version before see the whole number above a broken quantity.
+        [-(-item.quantity // WHOLE) for item in items],
+        [item.unit_price_cents for item in items],
+        [item.notes for item in items],
+        [item.quantity for item in items] if broken else None,
+        bill.lines if special else None,
+        [orjson.dumps(said).decode() if said else None for said in more] if any(more) else None,
+        [name.lower() for name in order.stations],
+        [name.lower() for name in order.categories],
+        orjson.dumps(detail).decode() if detail else None,
+        placing.weight,
+        [form.decode() for form in placing.forms],
     )
 
 
@@ -87,7 +108,10 @@ async def change_status(
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """An order as it stands. `items` and, where asked for, `history` and `receipts` are finished JSON."""
+    """An order as it stands.
+
+    All from `items` on but for `table_number`, which is a text, is finished JSON.
+    """
 
     order_seq: int
     order_id: UUID
@@ -95,7 +119,7 @@ class StoredOrder:
     status: str
     source: str
     order_type: str
-    customer_name: str
+    customer_name: str | None
     customer_phone: str | None
     customer_email: str | None
     special_instructions: str | None
@@ -104,22 +128,30 @@ class StoredOrder:
     updated_at: str
     offset: str | None
     items: str
+    adjustments: str
+    address: str
+    table_number: str | None
+    guests: str
+    courier: str
+    metadata: str
     history: str = "[]"
     receipts: str = "[]"
 
 
+# A plain line is made from its columns; what one has besides stands in `more`, finished, and is put behind that.
 COLUMNS = """
     o.order_seq, o.order_id, order_number(o.order_seq) AS number, o.status, o.source, o.order_type,
     o.customer_name, o.customer_phone, o.customer_email, o.special_instructions, o.total_cents,
     rfc3339(o.created_at) AS created_at, rfc3339(o.updated_at) AS updated_at,
     o.event_epoch || '-' || o.event_seq AS "offset",
     (
-        SELECT coalesce(json_agg(json_build_object(
-            'name', i.name, 'quantity', i.quantity, 'unitPrice', json_cents(i.unit_price_cents)::numeric,
-            'notes', i.notes
-        ) ORDER BY i.position), '[]')::text
+        SELECT coalesce('[' || string_agg(order_item_json(i), ',' ORDER BY i.position) || ']', '[]')
         FROM order_items i WHERE i.order_id = o.order_id
-    ) AS items
+    ) AS items,
+    coalesce(o.detail ->> 'adjustments', '[]') AS adjustments,
+    coalesce(o.detail ->> 'deliveryAddress', 'null') AS address,
+    o.detail ->> 'tableNumber' AS table_number, coalesce(o.detail ->> 'guests', 'null') AS guests,
+    coalesce(o.detail ->> 'courier', 'null') AS courier, coalesce(o.detail ->> 'metadata', 'null') AS metadata
 """
 
 _GET = f"""

@@ -24,9 +24,10 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 
 from api.core.loyalty import parse_points_per_unit
-from api.core.money import DECIMAL, parse_cents, parse_positive_cents
+from api.core.money import DECIMAL, parse_cents, parse_positive_cents, parse_signed_cents, parse_total
+from api.core.quantity import MAX_QUANTITY, parse_quantity
 from api.core.strict_json import NotJson, parse_json
-from api.core.text import clean_text, require_visible
+from api.core.text import clean_text, require_visible, route_name
 from api.http.entry import look_again
 from api.http.payload import read_bytes
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
@@ -64,8 +65,8 @@ def _clean(value: object) -> object:
     return clean_text(value) if isinstance(value, str) else value
 
 
-def _money(**bounds: float) -> WithJsonSchema:
-    number = {"type": "number", "maximum": 1_000_000, "description": "At most two decimals.", **bounds}
+def _money(maximum: float = 1_000_000, **bounds: float) -> WithJsonSchema:
+    number = {"type": "number", "maximum": maximum, "description": "At most two decimals.", **bounds}
     text = {"type": "string", "pattern": f"^{DECIMAL}$", "description": "The same as a text."}
     return WithJsonSchema({"anyOf": [number, text]})
 
@@ -81,8 +82,25 @@ Phone = Annotated[str, _CLEAN, Field(max_length=32)]
 Email = Annotated[str, _CLEAN, Field(max_length=254)]
 Text = Annotated[str, _CLEAN, Field(max_length=LONG_TEXT)]
 FilledText = Annotated[str, _CLEAN, Field(max_length=256), _VISIBLE]
+Line = Annotated[str, _CLEAN, Field(max_length=1000)]
+FilledLine = Annotated[str, _CLEAN, Field(min_length=1, max_length=1000), _VISIBLE]
+RouteName = Annotated[Word, AfterValidator(route_name)]
 Cents = Annotated[int, PlainValidator(parse_cents), _money(minimum=0)]
+SignedCents = Annotated[int, PlainValidator(parse_signed_cents), _money(minimum=-1_000_000)]
+TotalCents = Annotated[int, PlainValidator(parse_total), _money(minimum=0, maximum=9_999_999_999_999.99)]
 PositiveCents = Annotated[int, PlainValidator(parse_positive_cents), _money(exclusiveMinimum=0)]
+Quantity = Annotated[
+    int,
+    PlainValidator(parse_quantity),
+    WithJsonSchema(
+        {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": MAX_QUANTITY,
+            "description": "At most three decimals.",
+        }
+    ),
+]
 PointsPerUnit = Annotated[int, PlainValidator(parse_points_per_unit), _money(minimum=0, maximum=10_000)]
 Day = Annotated[date, PlainValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 
@@ -91,22 +109,25 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Read(Generic[M]):
-    """A body twice: as the model, and as the plain values from which a fingerprint is taken."""
+    """A body twice: as the model, and as the plain values from which a fingerprint is taken; `size` is its bytes."""
 
     model: M
     plain: dict[str, Any]
+    size: int
 
 
-async def read_body(request: Request, model: type[M], *, optional: bool = False) -> Read[M]:
-    """Read and check a body; where it is `optional`, none at all is an empty object.
+async def read_body(
+    request: Request, model: type[M], *, optional: bool = False, limit: int = MAX_BODY_BYTES
+) -> Read[M]:
+    """Read and check a body of at most `limit` bytes; where it is `optional`, none at all is an empty object.
 
     Raises:
         Violation: too large (413), not JSON (400), or wrong fields (422), every one of them named; or the key ended
             while the body came (401).
     """
-    plain = await read_object(request, optional=optional)
+    plain, size = await _read(request, optional=optional, limit=limit)
     try:
-        return Read(model.model_validate(plain), plain)
+        return Read(model.model_validate(plain), plain, size)
     except ValidationError as exc:
         raise wrong_fields(
             [
@@ -116,13 +137,17 @@ async def read_body(request: Request, model: type[M], *, optional: bool = False)
         ) from None
 
 
-async def read_object(request: Request, *, optional: bool = False) -> dict[str, Any]:
+async def read_object(request: Request) -> dict[str, Any]:
     """Read a body that is any JSON object. Raises as `read_body`."""
-    raw = await read_bytes(request, MAX_BODY_BYTES)
+    return (await _read(request, optional=False, limit=MAX_BODY_BYTES))[0]
+
+
+async def _read(request: Request, *, optional: bool, limit: int) -> tuple[dict[str, Any], int]:
+    raw = await read_bytes(request, limit)
     # A body may take its time, and the key may have ended by then.
     await look_again(request)
     if optional and not raw:
-        return {}
+        return {}, 0
     try:
         plain, errors = parse_json(raw)
     except NotJson as exc:
@@ -131,7 +156,7 @@ async def read_object(request: Request, *, optional: bool = False) -> dict[str, 
         raise wrong_fields(errors)
     if not isinstance(plain, dict):
         raise wrong_fields([FieldError("body", "must be a JSON object")])
-    return plain
+    return plain, len(raw)
 
 
 def wrong_fields(errors: list[FieldError]) -> Violation:

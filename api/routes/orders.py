@@ -1,72 +1,26 @@
 """Orders over HTTP: place one, move one on."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import orjson
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.committer import Committer
-from api.core.orders import Item, NewOrder, OrderStatus, new_order_data, steps_into
+from api.core.order_event import new_order_forms
+from api.core.orders import OrderStatus, complaints, reckon, steps_into
 from api.db.orders import Placing, change_status, new_order_id
 from api.db.writes import WriteOutcome, Written
 from api.http.answer import Refusals, write_answer
 from api.http.attempt import attempt_of
-from api.http.body import (
-    Body,
-    Cents,
-    Email,
-    Name,
-    Phone,
-    Text,
-    Word,
-    biggest_field,
-    path_uuid,
-    read_body,
-    wrong_fields,
-)
+from api.http.body import Body, biggest_field, path_uuid, read_body, wrong_fields
 from api.http.documents.orders import OrderPlaced, StatusChanged
 from api.http.guard import Guard, unknown_tenant
+from api.http.order_body import MAX_BYTES, OrderBody
 from backbone.contract.errors import FieldError, Problem, Violation
+from backbone.contract.event import MAX_EVENT_BYTES
 from backbone.contract.keys import KeyKind
 from backbone.runtime.routes import DescribedRoute, RouteDoc
-
-MAX_ITEMS = 500
-
-
-class ItemBody(Body):
-    """One line of an order."""
-
-    name: Name
-    quantity: Annotated[int, Field(ge=1, le=10_000)]
-    unit_price: Cents
-    notes: Text | None = None
-
-
-class OrderBody(Body):
-    """The body that places an order."""
-
-    tenant: str | None = None
-    order_source: Word = "online"
-    order_type: Word
-    customer_name: Name
-    customer_phone: Phone | None = None
-    customer_email: Email | None = None
-    items: Annotated[list[ItemBody], Field(min_length=1, max_length=MAX_ITEMS)]
-    special_instructions: Text | None = None
-
-    def order(self) -> NewOrder:
-        """The order as the core knows it."""
-        return NewOrder(
-            self.order_source,
-            self.order_type,
-            self.customer_name,
-            self.customer_phone,
-            self.customer_email,
-            tuple(Item(item.name, item.quantity, item.unit_price, item.notes) for item in self.items),
-            self.special_instructions,
-        )
 
 
 class StatusBody(Body):
@@ -92,7 +46,11 @@ _CREATE = RouteDoc(
     OrderPlaced,
     201,
     says="`orderSource` is one of the tenant's `orderSources`, in any case; where that one broadcasts, as `online` "
-    "(the default) does, the order makes a `new_order` event. `tenant`, when given, must be the key's.",
+    "(the default) does, the order makes a `new_order` event. `tenant`, when given, must be the key's. "
+    "A line is `quantity` × (`unitPrice` and its modifiers for one unit), rounded once, half away "
+    "from zero; the total is the sum of the lines and of the adjustments that are not `included`. The body may have "
+    "256 KiB. An order whose event would pass 32 KiB is taken all the same: its event is thin (`itemsOmitted`, "
+    "`itemCount`, `omitted`), and `GET …/orders/{orderId}` has everything.",
     body=OrderBody,
     idempotent=True,
     problems=(Problem.EVENT_TOO_LARGE,),
@@ -128,14 +86,19 @@ class OrderRoutes:
     async def create(self, request: Request) -> Response:
         """`POST /api/tenant/orders/create`."""
         caller = await self._guard.authorize(request)
-        body = await read_body(request, OrderBody)
+        body = await read_body(request, OrderBody, limit=MAX_BYTES)
         if body.model.tenant not in (None, caller.tenant):
             raise unknown_tenant()
         attempt = attempt_of(request, caller, body.plain)
         order = body.model.order()
-        order_id = new_order_id()
+        bill = reckon(order)
+        wrong = complaints(order, bill, body.model.total_amount)
+        if wrong:
+            raise wrong_fields(wrong)
+        weight = body.size if body.size > MAX_EVENT_BYTES else None
+        placing = Placing(attempt, new_order_id(), order, bill, new_order_forms(order, bill), weight)
         try:
-            written = await self._committer.place(Placing(attempt, order_id, order, new_order_data(order)))
+            written = await self._committer.place(placing)
         except Violation as exc:
             raise _name_biggest(exc, body.plain) from exc
         if written.outcome is WriteOutcome.UNKNOWN_SOURCE:

@@ -8,7 +8,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from api.combiner import Combiner
-from api.core.orders import Item, NewOrder, new_order_data
+from api.core.order_event import new_order_forms
+from api.core.order_items import Item
+from api.core.orders import NewOrder, reckon
 from api.db.migrate import migrate
 from api.db.orders import Placing
 from api.db.writes import Attempt
@@ -37,9 +39,12 @@ async def place(new_database: MakeDatabase, redis_url: str) -> AsyncIterator[tup
 def placing(
     tenant: str = "hot", key: str | None = None, name: str = "Ada", source: str = "online"
 ) -> Placing:
-    order = NewOrder(source, "pickup", name, None, None, (Item("Ayran", 1, 205, None),), None)
+    order = NewOrder(source, "pickup", name, None, None, (Item("Ayran", 1000, 205),), None)
     fingerprint = None if key is None else name.encode().ljust(32, b".")[:32]
-    return Placing(Attempt(tenant, key, fingerprint), uuid.uuid4(), order, new_order_data(order))
+    bill = reckon(order)
+    # The fullest form alone: what does not fit cannot be written.
+    forms = new_order_forms(order, bill)[:1]
+    return Placing(Attempt(tenant, key, fingerprint), uuid.uuid4(), order, bill, forms)
 
 
 def shared() -> tuple[float, float]:
@@ -75,7 +80,8 @@ async def test_one_that_cannot_be_written_fails_alone(place: tuple[str, Database
     _, database = place
     combiner = Combiner(database, 16, 5)
     # Small enough for the pod's own look, too large with the envelope around it.
-    bulk = placing(name="x" * (MAX_EVENT_BYTES - len(placing(name="").data or b"") - 20))
+    [small] = placing(name="").forms or [b""]
+    bulk = placing(name="x" * (MAX_EVENT_BYTES - len(small) - 20))
     orders = [placing(), placing(), bulk, placing()]
     answers = await asyncio.gather(*(combiner.place(order) for order in orders), return_exceptions=True)
     refused = answers.pop(2)

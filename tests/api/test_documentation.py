@@ -154,7 +154,7 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
 SLUG = "kitchen"
 _VARYING = [
     (r'"code":"[0-9A-Z]{4}-[0-9A-Z]{4}"', '"code":"7G2K-9QXM"'),
-    (r'"(keyId|createdBy)":"[0-9a-f]{12}"', r'"\1":"3f9a0c5d17be"'),
+    (r'"(keyId|createdBy|by)":"[0-9a-f]{12}"', r'"\1":"3f9a0c5d17be"'),
     (r'"next":"[A-Za-z0-9_-]+"', '"next":"bzQy"'),
     (r'"address":"[^"]*"', '"address":"203.0.113.7"'),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "6f1f0a4e-8c1d-4a57-9a3e-2b7d5c901e42"),

@@ -17,6 +17,14 @@ from tests.conftest import ROOT, OpenShop
 from tests.shop import Shop, bearer
 
 PHONE, SAME, EMAIL, NAME = "+49 170 55512345", "0049-170-55512345", "zeb@example.org", "Zebediah"
+PERSONAL_DETAIL = {
+    "deliveryAddress": {"line1": f"{NAME}'s house"},
+    "courier": {"name": NAME},
+    "metadata": {"customer": {"name": NAME}},
+    "tableNumber": "12a",
+    "items": [{"name": "Tea", "quantity": 0.5, "unitPrice": 3, "notes": f"for {NAME}", "sku": "TEA"}],
+    "adjustments": [{"kind": "tip", "name": "Tip", "amount": 0.5}],
+}
 TABLES = (
     "orders", "gift_cards", "pos_gift_card_transactions", "loyalty_accounts", "pos_loyalty_transactions",
     "idempotency_keys",
@@ -36,7 +44,7 @@ def run_forget(
 async def live(shop: Shop) -> None:
     """A customer orders twice, has a card and points; so does somebody else."""
     personal = {"customerName": NAME, "customerEmail": EMAIL, "specialInstructions": f"for {NAME}"}
-    await shop.order(customerPhone=PHONE, **personal)
+    await shop.order(customerPhone=PHONE, **personal, **PERSONAL_DETAIL)
     await shop.order(customerPhone=SAME, orderSource="phone", **personal)
     await shop.order(customerPhone="+49 170 999", customerName="Grace")
     await shop.sell_card(10, purchasedBy=NAME, recipientEmail=EMAIL.upper())
@@ -88,6 +96,13 @@ async def test_a_forgotten_customer_is_nowhere_and_everything_else_is_where_it_w
     assert await stream_entries(redis_url, shop.slug) == []
     gone = await shop.http.get(f"/api/{shop.slug}/loyalty/4917055512345", headers=bearer(shop.terminal_key))
     assert gone.status_code == 404
+    shown = await shop.http.get(
+        shop.path(f"orders/{before[0]['data']['orderId']}"), headers=bearer(shop.terminal_key)
+    )
+    order = shown.json()
+    assert (order["totalAmount"], order["tableNumber"], order["items"][0]["sku"]) == (2, "12a", "TEA")
+    assert order["adjustments"] == [{"kind": "tip", "name": "Tip", "amount": 0.5, "included": False}]
+    assert (order["deliveryAddress"], order["courier"], order["metadata"]) == (None, None, None)
     # The shop goes on.
     assert (await shop.order())["offset"] == "1-6"
     again = await asyncio.to_thread(run_forget, database_url, redis_url, shop.slug, PHONE)

@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.core.money import cents_text
+from api.core.order_event import new_order_forms
+from api.core.order_items import Item
 from api.core.order_sources import BUILT_IN
-from api.core.orders import Item, NewOrder, new_order_data
+from api.core.orders import NewOrder, reckon
 from api.db.migrate import migrate
 from api.db.migration_files import load_migrations
 from tests.conftest import MakeDatabase
@@ -171,7 +173,8 @@ async def test_the_database_has_the_built_in_sources_of_the_code(
 
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
-ITEMS = st.builds(Item, TEXTS, st.integers(1, 99), st.integers(0, 99_999), st.none() | TEXTS)
+WHOLE = st.integers(1, 99).map(lambda quantity: quantity * 1000)
+ITEMS = st.builds(Item, TEXTS, WHOLE, st.integers(0, 99_999), st.none() | TEXTS)
 ORDERS = st.builds(
     NewOrder, st.just("online"), TEXTS, TEXTS, st.none() | TEXTS, st.none() | TEXTS,
     st.lists(ITEMS, min_size=1, max_size=3).map(tuple), st.none() | TEXTS,
@@ -183,16 +186,19 @@ ORDERS = st.builds(
 async def test_an_event_that_the_database_makes_for_an_older_pod_is_the_one_that_a_pod_makes(
     database: "asyncpg.Connection[asyncpg.Record]", order: NewOrder
 ) -> None:
+    bill = reckon(order)
     made = await database.fetchval(
         "SELECT new_order_data($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         order.order_type, order.customer_name, order.customer_phone, order.customer_email,
-        order.special_instructions, cents_text(order.total_cents), [item.name for item in order.items],
-        [item.quantity for item in order.items], [item.unit_price_cents for item in order.items],
+        order.special_instructions, cents_text(bill.total_cents), [item.name for item in order.items],
+        [item.quantity // 1000 for item in order.items], [item.unit_price_cents for item in order.items],
         [item.notes for item in order.items],
     )  # fmt: skip
-    assert json.loads(made) == json.loads(new_order_data(order))
+    made = f'{{"stations":[],"categories":[],{made.removeprefix("{")}'
+    [form] = new_order_forms(order, bill)
+    assert json.loads(made) == json.loads(form)
     # Amounts to the digit.
-    assert json.loads(made, parse_float=str) == json.loads(new_order_data(order), parse_float=str)
+    assert json.loads(made, parse_float=str) == json.loads(form, parse_float=str)
 
 
 async def test_the_words_of_orders_from_before_are_taken_over_and_none_of_them_broadcasts(

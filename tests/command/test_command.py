@@ -161,6 +161,19 @@ async def test_tail_prints_what_it_missed_and_remembers_where_it_was(
     assert "after" in sentence(errors)
 
 
+async def test_tail_says_how_many_items_there_are_where_it_cannot_have_them(gateway: Pod, shop: Shop) -> None:
+    items = [
+        {"name": f"Sandwich {n}", "quantity": 0.5, "unitPrice": 7, "notes": "x" * 80} for n in range(300)
+    ]
+    await shop.order(items=items, customerName=None)
+    # A gateway alone has no orders to give.
+    arguments = ["tail", "--url", gateway.url, "--tenant", shop.slug, "--after", "0", "--count", "1"]
+    code, output, errors = await called(*arguments, env={"BELLWIRE_KEY": shop.terminal_key})
+    assert code == 0
+    assert "the items of ORD-1 cannot be had" in errors
+    assert "1050.00  -: 300 items" in output
+
+
 async def test_tail_does_not_come_back_when_another_device_took_its_place(gateway: Pod, shop: Shop) -> None:
     env = {"BELLWIRE_KEY": shop.terminal_key}
     arguments = ["tail", "--url", gateway.url, "--tenant", shop.slug, "--count", "1"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import sys
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from infra.local.shops import Terminal
+from tests.conftest import ROOT
 from tests.endtoend.conftest import Town
 from tests.endtoend.test_cluster import holder_of_sockets, place, through_the_balancer
 from tests.gateway.stream_till import open_stream
@@ -128,3 +130,34 @@ async def test_an_event_comes_through_the_balancer_by_stream_without_waiting_for
         for _ in range(5):
             placed = (await place(town, 1))[0]
             assert (await stream.until("new_order"))["offset"] == placed
+
+
+async def test_an_order_of_500_lines_is_told_in_short_at_every_door_and_tail_fetches_the_rest(
+    town: Town,
+) -> None:
+    first = (await place(town, 1))[0]
+    items = [
+        {"name": f"Sandwich {number}", "quantity": 2, "unitPrice": 7.25, "notes": "no mayo, " * 10,
+         "modifiers": [{"name": "Avocado", "unitPrice": 1.5}]}
+        for number in range(500)
+    ]  # fmt: skip
+    answer = await town.order(items=items)
+    assert answer.status_code == 201, answer.text
+    terminal = town.kitchen.terminals[0]
+    async with through_the_balancer(town, "kitchen", terminal, f"?after={first}") as till:
+        by_socket = await till.until("new_order")
+    async with open_stream(town.cluster.url, "kitchen", terminal.key, Last_Event_ID=first) as stream:
+        by_stream = await stream.until("new_order")
+    polled = await town.http.get(
+        "/api/tenant/kitchen/events", params={"after": first}, headers=bearer(terminal.key)
+    )
+    [by_poll] = polled.json()["events"]
+    assert by_socket == by_stream == by_poll
+    assert (by_poll["data"]["itemsOmitted"], by_poll["data"]["itemCount"]) == (True, 500)
+    tail = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bellwire", "tail", "--url", town.cluster.url, "--key", terminal.key,
+        "--after", first, "--count", "1", cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(tail.communicate(), 30)
+    assert "8750.00  Ada: 2 × Sandwich 0, " in output.decode()
+    assert "2 × Sandwich 499" in output.decode()

@@ -25,6 +25,7 @@ from backbone.runtime.version import RELEASE, VERSION
 from infra.local.workdir import Workdir
 from tests.conftest import CARD_SECRET, REDIS_SECRET, ROOT, MakeDatabase
 from tests.upgrade.baseline import environment, python_for, take_baseline, unsuited
+from tests.upgrade.full_orders import full_orders_across
 from tests.upgrade.mixture import Side, Stage, mixture_of
 from tests.upgrade.owners import order_across
 from tests.upgrade.sources import sources_across
@@ -246,6 +247,16 @@ async def test_without_a_plant_the_same_pods_are_found_well(old_alone: Releases)
     ) as mixture:
         await mixture.stage(Stage("nothing is planted", apis="old", gateways="old"))
         assert await mixture.verdict() == []
+
+
+async def test_a_full_order_of_a_new_pod_is_shown_and_moved_on_by_an_old_one(old_alone: Releases) -> None:
+    try:
+        old_alone.new.start()
+        await asyncio.to_thread(old_alone.new.await_ready)
+        old, new = old_alone.old.pods["api"], old_alone.new.pods["api"]
+        assert await full_orders_across(old, new, old_alone.operator_key) == []
+    finally:
+        await stop(old_alone.new)
 
 
 async def test_two_terminals_with_one_idempotency_key_have_an_order_each_at_pods_of_both_releases(

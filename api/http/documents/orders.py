@@ -1,12 +1,12 @@
 """The answers about orders: one, many, its journey."""
 
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from api.http.documents.terminals import Connection
-from api.http.documents.values import Moment, Money, Position, Status
+from api.http.documents.values import Moment, Money, Position, Quantity, Status
 from backbone.runtime.openapi import Answer
 
 
@@ -21,13 +21,64 @@ class OrderPlaced(Answer):
     offset: Position | None = Field(description="Its event; null where it is not broadcast.")
 
 
-class OrderItem(Answer):
-    """One line of an order."""
+class UnderModifier(Answer):
+    """A modifier of a modifier."""
 
     name: str
     quantity: int
     unit_price: Money
+    sku: str = Field(default="", description="Only where it was given.")
+
+
+class OrderModifier(UnderModifier):
+    """An addition to an item; its quantity multiplies what lies under it."""
+
+    modifiers: list[UnderModifier] = Field(default=[], description="Only where there are any.")
+
+
+class OrderItem(Answer):
+    """One line of an order; `unit`, `sku`, `category`, `station`, `modifiers` are there only where they were given."""
+
+    name: str
+    quantity: Quantity
+    unit_price: Money
     notes: str | None
+    unit: str = Field(default="")
+    sku: str = Field(default="")
+    category: str = Field(default="")
+    station: str = Field(default="")
+    modifiers: list[OrderModifier] = Field(default=[])
+
+
+class OrderAdjustment(Answer):
+    """An amount beside the items; one that is `included` in their prices does not count."""
+
+    kind: Literal["discount", "tax", "fee", "tip", "rounding"]
+    name: str
+    amount: Money
+    included: bool
+
+
+class Address(Answer):
+    """Where an order goes; what was not given is not there."""
+
+    line1: str
+    line2: str = Field(default="")
+    city: str = Field(default="")
+    postal_code: str = Field(default="")
+    region: str = Field(default="")
+    country: str = Field(default="")
+    latitude: float = Field(default=0)
+    longitude: float = Field(default=0)
+    instructions: str = Field(default="")
+
+
+class Courier(Answer):
+    """The person who comes for an order; what was not given is not there."""
+
+    name: str = Field(default="")
+    phone: str = Field(default="")
+    company: str = Field(default="")
 
 
 class Order(Answer):
@@ -39,12 +90,18 @@ class Order(Answer):
     order_source: str = Field(description="As the tenant spells it.")
     broadcast: bool = Field(description="Whether the tills were told; for life.")
     order_type: str
-    customer_name: str
+    customer_name: str | None
     customer_phone: str | None
     customer_email: str | None
     items: list[OrderItem]
     total_amount: Money
     special_instructions: str | None
+    adjustments: list[OrderAdjustment]
+    delivery_address: Address | None
+    table_number: str | None
+    guests: int | None
+    courier: Courier | None
+    metadata: dict[str, Any] | None
     offset: Position | None
     created_at: Moment
     updated_at: Moment

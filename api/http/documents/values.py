@@ -12,4 +12,8 @@ CalendarDay = Annotated[str, WithJsonSchema({"type": "string", "format": "date"}
 Money = Annotated[
     Decimal, WithJsonSchema({"type": "number", "description": "At most two decimals.", "examples": [10.5]})
 ]
+Quantity = Annotated[
+    Decimal,
+    WithJsonSchema({"type": "number", "description": "At most three decimals.", "examples": [2, 0.35]}),
+]
 Status = Literal["pending", "preparing", "ready", "completed", "cancelled"]

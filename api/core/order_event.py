@@ -1,0 +1,55 @@
+"""The `data` of an order's events: in full where that fits into an event, else in the fullest form that does. Pure.
+
+Why: docs/decisions/0115-orders-in-full.md
+"""
+
+from typing import Any
+
+import orjson
+
+from api.core.money import json_cents
+from api.core.orders import Bill, NewOrder, OrderStatus
+from backbone.contract.event import MAX_EVENT_BYTES
+
+ENVELOPE_BYTES = 1024
+"""More than the envelope and what the database adds to the data ever take."""
+LEFT_OUT = ("metadata", "adjustments", "payments", "specialInstructions", "deliveryAddress")
+"""The members that a thin event is without, besides the items, once it has to be shorter still; in this order."""
+
+
+def new_order_forms(order: NewOrder, bill: Bill) -> list[bytes]:
+    """Return the `data` of `new_order` in each form that may fit, the fullest first; the shortest, where none can.
+
+    `orderId`, `orderNumber` and `orderSource` are added by the database, which takes the first form that leaves room
+    for them and for the envelope. A form without the items is thin: it says so, and how many there are.
+    """
+    full = _data(order, bill)
+    written = orjson.dumps(full)
+    forms = [written]
+    if len(written) > MAX_EVENT_BYTES - ENVELOPE_BYTES:
+        thin = {name: value for name, value in full.items() if name != "items"}
+        thin |= {"itemsOmitted": True, "itemCount": len(order.items)}
+        forms.append(orjson.dumps(thin))
+        omitted: list[str] = []
+        for name in LEFT_OUT:
+            if thin.get(name) is not None:
+                del thin[name]
+                omitted.append(name)
+                forms.append(orjson.dumps({**thin, "omitted": omitted}))
+    return [form for form in forms if len(form) <= MAX_EVENT_BYTES] or forms[-1:]
+
+
+def _data(order: NewOrder, bill: Bill) -> dict[str, Any]:
+    return {
+        "status": OrderStatus.PENDING.value,
+        "orderType": order.order_type,
+        "customerName": order.customer_name,
+        "customerPhone": order.customer_phone,
+        "customerEmail": order.customer_email,
+        "items": [item.document() for item in order.items],
+        "totalAmount": json_cents(bill.total_cents),
+        "specialInstructions": order.special_instructions,
+        "stations": order.stations,
+        "categories": order.categories,
+        **order.detail(),
+    }
