@@ -13,6 +13,7 @@ from bellwire.key_commands import KEY_COMMANDS
 from bellwire.one_sentence import OneSentence
 from bellwire.options import DATABASE, KEY, TENANT, URL
 from bellwire.questions import QUESTIONS
+from bellwire.roles import role_settings
 from bellwire.verify_command import verify
 
 
@@ -102,28 +103,6 @@ def metrics() -> None:
     from bellwire.metrics_page import page
 
     click.echo(page(), nl=False)
-
-
-@main.command("role-settings")
-@DATABASE
-@click.option("--role", help="The role that the pods connect as; by default the one of the address.")
-@click.option(
-    "--timeout-seconds",
-    envvar="BELLWIRE_DATABASE_TIMEOUT_SECONDS",
-    type=click.FloatRange(0.1, 30),
-    default=3.0,
-    show_default=True,
-    help="Bound of every statement, the same as the pods'.",
-)
-def role_settings(database_url: str, role: str | None, timeout_seconds: float) -> None:
-    """Store the pods' session settings with their role; once, for pods behind a pooler."""
-    from api.db.role_settings import give_role_settings
-
-    try:
-        found = asyncio.run(give_role_settings(database_url, role, timeout_seconds))
-    except LookupError as exc:
-        raise click.ClickException(str(exc)) from exc
-    click.echo(f"sessions of {found} that begin from now on have them; let the pooler reconnect (RECONNECT)")
 
 
 @main.command()
@@ -238,7 +217,7 @@ def order(
     )
 
 
-for command in (*KEY_COMMANDS, verify, *QUESTIONS):
+for command in (*KEY_COMMANDS, role_settings, verify, *QUESTIONS):
     main.add_command(command)
 
 

@@ -10,7 +10,10 @@ def _demo_url() -> str:
 
 
 DATABASE = click.option(
-    "--database-url", envvar="BELLWIRE_DATABASE_URL", required=True, help="PostgreSQL's address."
+    "--database-url",
+    envvar="BELLWIRE_DATABASE_URL",
+    required=True,
+    help="PostgreSQL's address; better given as BELLWIRE_DATABASE_URL than in a command line.",
 )
 URL = click.option(
     "--url",

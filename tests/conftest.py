@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import asyncpg
 import httpx
@@ -22,6 +23,8 @@ from hypothesis import settings
 
 from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
+from api.db.privileges import PodKind
+from api.db.separate_roles import Wanted, separate_roles
 from infra.local.pods import Pod
 from infra.local.ports import free_port
 from infra.local.postgres import Postgres
@@ -36,6 +39,8 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".venv" / "bytecode"))
 CARD_SECRET = "a secret of the tests, long enough to be one"
 REDIS_SECRET = "another one, by which the pods know each other"
+ROLES = {kind: Wanted(f"test_{kind.value}", f"a password of {kind.value}") for kind in PodKind}
+ROLES_OF = "DATABASE_WITH_ROLES"
 
 # For `make cov`: few examples, and the same each time, so that a gate is passed or not whatever chance says.
 settings.register_profile("coverage", max_examples=30, derandomize=True, deadline=None)
@@ -132,9 +137,10 @@ def new_database(postgres: Postgres) -> MakeDatabase:
 
 @pytest.fixture(scope="session")
 async def database_url(new_database: MakeDatabase) -> str:
-    """The database that the run's pods share, migrated."""
+    """The database that the run's pods share, migrated, by its owner's address: the tests' own."""
     url = await new_database()
     await migrate(url)
+    await separate_roles(url, ROLES)
     return url
 
 
@@ -152,6 +158,7 @@ def pod_env(database_url: str, redis_url: str) -> dict[str, str]:
     return {
         **os.environ,
         "BELLWIRE_DATABASE_URL": database_url,
+        ROLES_OF: database_url,
         "BELLWIRE_REDIS_URL": redis_url,
         "BELLWIRE_CARD_SECRET": CARD_SECRET,
         "BELLWIRE_REDIS_SECRET": REDIS_SECRET,
@@ -166,8 +173,22 @@ def pod_env(database_url: str, redis_url: str) -> dict[str, str]:
     }
 
 
+def as_role(url: str, wanted: Wanted) -> str:
+    """The address of a database, for another role."""
+    assert wanted.password is not None
+    return f"postgresql://{wanted.role}:{quote(wanted.password)}@{url.rpartition('@')[2]}"
+
+
+def in_its_role(env: dict[str, str], kind: PodKind) -> dict[str, str]:
+    """The environment of a pod of that kind: on the run's own database it may do what its kind may."""
+    if env["BELLWIRE_DATABASE_URL"] != env.get(ROLES_OF):
+        return env
+    return {**env, "BELLWIRE_DATABASE_URL": as_role(env[ROLES_OF], ROLES[kind])}
+
+
 def api_pod_of(name: str, env: dict[str, str], lines: list[str]) -> Pod:
     """An API pod, not started; `lines` gets its log."""
+    env = in_its_role(env, PodKind.API)
     command = [sys.executable, "-m", "bellwire", "api"]
     return Pod(
         "api",
@@ -267,6 +288,7 @@ QUICK = {
 
 def gateway_of(name: str, env: dict[str, str], lines: list[str]) -> Pod:
     """A gateway pod, not started; `lines` gets its log."""
+    env = in_its_role(env, PodKind.GATEWAY)
     return Pod(
         "gateway",
         name,

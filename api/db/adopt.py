@@ -140,4 +140,5 @@ def differences(wanted: Mapping[str, str], real: Mapping[str, str]) -> list[str]
 
 async def _objects(connection: Connection, schema: str) -> dict[str, str]:
     rows = await connection.fetch(_OBJECTS)
-    return {row["name"]: row["text"].replace(f"{schema}.", "") for row in rows}
+    # A function may name the schema that it was made in, as where it looks.
+    return {row["name"]: row["text"].replace(f"{schema}.", "").replace(f"'{schema}'", "''") for row in rows}

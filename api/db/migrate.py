@@ -25,6 +25,7 @@ from api.db.migration_log import Connection
 from api.db.migration_plan import Plan, make_plan
 from api.db.older_pods import refuse_older_pods
 from api.db.outside import run_outside
+from api.db.pod_roles import keep_privileges
 from api.db.told_wait import tell_while
 from backbone.contract.errors import BellwireError
 from backbone.eventlog.schema import Phase
@@ -129,6 +130,8 @@ class _Run:
                 # In a transaction of its own: pods that wait read this table, however long a file takes.
                 await self._connection.execute(_BRIEFLY)
                 await book.make_ready(self._connection)
+            elif given := await keep_privileges(self._connection):
+                self._say(f"{len(given)} privileges of the pods' roles were given or taken away")
             return plan
 
     async def _plan(self, *, post: bool) -> Plan:
@@ -153,6 +156,8 @@ class _Run:
                     await book.drop_snapshot(self._connection)
                     await run_outside(self._url, migration, self._say)
                 await book.remember(self._connection, migration)
+                # With the table that they are for: no pod meets one that it may not read.
+                await keep_privileges(self._connection)
                 return True
 
         try:

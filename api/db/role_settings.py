@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from api.db.command_session import CONNECT_SECONDS, command_session
+from api.db.command_session import CONNECT_SECONDS, Connection, command_session
 from backbone.eventlog.postgres import session_settings
 
 # One statement for each, made by the server itself, which quotes the names.
@@ -28,13 +28,18 @@ async def give_role_settings(database_url: str, role: str | None, timeout_second
         DatabaseTrouble: as `command_session`; the role that connects may not change it.
         LookupError: there is no such role.
     """
-    settings = session_settings(timeout_seconds)
     options: dict[str, Any] = {"command_timeout": CONNECT_SECONDS, "statement_cache_size": 0}
     try:
         async with command_session(database_url, **options) as connection:
-            rows = await connection.fetch(_STATEMENTS, role, list(settings), list(settings.values()))
-            await connection.execute(";".join(row["statement"] for row in rows))
+            return await store_settings(connection, role, timeout_seconds)
     except asyncpg.UndefinedObjectError as exc:
         raise LookupError(str(exc)) from exc
+
+
+async def store_settings(connection: Connection, role: str | None, timeout_seconds: float) -> str:
+    """As `give_role_settings`, on a connection that is there already; PostgreSQL's own errors come through."""
+    settings = session_settings(timeout_seconds)
+    rows = await connection.fetch(_STATEMENTS, role, list(settings), list(settings.values()))
+    await connection.execute(";".join(row["statement"] for row in rows))
     found: str = rows[0]["role"]
     return found

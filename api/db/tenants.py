@@ -206,7 +206,7 @@ async def tenants_to_purge(database: Database, limit: int) -> list[str]:
     return [row["tenant"] for row in await database.fetch(_TO_PURGE, limit)]
 
 
-_PURGE = "SELECT purge_tenant($1, $2) AS gone"
+_PURGE = "SELECT purge_deleted_tenant($1, $2) AS gone"
 
 
 async def purge_tenant(database: Database, slug: str, limit: int) -> int:

@@ -35,6 +35,7 @@ _AWAY = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,  # the pods' roles have not got theirs yet
     asyncpg.UndefinedTableError,  # the migrations have not run yet
     asyncpg.UndefinedFunctionError,
     asyncpg.ObjectNotInPrerequisiteStateError,  # a standby, asked for its write position
@@ -46,7 +47,7 @@ _NOT_OURS = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError, asyncp
 
 AWAY_HINT = (
     "what needs the database is answered with 503 until it is back: see that PostgreSQL runs, that its address and "
-    "password are right, and that the migrations were applied"
+    "password are right, that the migrations were applied, and that this role has its privileges (role-settings)"
 )
 EPOCH_OVER = "BW001"
 STATEMENTS_KEPT = 100

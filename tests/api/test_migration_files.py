@@ -1,11 +1,14 @@
 """A migration's file: its header, that it stays as it landed, and when it is applied. Pure, but for the folder."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.db.migration_files import Migration, MigrationRefused, load_migrations, read_migration
 from api.db.migration_plan import RENAMED, make_plan
+from api.db.privileges import GATEWAY, NOT_FOR_GATEWAYS
 from backbone.contract.release import FIRST, Release, parse_release
 from backbone.eventlog.schema import Listed, Phase, load_list, unfit
 from backbone.runtime.version import RELEASE
@@ -51,6 +54,18 @@ def test_no_two_files_have_the_same_number_and_later_releases_have_later_ones() 
     releases = [migration.release for migration in migrations]
     assert releases == sorted(releases)
     assert releases[-1] <= RELEASE
+
+
+def test_every_table_of_the_migrations_has_a_decision_about_gateways() -> None:
+    made: set[str] = set()
+    for migration in load_migrations():
+        made |= set(re.findall(r"^\s*CREATE TABLE (?:IF NOT EXISTS )?(\w+)", migration.sql, re.MULTILINE))
+        made -= set(re.findall(r"^\s*DROP TABLE (?:IF EXISTS )?(\w+)", migration.sql, re.MULTILINE))
+    decided = GATEWAY.keys() | NOT_FOR_GATEWAYS
+    assert made - decided == set(), (
+        "say in api/db/privileges.py what gateways may do with them (GATEWAY), or nothing"
+    )
+    assert decided - made == {"schema_migrations"}
 
 
 # -- the header --------------------------------------------------------------------------------------------------

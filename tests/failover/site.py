@@ -9,10 +9,11 @@ import httpx
 
 from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
+from api.db.separate_roles import separate_roles
 from infra.local.pods import Pod
 from infra.local.postgres import Postgres
 from infra.local.standby import Standby
-from tests.conftest import api_pod_of, gateway_of
+from tests.conftest import ROLES, ROLES_OF, api_pod_of, gateway_of
 from tests.failover.keeper import Keeper
 from tests.shop import Operator, Shop
 
@@ -31,7 +32,8 @@ class Site:
         hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
         user, _, rest = self.first.url.partition("@")
         self.url = f"{user}@{hosts}/{rest.partition('/')[2]}"
-        env = {**env, "BELLWIRE_DATABASE_URL": self.url}
+        # Each pod in the role of its kind: they hold over a failover, too.
+        env = {**env, "BELLWIRE_DATABASE_URL": self.url, ROLES_OF: self.url}
         self.logs: list[str] = []
         self.api = api_pod_of(f"api-{uuid.uuid4().hex[:6]}", env, self.logs)
         self.gateways = [gateway_of(f"gateway-{uuid.uuid4().hex[:6]}", env, self.logs) for _ in range(2)]
@@ -45,6 +47,7 @@ class Site:
     async def start(self, *, synchronous: bool = False) -> None:
         await asyncio.to_thread(self.first.start)
         await migrate(self.url)
+        await separate_roles(self.url, ROLES)
         await asyncio.to_thread(self.second.start)
         if synchronous:
             self.first.reconfigure("synchronous_standby_names", "*")

@@ -13,6 +13,8 @@ SAFE_SYSCTLS = {"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.i
 # From the end of the drain to the kill; docs/operations.md promises a gateway's.
 LAST_SECONDS = {"gateway": 30, "api": 10, "haproxy": 10}
 LONG_POLL_SECONDS = 30
+# The node keeps a container's output, and counts it: 10 MiB five times, by the kubelet's defaults.
+LOG_BYTES = 50 * 2**20
 FIRST = ("bellwire/apply", "first")
 VERSION_LABEL = "app.kubernetes.io/version"
 OF_KUBERNETES = {"v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "policy/v1"}
@@ -224,11 +226,26 @@ def resources_are_bounded(manifests: Manifests) -> Iterator[str]:
                 container.get("resources", {}),
                 f"{workload['metadata']['name']}/{container['name']}",
             )
-            if set(resources.get("requests", {})) != {"cpu", "memory"}:
+            if set(resources.get("requests", {})) != {"cpu", "memory", "ephemeral-storage"}:
                 yield f"{name} does not say what it needs"
-            # Memory is bounded; a CPU limit would be throttling, which is latency.
-            if set(resources.get("limits", {})) != {"memory"}:
-                yield f"{name} must have a limit of memory, and of nothing else"
+            # Memory and the node's disk are bounded; a CPU limit would be throttling, which is latency.
+            if set(resources.get("limits", {})) != {"memory", "ephemeral-storage"}:
+                yield f"{name} must have limits of memory and of the node's disk, and of nothing else"
+            if (
+                size_of(resources["limits"].get("ephemeral-storage", "0"))
+                < sum(
+                    size_of(volume["emptyDir"]["sizeLimit"])
+                    for volume in pod(workload).get("volumes", [])
+                    if "emptyDir" in volume
+                )
+                + LOG_BYTES
+            ):
+                yield f"{name} could not fill its own folder without being thrown out"
+
+
+def size_of(text: str) -> int:
+    units = {"": 1, "Mi": 2**20, "Gi": 2**30}
+    return int(text.rstrip("MGi")) * units[text.lstrip("0123456789")]
 
 
 def images_are_pinned(manifests: Manifests) -> Iterator[str]:

@@ -76,7 +76,7 @@ PLANTED = {
     "redis_is_not_believed_blindly": ('BELLWIRE_REDIS_STRICT: "true"', 'BELLWIRE_REDIS_STRICT: "false"'),
     "containers_are_confined": ("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"),
     "resources_are_bounded": (
-        "limits:\n            memory: 2Gi",
+        "limits:\n            ephemeral-storage: 256Mi\n            memory: 2Gi",
         "limits:\n            cpu: 2\n            memory: 2Gi",
     ),
     "pods_are_probed": ("path: /readyz", "path: /healthz"),

@@ -116,6 +116,37 @@ def test_components_keep_every_rule_in_an_overlay_of_ones_own(tmp_path: Path, na
     assert "BELLWIRE_DRAIN_SECONDS" in own.settings()
 
 
+def test_with_roles_of_their_own_pods_have_addresses_of_their_own_and_the_job_the_owner_s(
+    tmp_path: Path,
+) -> None:
+    own = with_components(tmp_path, "database-roles", "private-servers", "tracing")
+    assert [finding for rule in policy.OVERLAY_RULES for finding in rule(own)] == []
+    found = {
+        workload["metadata"]["name"].partition("-")[0]: variable["valueFrom"]["secretKeyRef"]["key"]
+        for workload in own.workloads()
+        for container in containers(workload)
+        for variable in container["env"]
+        if variable["name"] == "BELLWIRE_DATABASE_URL"
+    }
+    wanted = {"api": "database-url-api", "gateway": "database-url-gateway", "migrate": "database-url"}
+    assert found == wanted
+    assert all(f"`{key}`" in OPERATIONS or f"{key}=" in OPERATIONS for key in wanted.values())
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis"])
+def test_addresses_of_servers_narrow_the_ways_out(tmp_path: Path, name: str) -> None:
+    """By the component, and by the very patch that the documentation gives."""
+    private = with_components(tmp_path, "private-servers").only("NetworkPolicy", name)["spec"]["egress"]
+    assert len(private) == 1
+    assert "fc00::/7" in {peer["ipBlock"]["cidr"] for peer in private[0]["to"]}
+    own = tmp_path / "infra" / "k8s" / "overlays" / "own" / "kustomization.yaml"
+    (patches,) = re.findall(r"```yaml\n(patches:.*?)```", OPERATIONS, re.DOTALL)
+    own.write_text(f"namespace: bellwire\nresources: [../production]\n{patches}")
+    (rule,) = Manifests.of(render(own.parent)).only("NetworkPolicy", name)["spec"]["egress"]
+    wanted = {"postgres": ["10.20.0.10/32", "fd00:20::10/128"], "redis": ["10.20.1.0/24"]}
+    assert [peer["ipBlock"]["cidr"] for peer in rule["to"]] == wanted[name]
+
+
 def test_the_alert_rules_in_the_cluster_are_those_in_the_repository() -> None:
     (found,) = Manifests.of(rendered("overlays/production-monitoring")).kind("PrometheusRule")
     assert found["spec"] == yaml.safe_load(RULES.read_text(encoding="utf-8"))

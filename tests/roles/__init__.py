@@ -1,0 +1,1 @@
+"""Database roles: each kind of pod may do what it does, and nothing else."""
