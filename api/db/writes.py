@@ -47,11 +47,16 @@ class Attempt:
 
 
 def writer(made_by: str) -> str:
-    """Return the SQL that reads a terminal's id, or else a key's name, from a column that keeps who writes (`by`)."""
+    """Return the SQL that says who writes, as the contract's `by`, from a column that keeps it (`Attempt.by`)."""
     return f"""
-        CASE WHEN {made_by} LIKE 'term/%' THEN split_part({made_by}, '/', 2)
-             ELSE nullif(split_part({made_by}, '/', 3), '') END
-    """
+        CASE WHEN {made_by} LIKE 'term/%' THEN (
+                 SELECT json_build_object('kind', 'term', 'terminalId', m.terminal_id, 'name', m.name)
+                 FROM terminals m WHERE m.terminal_id = split_part({made_by}, '/', 2)::uuid
+             )
+             WHEN {made_by} LIKE '%/%/%' THEN json_build_object(
+                 'kind', split_part({made_by}, '/', 1), 'keyId', split_part({made_by}, '/', 3)
+             ) END
+    """  # noqa: S608 - put together from constants
 
 
 class WriteOutcome(StrEnum):

@@ -6,16 +6,21 @@ from backbone.contract.keys import hash_key, key_name
 from tests.shop import Operator, Shop, bearer
 
 
-def name_of(key: str) -> str:
+def key_of(key: str) -> dict[str, str]:
     key_hash = hash_key(key)
     assert key_hash is not None
-    return key_name(key_hash)
+    return {"kind": "store", "keyId": key_name(key_hash)}
+
+
+def terminal_of(shop: Shop) -> dict[str, str]:
+    terminal = shop.terminals[0]
+    return {"kind": "term", "terminalId": terminal.terminal_id, "name": terminal.name}
 
 
 async def test_each_step_of_an_order_names_the_terminal_or_the_key_that_made_it(
     shop: Shop, operator: Operator
 ) -> None:
-    till = shop.terminals[0].terminal_id
+    till, by_till = shop.terminals[0].terminal_id, terminal_of(shop)
     order = await shop.order()
     assert (await shop.step(order["orderId"], "preparing")).status_code == 200
     # A rotated terminal is the same one.
@@ -24,7 +29,7 @@ async def test_each_step_of_an_order_names_the_terminal_or_the_key_that_made_it(
     key = rotated.json()["key"]
     assert (await shop.http.patch(path, json={"status": "ready"}, headers=bearer(key))).status_code == 200
     document = await shop.http.get(shop.path(f"orders/{order['orderId']}"), headers=bearer(key))
-    wanted = [name_of(shop.storefront_key), till, till]
+    wanted = [key_of(shop.storefront_key), by_till, by_till]
     assert [step["by"] for step in document.json()["history"]] == wanted
     journey = await shop.http.get(
         shop.path(f"orders/{order['orderId']}/journey"), headers=bearer(shop.storefront_key)
@@ -35,7 +40,6 @@ async def test_each_step_of_an_order_names_the_terminal_or_the_key_that_made_it(
 async def test_each_line_of_a_points_ledger_names_who_wrote_it_and_nobody_where_nobody_knows(
     shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    till = shop.terminals[0].terminal_id
     assert (await shop.change_points("5551234", "add", 5)).status_code == 200
     answer = await shop.http.post(
         f"/api/{shop.slug}/loyalty/5551234/add", json={"points": 2}, headers=bearer(shop.storefront_key)
@@ -47,4 +51,4 @@ async def test_each_line_of_a_points_ledger_names_who_wrote_it_and_nobody_where_
     )
     account = await shop.http.get(f"/api/{shop.slug}/loyalty/5551234", headers=bearer(shop.terminal_key))
     lines = account.json()["transactions"]
-    assert [line["by"] for line in lines] == [None, name_of(shop.storefront_key), till]
+    assert [line["by"] for line in lines] == [None, key_of(shop.storefront_key), terminal_of(shop)]

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from api.http.documents.values import CalendarDay, Moment, Money, Position
+from api.http.documents.values import CalendarDay, Moment, Money, Position, Writer
 from backbone.runtime.openapi import Answer
 
 
@@ -39,14 +39,14 @@ class PointsChanged(Answer):
 
 
 class PointsTransaction(Answer):
-    """One line of a loyalty ledger. `by` is a terminal's id or a key's, null where nobody knows."""
+    """One line of a loyalty ledger. `by` is null for a release that did not keep it."""
 
     transaction_type: Literal["add", "redeem"]
     points_change: int
     new_balance: int
     reason: str | None
     timestamp: Moment
-    by: str | None
+    by: Writer | None
 
 
 class Account(Answer):

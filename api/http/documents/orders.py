@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.http.documents.terminals import Connection
-from api.http.documents.values import Moment, Money, Position, Quantity, Status
+from api.http.documents.values import Moment, Money, Position, Quantity, Status, Writer
 from backbone.runtime.openapi import Answer
 
 
@@ -118,11 +118,11 @@ class OrderList(Answer):
 
 
 class StatusStep(Answer):
-    """When an order came to a status, and by whom: a terminal's id or a key's, null where nobody knows."""
+    """When an order came to a status, and by whom; null for a release that did not keep it."""
 
     status: Status
     at: Moment
-    by: str | None
+    by: Writer | None
 
 
 class Receipt(Answer):

@@ -2,8 +2,11 @@
 
 from decimal import Decimal
 from typing import Annotated, Literal
+from uuid import UUID
 
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
+
+from backbone.runtime.openapi import Answer
 
 OFFSET = {"type": "string", "pattern": "^[0-9]+-[0-9]+$", "examples": ["1-42"]}
 Position = Annotated[str, WithJsonSchema(OFFSET)]
@@ -17,3 +20,12 @@ Quantity = Annotated[
     WithJsonSchema({"type": "number", "description": "At most three decimals.", "examples": [2, 0.35]}),
 ]
 Status = Literal["pending", "preparing", "ready", "completed", "cancelled"]
+
+
+class Writer(Answer):
+    """The terminal that did it, or the key of another kind."""
+
+    kind: Literal["term", "store", "op"]
+    terminal_id: UUID = Field(default=None)  # type: ignore[assignment]
+    name: str = Field(default=None, description="The terminal's.")  # type: ignore[assignment]
+    key_id: str = Field(default=None, description="Of a key that is no terminal's.")  # type: ignore[assignment]
