@@ -23,6 +23,7 @@ from api.fast_path import FastPath
 from api.http.guard import Guard
 from api.limits import Limits
 from api.publisher import Publisher
+from api.quotas import Quotas
 from api.request_metrics import RequestMetrics
 from api.routes.acks import AckRoutes
 from api.routes.audit import AuditRoutes
@@ -152,7 +153,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
 
         slots = TenantSlots(settings.tenant_writes, settings.tenant_wait_seconds)
         combiner = Combiner(writes, settings.orders_a_commit, settings.tenant_wait_seconds)
-        committer = Committer(writes, slots, combiner, publisher)
+        committer = Committer(writes, slots, combiner, publisher, Quotas.of(settings))
         routes = _documented(
             [
                 *health.routes(),
@@ -197,7 +198,8 @@ def _routes(
     refusals: Refusals,
 ) -> list[BaseRoute]:
     limits = Limits(settings)
-    guard = Guard(Access(reads), limits, refusals, settings.trust_forwarded_for, uses.note)
+    quotas = Quotas.of(settings)
+    guard = Guard(Access(reads), limits, refusals, quotas, settings.trust_forwarded_for, uses.note)
     secret = settings.card_secret.get_secret_value().encode()
     routes = [
         *OrderRoutes(guard, committer).routes(),

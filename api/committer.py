@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from api.combiner import Combiner
 from api.db.orders import Placing
-from api.db.writes import WriteOutcome, Written
+from api.db.writes import AnswersFull, WriteOutcome, Written
 from api.metrics import count_committed
 from api.publisher import Publisher
+from api.quotas import Quotas
 from api.tenant_slots import TenantSlots
 from backbone.contract.errors import Problem, Refused
 from backbone.eventlog.postgres import Database
@@ -17,8 +18,14 @@ class Committer:
     """Runs writes."""
 
     def __init__(
-        self, database: Database, slots: TenantSlots, combiner: Combiner, publisher: Publisher
+        self,
+        database: Database,
+        slots: TenantSlots,
+        combiner: Combiner,
+        publisher: Publisher,
+        quotas: Quotas,
     ) -> None:
+        self._quotas = quotas
         self._combiner = combiner
         self._database = database
         self._slots = slots
@@ -29,20 +36,28 @@ class Committer:
 
         Raises:
             Refused: a request with the same key is still running, or came with another body.
+            TooManyAnswers: the tenant has as many answers stored as it may have.
             Violation: as the write.
             Unavailable: PostgreSQL, or too many writes of this tenant.
         """
         async with self._slots.occupy(tenant):
             if FAULTS:
                 await FAULTS.pause("before_write")
-            written = await write(self._database)
+            try:
+                written = await write(self._database)
+            except AnswersFull as exc:
+                raise self._quotas.refusal("answers") from exc
         return await self._finish(tenant, written)
 
     async def place(self, placing: Placing) -> Written:
         """Place an order, in one commit with others of its tenant that wait, and announce it. Raises as `commit`."""
         if FAULTS:
             await FAULTS.pause("before_write")
-        return await self._finish(placing.attempt.tenant, await self._combiner.place(placing))
+        try:
+            written = await self._combiner.place(placing)
+        except AnswersFull as exc:
+            raise self._quotas.refusal("answers") from exc
+        return await self._finish(placing.attempt.tenant, written)
 
     async def _finish(self, tenant: str, written: Written) -> Written:
         if FAULTS:
@@ -54,4 +69,6 @@ class Committer:
             raise Refused(Problem.STILL_RUNNING, "Ask again in a moment")
         if written.outcome is WriteOutcome.KEY_REUSED:
             raise Refused(Problem.KEY_REUSED, "Use a new key for another request")
+        if written.outcome is WriteOutcome.ANSWERS_FULL:
+            raise self._quotas.refusal("answers")
         return written

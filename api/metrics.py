@@ -33,6 +33,12 @@ LIMITED = Counter(
     "tenant_guesses, pairing, pairing_address, at_once.",
     ["limit"],
 )
+QUOTA_REFUSED = Counter(
+    "bellwire_api_quota_refused",
+    "Requests refused because their tenant has as much of a kind as it may have: terminals, webhooks, keys (409), "
+    "answers to requests with an Idempotency-Key (429).",
+    ["quota"],
+)
 UNACKED_ORDERS = Gauge(
     "bellwire_unacked_orders",
     "Pending orders of broadcast sources past the deadline that no terminal has acked; the same figure on every pod.",
@@ -79,6 +85,8 @@ SHARED_COMMITS = Histogram(
 
 TICKETS_MADE = Counter("bellwire_tickets_made_total", "Tickets that terminals asked for.")
 
+for _quota in ("terminals", "webhooks", "keys", "answers"):
+    QUOTA_REFUSED.labels(_quota)
 _COMMITTED = {member.value: COMMITTED.labels(member.value).inc for member in EventType}
 for _number in range(1, ATTEMPTS + 1):
     ALARM_ATTEMPTS.labels(str(_number))

@@ -40,6 +40,17 @@ class ApiSettings(PodSettings):
         ge=1,
         description="requests a second of one tenant in this pod; ten seconds' worth may come at once",
     )
+    tenant_terminals: int = Field(
+        10_000, ge=1, description="terminals of a tenant that are not revoked; one more is 409"
+    )
+    tenant_webhooks: int = Field(20, ge=1, description="webhook endpoints of a tenant; one more is 409")
+    tenant_keys: int = Field(50, ge=1, description="valid storefront keys of a tenant; one more is 409")
+    tenant_answers: int = Field(
+        2_000_000,
+        ge=1,
+        description="answers to requests with an Idempotency-Key that are stored for a tenant, each for seven days; "
+        "one more is 429",
+    )
     key_in_flight: int = Field(
         256,
         ge=1,

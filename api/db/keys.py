@@ -8,8 +8,6 @@ from uuid import UUID
 from api.db.audit_trail import Entry, noted_where
 from backbone.eventlog.postgres import Database, Row
 
-MAX_KEYS = 50
-"""So many storefront keys of a tenant may be valid at once."""
 VALID = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())"
 
 
@@ -48,9 +46,9 @@ _CREATE = f"""
     ), made AS (
         INSERT INTO api_keys (key_hash, kind, tenant, name, created_by, expires_at, may_pair)
         SELECT $2, 'store', tenant, $3, $4, $5, $6 FROM shop
-        WHERE valid_storefront_keys(shop.tenant) < {MAX_KEYS}
+        WHERE valid_storefront_keys(shop.tenant) < $7
         RETURNING {KEY_COLUMNS}
-    ), {noted_where("made", 7)}
+    ), {noted_where("made", 8)}
     SELECT * FROM made
 """  # noqa: S608 - put together from constants
 
@@ -65,14 +63,15 @@ async def create_storefront_key(
     entry: Entry,
     *,
     may_pair: bool,
+    most: int,
 ) -> Key | None:
-    """Make a key, and note it; None when the tenant has as many as it may have, or is gone.
+    """Make a key, and note it; None when the tenant has `most`, or is gone.
 
     Raises:
         Unavailable: PostgreSQL.
     """
     row = await database.fetch_row(
-        _CREATE, tenant, key_hash, name, created_by, expires_at, may_pair, *entry.values
+        _CREATE, tenant, key_hash, name, created_by, expires_at, may_pair, most, *entry.values
     )
     return None if row is None else key_of(row)
 

@@ -1,6 +1,7 @@
 """Pairing codes in the database."""
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from api.core.pairing import LIFE_SECONDS
@@ -120,10 +121,14 @@ class Paired:
 
 _FACTS = "jsonb_build_object('pairingId', once.pairing_id, 'name', once.name)"
 _PAIR = f"""
-    WITH used AS (
-        UPDATE pairings p SET terminal_id = $2::uuid FROM tenants t
+    WITH code AS MATERIALIZED (
+        SELECT p.pairing_id, p.tenant FROM pairings p JOIN tenants t USING (tenant)
         WHERE p.code_hmac = $1 AND p.terminal_id IS NULL AND p.expires_at > clock_timestamp()
-          AND t.tenant = p.tenant AND t.disabled_at IS NULL AND t.deleted_at IS NULL
+          AND t.disabled_at IS NULL AND t.deleted_at IS NULL
+        FOR NO KEY UPDATE
+    ), used AS (
+        UPDATE pairings p SET terminal_id = $2::uuid FROM code
+        WHERE p.pairing_id = code.pairing_id AND registered_terminals(code.tenant) < $4
         RETURNING p.tenant, p.name, p.role, p.pairing_id, p.created_by
     ), made AS (
         INSERT INTO terminals (terminal_id, tenant, name, role) SELECT $2::uuid, tenant, name, role FROM used
@@ -131,17 +136,25 @@ _PAIR = f"""
     ), key AS (
         INSERT INTO api_keys (key_hash, kind, tenant, terminal_id, created_by)
         SELECT $3, 'term', m.tenant, m.terminal_id, u.created_by FROM made m JOIN used u USING (tenant)
-    ), {noted_where("used", 4, tenant="once.tenant", facts=_FACTS)}
-    SELECT tenant, name, pairing_id FROM used
+    ), {noted_where("used", 5, tenant="once.tenant", facts=_FACTS)}
+    SELECT u.tenant, u.name, u.pairing_id FROM code LEFT JOIN used u USING (pairing_id)
 """  # noqa: S608 - put together from constants
 
 
 async def pair_terminal(
-    database: Database, code_hmac: bytes, terminal_id: UUID, key_hash: bytes, entry: Entry
-) -> Paired | None:
-    """Use a code up for a new terminal with this key, and note it; None when it is no open code. Raises Unavailable."""
-    row = await database.fetch_row(_PAIR, code_hmac, terminal_id, key_hash, *entry.values)
-    return None if row is None else Paired(row["tenant"], row["name"], row["pairing_id"])
+    database: Database, code_hmac: bytes, terminal_id: UUID, key_hash: bytes, entry: Entry, *, most: int
+) -> Paired | Literal[False] | None:
+    """Use a code up for a new terminal with this key, and note it.
+
+    False when its tenant has `most` terminals: the code stays. None when it is no open code.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_PAIR, code_hmac, terminal_id, key_hash, most, *entry.values)
+    if row is None:
+        return None
+    return False if row["tenant"] is None else Paired(row["tenant"], row["name"], row["pairing_id"])
 
 
 def _pairing_of(row: Row) -> Pairing:

@@ -7,16 +7,20 @@ from api.db.audit_trail import Entry, noted_where
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import LEASE_SECONDS
 
+# The tenant's row is locked, so that many at once are counted one after another: by a function, which sees what was
+# committed while this statement waited.
 _CREATE = f"""
-    WITH made AS (
+    WITH shop AS MATERIALIZED (
+        SELECT tenant FROM tenants WHERE tenant = $1 AND deleted_at IS NULL FOR NO KEY UPDATE
+    ), made AS (
         INSERT INTO terminals (terminal_id, tenant, name, role)
-        SELECT $2::uuid, tenant, $3, $4 FROM tenants WHERE tenant = $1 AND deleted_at IS NULL
+        SELECT $2::uuid, tenant, $3, $4 FROM shop WHERE registered_terminals(shop.tenant) < $6
         RETURNING tenant, terminal_id
     ), key AS (
         INSERT INTO api_keys (key_hash, kind, tenant, terminal_id)
         SELECT $5, 'term', tenant, terminal_id FROM made
-    ), {noted_where("made", 6)}
-    SELECT terminal_id FROM made
+    ), {noted_where("made", 7)}
+    SELECT EXISTS (SELECT FROM made) AS made FROM shop
 """  # noqa: S608 - put together from constants
 
 
@@ -28,14 +32,16 @@ async def create_terminal(
     role: str | None,
     key_hash: bytes,
     entry: Entry,
-) -> bool:
-    """Register a terminal with its key, and note it; False when there is no such tenant.
+    *,
+    most: int,
+) -> bool | None:
+    """Register a terminal with its key, and note it; False when the tenant has `most`, None when there is no such one.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    made = await database.fetch_row(_CREATE, tenant, terminal_id, name, role, key_hash, *entry.values)
-    return made is not None
+    row = await database.fetch_row(_CREATE, tenant, terminal_id, name, role, key_hash, most, *entry.values)
+    return None if row is None else row["made"]
 
 
 # `changed_at` is what tells the gateways: they close its sockets at their next check.

@@ -8,15 +8,16 @@ from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database, Row
 from backbone.runtime.metrics import ACK_SECONDS
 
-ENDPOINTS_A_TENANT = 20
 ROTATION_HOURS = 24
 
-# It starts at the head: what was before it is nobody's surprise.
+# It starts at the head: what was before it is nobody's surprise. The tenant's row is locked, so that many at once are
+# counted one after another: by a function, which sees what was committed while this statement waited.
 _CREATE = f"""
-    WITH stream AS (
-        SELECT s.tenant, s.epoch, s.seq,
-               (SELECT count(*) FROM webhook_endpoints e WHERE e.tenant = s.tenant) AS endpoints
-        FROM tenant_streams s WHERE s.tenant = $1
+    WITH shop AS MATERIALIZED (
+        SELECT tenant FROM tenants WHERE tenant = $1 AND deleted_at IS NULL FOR NO KEY UPDATE
+    ), stream AS MATERIALIZED (
+        SELECT s.tenant, s.epoch, s.seq, registered_webhooks(s.tenant) AS endpoints
+        FROM shop JOIN tenant_streams s USING (tenant)
     ), made AS (
         INSERT INTO webhook_endpoints (endpoint_id, tenant, url, types, epoch, seq, counts)
         SELECT $2, tenant, $3, $4, epoch, seq, $6 FROM stream WHERE endpoints < $5
@@ -35,17 +36,16 @@ async def create_endpoint(
     entry: Entry,
     *,
     counts: bool,
+    most: int,
 ) -> bool | None:
-    """Register an endpoint, and note it; False when the tenant has as many as it may have, None when there is none.
+    """Register an endpoint, and note it; False when the tenant has `most`, None when there is no such tenant.
 
     `counts`: its 2xx for an order is that order's receipt.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(
-        _CREATE, tenant, endpoint, url, types, ENDPOINTS_A_TENANT, counts, *entry.values
-    )
+    row = await database.fetch_row(_CREATE, tenant, endpoint, url, types, most, counts, *entry.values)
     return None if row is None else row["made"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from backbone.contract.errors import Problem, Violation
+from backbone.contract.errors import BellwireError, Problem, Violation
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
 from backbone.eventlog.epochs import enter_epoch
@@ -24,7 +24,7 @@ class Attempt:
     """The tenant of a write, the key that makes a second one the same, and the trace that it belongs to, if any.
 
     `by` is who writes: `kind/terminal/key`, the middle empty but for terminals. A key belongs to a terminal, or to all
-    keys of another kind together.
+    keys of another kind together. `most_answers` is how many answers the tenant may have stored; None is any number.
     """
 
     tenant: str
@@ -32,10 +32,14 @@ class Attempt:
     fingerprint: bytes | None
     traceparent: str | None = None
     by: str = ""
+    most_answers: int | None = None
 
     def arguments(self, *rest: Any) -> tuple[Any, ...]:
-        """The arguments of a writing function: these three, the function's own, the trace context, and who writes."""
-        return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent, self.by)
+        """The arguments of a writing function: these three, the function's own, and what goes into settings: the trace
+        context, who writes, how many answers may be stored.
+        """
+        most = "" if self.most_answers is None else str(self.most_answers)
+        return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent, self.by, most)
 
     @property
     def owned_key(self) -> tuple[str, str] | None:
@@ -59,12 +63,20 @@ def writer(made_by: str) -> str:
     """  # noqa: S608 - put together from constants
 
 
+class AnswersFull(BellwireError):
+    """The tenant of a write has as many answers stored as it may have."""
+
+
+_ANSWERS_FULL = "BW429"
+
+
 class WriteOutcome(StrEnum):
     """The answers of the database's writing functions; the migrations name these and no others."""
 
     OK = "ok"
     STILL_RUNNING = "still_running"
     KEY_REUSED = "key_reused"
+    ANSWERS_FULL = "answers_full"
     NOT_FOUND = "not_found"
     WRONG_STEP = "wrong_step"
     EXPIRED = "expired"
@@ -94,15 +106,16 @@ def write_call(function: str, arguments: int, calls: int = 1) -> str:
     """Return the statement that calls a writing function with so many arguments, so many times, one after another.
 
     One statement is one transaction: its calls are committed together or not at all. Each call's places are those of
-    `Attempt.arguments`: the last two, the trace context and who writes, go into settings before the function is called.
+    `Attempt.arguments`: the last three go into settings before the function is called.
     """
     selects = []
     for number in range(calls):
-        first = number * (arguments + 2) + 1
+        first = number * (arguments + 3) + 1
         traceparent = first + arguments
         tenant = (
             f"CASE WHEN set_config('bellwire.traceparent', coalesce(${traceparent}, ''), true) IS NOT NULL"
-            f" AND set_config('bellwire.by', ${traceparent + 1}, true) IS NOT NULL THEN ${first}::text END"
+            f" AND set_config('bellwire.by', ${traceparent + 1}, true) IS NOT NULL"
+            f" AND set_config('bellwire.most_answers', ${traceparent + 2}, true) IS NOT NULL THEN ${first}::text END"
         )
         rest = "".join(f", ${place}" for place in range(first + 1, traceparent))
         selects.append(_ANSWER.format(number=number, call=f"{function}({tenant}{rest})"))
@@ -119,6 +132,7 @@ async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> li
 
     Raises:
         Violation: the event would be over 32 KiB; nothing is written then.
+        AnswersFull: the tenant has as many answers stored as it may have; nothing is written then.
         Unavailable: PostgreSQL; it may or may not have been written, and the same key tells which.
     """
     try:
@@ -131,6 +145,10 @@ async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> li
     except asyncpg.CheckViolationError as exc:
         if "payload" in (exc.constraint_name or ""):
             raise Violation(Problem.EVENT_TOO_LARGE, "an event may have 32768 bytes") from exc
+        raise
+    except asyncpg.PostgresError as exc:
+        if exc.sqlstate == _ANSWERS_FULL:
+            raise AnswersFull from exc
         raise
     if calls == 1:
         return [_written_of(rows)]

@@ -32,4 +32,4 @@ def attempt_of(request: Request, caller: Caller, plain: Any) -> Attempt:
     if key is None:
         return Attempt(caller.tenant, None, None, trace, caller.by)
     asked = fingerprint(request.method, request.scope["route"].path, request.path_params, plain)
-    return Attempt(caller.tenant, key, asked, trace, caller.by)
+    return Attempt(caller.tenant, key, asked, trace, caller.by, caller.quotas.answers)

@@ -17,6 +17,7 @@ from api.db.audit_trail import Actor
 from api.http.entry import Entry, keep_entry, look_again
 from api.http.header import header_values
 from api.limits import Limits
+from api.quotas import Quotas
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import BellwireError, Problem, Refused, TooMany, Violation
 from backbone.contract.keys import KeyKind, hash_key, key_name
@@ -33,12 +34,16 @@ log = logging.getLogger("bellwire.access")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who may do what was asked. `tenant` is empty only for an operator on a path without one."""
+    """Somebody who may do what was asked. `tenant` is empty only for an operator on a path without one.
+
+    `quotas` are the tenant's.
+    """
 
     kind: KeyKind
     tenant: str
     terminal: UUID | None
     key_hash: bytes
+    quotas: Quotas
 
     @property
     def device(self) -> UUID:
@@ -65,10 +70,12 @@ class Guard:
         access: Access,
         limits: Limits,
         refusals: Refusals,
+        quotas: Quotas,
         trust_forwarded_for: bool,
         note_use: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._refusals = refusals
+        self.quotas = quotas
         self._seldom = SeldomLog(log)
         self._note_use = note_use
         self._access = access
@@ -108,7 +115,13 @@ class Guard:
         if principal.kind is not KeyKind.TERMINAL:
             self._note_use(principal.key_hash)
         keep_entry(request, Entry(self._access, principal.key_hash, asked_at))
-        return Caller(principal.kind, principal.tenant or asked or "", principal.terminal, principal.key_hash)
+        return Caller(
+            principal.kind,
+            principal.tenant or asked or "",
+            principal.terminal,
+            principal.key_hash,
+            self.quotas,
+        )
 
     def watched(self, route: DescribedRoute) -> DescribedRoute:
         """The same route; nothing is answered to a key that ended meanwhile, be it a refusal."""

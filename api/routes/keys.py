@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from api.db.audit_trail import Entry, log_end
 from api.db.keys import (
-    MAX_KEYS,
     Key,
     create_storefront_key,
     list_storefront_keys,
@@ -144,9 +143,10 @@ class KeyRoutes:
             body.expires_at,
             entry,
             may_pair=body.may_pair,
+            most=caller.quotas.keys,
         )
         if made is None:
-            raise Refused(Problem.TOO_MANY_KEYS, f"A tenant may have {MAX_KEYS} valid storefront keys")
+            raise caller.quotas.refusal("keys")
         return json_answer({**_document(made), "key": key}, 201)
 
     async def list(self, request: Request) -> Response:

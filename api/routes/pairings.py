@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +11,7 @@ from api.core.pairing import CODE_BITS, code_hmac, read_code, write_code
 from api.db.audit_trail import Actor, Entry
 from api.db.pairings import (
     MAX_OPEN,
+    Paired,
     Pairing,
     create_pairing,
     delete_pairing,
@@ -77,7 +78,13 @@ _PAIR = RouteDoc(
     says="Read without case and dashes, O as 0, I and L as 1. The key is in this answer and nowhere else. After five "
     "wrong codes an address waits for the rest of ten minutes.",
     body=PairBody,
-    problems=(Problem.KEY_IN_QUERY, Problem.NOT_FOUND, Problem.TOO_MANY, Problem.UNAVAILABLE),
+    problems=(
+        Problem.TOO_MANY_TERMINALS,
+        Problem.KEY_IN_QUERY,
+        Problem.NOT_FOUND,
+        Problem.TOO_MANY,
+        Problem.UNAVAILABLE,
+    ),
 )
 _NO_CODE = Refused(Problem.NOT_FOUND, "There is no such code, or it is used up or too old")
 
@@ -153,13 +160,17 @@ class PairingRoutes:
         entry = Entry(actor, None, "terminal.paired", {"keyId": key_name(key_hash)})
         with self._guesses.guess(address) as guess:
             code = read_code(body.code)
-            paired = None
+            paired: Paired | Literal[False] | None = None
             if code is not None:
                 coded = code_hmac(self._secret, code)
-                paired = await pair_terminal(self._writes, coded, terminal, key_hash, entry)
+                paired = await pair_terminal(
+                    self._writes, coded, terminal, key_hash, entry, most=self._guard.quotas.terminals
+                )
             guess.wrong = paired is None
         if paired is None:
             raise _NO_CODE
+        if not paired:
+            raise self._guard.quotas.refusal("terminals")
         document = {"tenant": paired.tenant, "terminalId": str(terminal), "name": paired.name, "key": key}
         return json_answer(document, 201)
 

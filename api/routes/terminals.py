@@ -35,6 +35,7 @@ _CREATE = RouteDoc(
     201,
     says="Its key is in this answer and nowhere else.",
     body=TerminalBody,
+    problems=(Problem.TOO_MANY_TERMINALS,),
 )
 _LIST = RouteDoc(
     "Terminals",
@@ -89,10 +90,20 @@ class TerminalRoutes:
         terminal_id = uuid.uuid4()
         facts = {"terminalId": str(terminal_id), "name": body.name, "keyId": key_name(key_hash)}
         entry = Entry(self._guard.actor(request, caller), caller.tenant, "terminal.registered", facts)
-        if not await create_terminal(
-            self._writes, caller.tenant, terminal_id, body.name, body.role, key_hash, entry
-        ):
+        made = await create_terminal(
+            self._writes,
+            caller.tenant,
+            terminal_id,
+            body.name,
+            body.role,
+            key_hash,
+            entry,
+            most=caller.quotas.terminals,
+        )
+        if made is None:
             raise unknown_tenant()
+        if not made:
+            raise caller.quotas.refusal("terminals")
         document = {"terminalId": str(terminal_id), "name": body.name, "role": body.role, "key": key}
         return json_answer(document, 201)
 

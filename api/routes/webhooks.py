@@ -157,14 +157,19 @@ class WebhookRoutes:
         types = None if body.types is None else sorted(set(body.types))
         entry = self._entry(request, caller, "webhook.made", endpoint, types=types, counts=body.counts)
         made = await db.create_endpoint(
-            self._writes, caller.tenant, endpoint, url, types, entry, counts=body.counts
+            self._writes,
+            caller.tenant,
+            endpoint,
+            url,
+            types,
+            entry,
+            counts=body.counts,
+            most=caller.quotas.webhooks,
         )
         if made is None:
             raise unknown_tenant()
         if not made:
-            raise Refused(
-                Problem.TOO_MANY_WEBHOOKS, f"A tenant may have {db.ENDPOINTS_A_TENANT}; delete one first"
-            )
+            raise caller.quotas.refusal("webhooks")
         secret = derive_secret(self._secret, endpoint, 1)
         made_of = {"id": str(endpoint), "url": url, "types": types, "counts": body.counts, "secret": secret}
         return json_answer(made_of, 201)

@@ -26,6 +26,7 @@ class Problem(Enum):
     CARD_EXPIRED = ("card-expired", 409, "The gift card has expired")
     INSUFFICIENT_POINTS = ("insufficient-points", 409, "Not enough points")
     TOO_MANY_WEBHOOKS = ("too-many-webhooks", 409, "The tenant has as many webhooks as it may have")
+    TOO_MANY_TERMINALS = ("too-many-terminals", 409, "The tenant has as many terminals as it may have")
     TOO_MANY_KEYS = ("too-many-keys", 409, "There are as many valid keys as there may be")
     TOO_MANY_PAIRINGS = ("too-many-pairings", 409, "The tenant has as many open pairing codes as it may have")
     TENANT_EXISTS = ("tenant-exists", 409, "The slug is taken")
@@ -38,6 +39,7 @@ class Problem(Enum):
     EVENT_TOO_LARGE = ("event-too-large", 422, "The event would be too large")
     UPGRADE_REQUIRED = ("upgrade-required", 426, "This is a WebSocket")
     TOO_MANY = ("too-many-requests", 429, "Too many requests")
+    TOO_MANY_ANSWERS = ("too-many-answers", 429, "The tenant has as many stored answers as it may have")
     INTERNAL = ("internal", 500, "A fault of ours")
     UNAVAILABLE = ("unavailable", 503, "Something that this needs is away")
 
@@ -116,6 +118,17 @@ class TooManyAtOnce(TooMany):
     def __init__(self, count: int) -> None:
         super().__init__(count, 1.0, 1)
         self.detail = f"At most {count} at once; come back when one of them is done"
+
+
+class TooManyAnswers(TooMany):
+    """A tenant has `count` answers to requests with an Idempotency-Key stored; places come back as they grow old."""
+
+    def __init__(self, count: int, days: int, retry_after: int) -> None:
+        super().__init__(count, days * 86_400.0, retry_after)
+        self.problem = Problem.TOO_MANY_ANSWERS
+        self.detail = (
+            f"{count} answers are stored, for {days} days each; ask later, or without an Idempotency-Key"
+        )
 
 
 class Violation(BellwireError):

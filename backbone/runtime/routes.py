@@ -67,7 +67,12 @@ class RouteDoc:
         if self.query:
             found.add(Problem.BAD_REQUEST)
         if self.idempotent:
-            found |= {Problem.BAD_REQUEST, Problem.STILL_RUNNING, Problem.KEY_REUSED}
+            found |= {
+                Problem.BAD_REQUEST,
+                Problem.STILL_RUNNING,
+                Problem.KEY_REUSED,
+                Problem.TOO_MANY_ANSWERS,
+            }
         return tuple(sorted(found, key=lambda problem: (problem.status, problem.code)))
 
 
