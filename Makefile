@@ -15,7 +15,11 @@ PYTEST = exec $(BIN)/pytest -n $(LANES) --dist loadfile --no-loadscope-reorder -
 # Tests of the pure parts: no server, no socket, no clock.
 PURE := core contract $(addprefix api/test_, card_numbers.py migration_files.py money.py rules.py strict_json.py text.py webhook_rules.py) \
 	gateway/test_drain.py gateway/test_plain_frames.py
-EXPORT := $(BIN)/uv export --quiet --locked --all-extras --no-hashes --no-header --no-emit-project
+# What the lock says, with the hash of each file, for those who install without uv: everything, the image's part, what
+# builds the wheel there, and uv itself.
+EXPORT := $(BIN)/uv export --quiet --locked --no-header --no-emit-project
+EXPORTS := "requirements.txt --all-extras" "infra/images/requirements.txt --no-dev --extra otel" \
+	"infra/images/build.txt --only-group build" "infra/local/uv.txt --only-group uv"
 
 # A user without a home: uv keeps here what it has downloaded.
 ifeq ($(UV_CACHE_DIR)$(XDG_CACHE_HOME)$(shell [ ! -w "$$HOME" ] && [ ! -w "$$HOME/.cache" ] || echo home),)
@@ -30,10 +34,10 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.venv/bytecode
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all cov simulate check load chaos conformance bench fmt lock clean
+.PHONY: help demo test test-all cov simulate check load chaos conformance bench fmt lock audit-deps image-digests clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.demo ## run the whole cluster on http://127.0.0.1:8080; Ctrl-C stops all of it
 	@$(WITH_MAKE) $(BIN)/python -m infra.local $(ARGS)
@@ -55,7 +59,8 @@ check: .venv/.all ## check format, lint, types and the lock
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(EXPORT) | diff requirements.txt - || { echo "requirements.txt differs from the lock: make lock"; exit 1; }
+	@for each in $(EXPORTS); do set -- $$each; file=$$1; shift; \
+		$(EXPORT) "$$@" | diff "$$file" - || { echo "$$file differs from the lock: make lock"; exit 1; }; done
 
 load: .venv/.all ## put load on the running demo with locust
 	@mkdir -p loadtests/results
@@ -78,7 +83,14 @@ fmt: .venv/.all ## format the code and mend what the linter can mend
 
 lock: .venv/.uv ## take the newest versions that pyproject.toml allows, and lock them
 	@$(BIN)/uv lock --upgrade
-	@$(EXPORT) > requirements.txt
+	@for each in $(EXPORTS); do set -- $$each; file=$$1; shift; $(EXPORT) "$$@" > "$$file" || exit 1; done
+
+audit-deps: .venv/.uv ## is a weakness known of what is locked? 1: yes; 2: it could not be looked up
+	@UV_PYTHON_DOWNLOADS=never exec $(BIN)/uv run --quiet --isolated --locked --only-group audit \
+		--python $(BIN)/python python -m infra.supply.audit
+
+image-digests: .venv/.all ## ask the registry which images the base images' tags stand for; 2: it cannot be reached
+	@exec $(BIN)/python -m infra.supply.digests $(ARGS)
 
 clean: ## remove everything that make made and can make again
 	rm -rf gateway/fanout/libfanout.so .tools .bellwire .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

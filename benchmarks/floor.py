@@ -71,7 +71,8 @@ async def loop(seconds: float, url: str, data: str) -> None:
 
 
 if __name__ == "__main__":
-    what, figure, address = sys.argv[1:4]
+    what, figure = sys.argv[1:3]
+    address = os.environ["BELLWIRE_DATABASE_URL"]
     event_data = sys.stdin.read()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -168,7 +169,9 @@ class Bare:
 def _bare_http(server: Postgres) -> Iterator[Bare]:
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.floor", "http", str(port), server.url], stdin=subprocess.PIPE
+        [sys.executable, "-m", "benchmarks.floor", "http", str(port)],
+        env={**os.environ, "BELLWIRE_DATABASE_URL": server.url},
+        stdin=subprocess.PIPE,
     )
     try:
         assert process.stdin is not None
@@ -189,8 +192,9 @@ def _listens(port: int) -> bool:
 
 
 def _bare_asyncpg(server: Postgres, seconds: float) -> Rate:
-    command = [sys.executable, "-m", "benchmarks.floor", "loop", str(seconds), server.url]
-    said = subprocess.run(command, input=_DATA, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-m", "benchmarks.floor", "loop", str(seconds)]
+    env = {**os.environ, "BELLWIRE_DATABASE_URL": server.url}
+    said = subprocess.run(command, env=env, input=_DATA, capture_output=True, text=True, check=True).stdout
     per_second, cpu_us = said.split()
     return Rate(float(per_second), float(cpu_us))
 
@@ -207,14 +211,16 @@ def _cpu_seconds(pid: int) -> float:
 
 def _pgbench(server: Postgres, seconds: float) -> float:
     program = find_binaries(unprivileged()) / "pgbench"
+    address = urlsplit(server.url)
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(PGBENCH)
         script.flush()
         result = subprocess.run(
             [program, "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-T", str(max(1, round(seconds))),
              "-D", f"data={_DATA}",
-             "-f", script.name, server.url],
-            capture_output=True, text=True, check=True,
+             "-f", script.name, "-h", address.hostname or "", "-p", str(address.port), "-U", address.username or "",
+             address.path.removeprefix("/")],
+            env={**os.environ, "PGPASSWORD": address.password or ""}, capture_output=True, text=True, check=True,
         )  # fmt: skip
     found = re.search(r"tps = ([0-9.]+)", result.stdout)
     assert found is not None, result.stdout
@@ -222,8 +228,9 @@ def _pgbench(server: Postgres, seconds: float) -> float:
 
 
 def _bellwire(server: Postgres, command: str) -> str:
-    command_line = [sys.executable, "-m", "bellwire", command, "--database-url", server.url]
-    return subprocess.run(command_line, capture_output=True, text=True, check=True).stdout
+    command_line = [sys.executable, "-m", "bellwire", command]
+    env = {**os.environ, "BELLWIRE_DATABASE_URL": server.url}
+    return subprocess.run(command_line, env=env, capture_output=True, text=True, check=True).stdout
 
 
 @contextlib.contextmanager

@@ -86,8 +86,12 @@ if .venv/bin/python -c "$authorities" 2>/dev/null; then
     export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
 fi
 
-install_uv() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --ignore-installed 'uv>=0.9,<1'; }
-.venv/bin/uv --version >/dev/null 2>&1 || {
+# One version, each of whose files is known by its hash; everything else comes through it, from uv.lock.
+pinned=$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' infra/local/uv.txt)
+install_uv() {
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --ignore-installed --require-hashes -r infra/local/uv.txt
+}
+case "$(.venv/bin/uv --version 2>/dev/null)" in "uv $pinned" | "uv $pinned "*) true ;; *) false ;; esac || {
     say "installing uv into .venv"
     bundle=/etc/ssl/certs/ca-certificates.crt
     # An old pip trusts its own list alone.

@@ -128,14 +128,12 @@ class Demo:
         trust = f"SSL_CERT_FILE={authority} " if authority else ""
         parts = [
             ("Bellwire is ready", url),
-            ("Watch a till", f"{trust}{tools}/bellwire tail --url {url} --key {key}"),
-        ]
-        if (Path(sys.executable).parent / "wsdump").exists():
-            bearer = shlex.quote(f"Authorization: Bearer {kitchen.terminals[1].key}")
-            parts.append(
-                ("Or with any WebSocket client", f"{trust}{tools}/wsdump -r --headers {bearer} {address}")
-            )
-        parts += [
+            # No key is a word of a command: a list of processes shows those to everybody on this machine.
+            ("Watch a till", f"{trust}BELLWIRE_KEY={key} {tools}/bellwire tail --url {url}"),
+            (
+                "Or with any WebSocket client",
+                f"{address}  (with the header Authorization: Bearer {kitchen.terminals[1].key})",
+            ),
             ("Place an order", order_line(url, kitchen.storefront_key, authority)),
             ("Kill a gateway, and see nothing lost", f"kill -9 {self._cluster.gateways[0].pid}"),
             ("Other keys", f"{tools}/bellwire demo-key --help"),
@@ -193,11 +191,12 @@ def order_line(url: str, key: str, authority: Path | None = None) -> str:
         "customerName": "Ada",
         "items": [{"name": "Margherita", "quantity": 2, "unitPrice": 9.5}],
     }
-    words = ["curl", "-sS", f"{url}/api/tenant/orders/create", "-H", f"Authorization: Bearer {key}"]
+    words = ["curl", "-sS", f"{url}/api/tenant/orders/create", "-H", "@-"]
     words += ["-H", "Content-Type: application/json", "-d", json.dumps(order)]
     if authority is not None:
         words += ["--cacert", str(authority)]
-    return shlex.join(words)
+    # The shell's own echo is no process.
+    return f"echo {shlex.quote(f'Authorization: Bearer {key}')} | {shlex.join(words)}"
 
 
 def document(cluster: Cluster, shops: list[Shop]) -> dict[str, object]:

@@ -1,6 +1,7 @@
-"""The logs of a run: one file a process, kept after the run, never larger than a bound."""
+"""The logs of a run: one file a process, kept after the run, never larger than a bound, for their owner's eyes."""
 
 import contextlib
+import os
 import re
 import threading
 from pathlib import Path
@@ -21,6 +22,7 @@ class Logbook:
         self._lock = threading.Lock()
         self._files: dict[str, TextIO] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
         self._forget()
 
     def write(self, name: str, line: str) -> None:
@@ -54,4 +56,7 @@ class Logbook:
         if (full := self._files.pop(name, None)) is not None:
             full.close()
             path.rename(path.with_suffix(".log.1"))
-        return path.open("w", encoding="utf-8")
+        # Addresses and slugs of shops are nobody else's business on this machine.
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        return open(descriptor, "w", encoding="utf-8")

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.account import unprivileged
@@ -159,9 +160,11 @@ class Postgres:
         }
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
-    def _program(self, program: str, *arguments: str | Path, stdin: bytes = b"") -> Child:
+    def _program(
+        self, program: str, *arguments: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None
+    ) -> Child:
         # Not our environment: PGDATA, PGHOST and the like are meant for another server.
-        env = {"PATH": f"{self._bin}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+        env = {"PATH": f"{self._bin}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", **(env or {})}
         assert self._workdir is not None
         return Child(
             "postgres",

@@ -6,9 +6,13 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
+from infra.supply.digests import base_image
+
 ROOT = Path(__file__).resolve().parents[2]
+HASHED = ("infra/local/uv.txt", "infra/images/requirements.txt", "infra/images/build.txt")
 TEXT = (ROOT / "infra" / "images" / "Dockerfile").read_text(encoding="utf-8")
 JOINED = re.sub(r"\\\n\s*", " ", TEXT)
 INSTRUCTIONS = [line.split(maxsplit=1) for line in JOINED.splitlines() if line and not line.startswith("#")]
@@ -57,30 +61,53 @@ def test_nothing_private_reaches_the_builder() -> None:
 
 def test_every_package_of_the_wheel_is_in_the_image() -> None:
     packages = set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
-    assert packages == {source.split("/")[0] for source in copied_from_the_checkout()} - {
+    assert packages == set(copied_from_the_checkout()) - {
         "pyproject.toml",
-        "uv.lock",
         "README.md",
         "LICENSE",
         "hatch_build.py",
+        *HASHED,
     }
 
 
 def test_both_stages_stand_on_one_pinned_python_that_the_project_supports() -> None:
-    bases = {value.split()[0] for value in values("FROM")}
-    assert len(bases) == 1
-    version = re.fullmatch(r"python:(\d+)\.(\d+)\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", bases.pop())
+    assert {value.split()[0] for value in values("FROM")} == {"${PYTHON_IMAGE}"}
+    # By a tag; a release gives the digest, which `make image-digests` asks for.
+    version = re.fullmatch(r"python:(\d+)\.(\d+)\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", base_image())
     assert version is not None, "pinned to a patch release"
     lowest = re.fullmatch(r">=(\d+)\.(\d+)", PROJECT["project"]["requires-python"])
     assert lowest is not None
     assert tuple(map(int, version.groups()[:2])) >= tuple(map(int, lowest.groups()))
 
 
-def test_dependencies_come_from_the_lock_and_nothing_else() -> None:
-    syncs = [value for value in values("RUN") if "uv sync" in value]
-    assert len(syncs) == 2
-    assert all({"--locked", "--no-dev", "--no-editable"} <= set(sync.split()) for sync in syncs)
-    assert any(re.search(r"uv==\d+\.\d+\.\d+", value) for value in values("RUN"))
+def test_whatever_is_installed_is_known_by_its_hash_and_nothing_else_is() -> None:
+    commands = [part.strip() for value in values("RUN") for part in value.split("&&")]
+    installs = [command for command in commands if "pip install" in command]
+    assert len(installs) == 4
+    for command in installs:
+        # The last one is the wheel that was built from the checkout, and may ask for nothing.
+        assert "--require-hashes" in command or {"--no-deps", "--no-index"} <= set(command.split()), command
+    named = {word for command in installs for word in command.split() if word.endswith(".txt")}
+    assert named == {Path(file).name for file in HASHED}
+    (build,) = [command for command in commands if command.startswith("uv build")]
+    assert "--no-build-isolation" in build
+
+
+@pytest.mark.parametrize("file", [*HASHED, "requirements.txt"])
+def test_each_requirement_is_one_version_with_hashes(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    assert lines
+    for line in lines:
+        assert re.match(r"[a-z0-9-]+(\[[a-z,-]+\])?==\S+ ", line), line
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", line), line
+
+
+def test_the_first_minute_of_a_checkout_installs_the_same_uv() -> None:
+    script = (ROOT / "infra" / "local" / "bootstrap.sh").read_text(encoding="utf-8")
+    installs = [line for line in script.splitlines() if "pip install" in line]
+    assert len(installs) == 1
+    assert "--require-hashes -r infra/local/uv.txt" in installs[0]
 
 
 def test_the_image_runs_as_the_number_that_the_manifests_name() -> None:
@@ -102,5 +129,5 @@ def test_signals_reach_the_process_itself() -> None:
 
 
 def test_no_secret_is_baked_in() -> None:
-    assert not values("ARG")
+    assert [value.partition("=")[0] for value in values("ARG")] == ["PYTHON_IMAGE"]
     assert not re.search(r"(?i)(secret|password|token|_key)\s*=", JOINED)

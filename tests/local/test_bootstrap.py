@@ -16,7 +16,8 @@ def checkout(tmp_path: Path) -> Path:
     """As much of a checkout as makes the environment, without anything in it."""
     folder = tmp_path / "a checkout"
     (folder / "infra/local").mkdir(parents=True)
-    shutil.copy(ROOT / "infra/local/bootstrap.sh", folder / "infra/local")
+    for name in ("bootstrap.sh", "uv.txt"):
+        shutil.copy(ROOT / "infra/local" / name, folder / "infra/local")
     return folder
 
 

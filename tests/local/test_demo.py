@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import ssl
 import subprocess
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -68,6 +71,32 @@ def pid_of(role: str, document: dict[str, Any]) -> int:
     return next(int(each["pid"]) for each in document["processes"] if each["role"] == role)
 
 
+def assert_no_secret_in_a_list_of_processes(document: dict[str, Any], printed: str) -> None:
+    """No key or password of a demo is a word of a command that runs, or of one that it tells people to type."""
+    found = re.findall(r"bw_(?:op|store|term)_[\w-]{43}", json.dumps(document))
+    found += [urlsplit(document[name]).password for name in ("databaseUrl", "redisUrl")]
+    assert len(found) >= 10
+    words = [
+        word
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        for word in reading(path).decode(errors="replace").split("\0")
+    ]
+    assert any("postgres" in word for word in words)
+    # The shell's own words before a command are no arguments of it.
+    for line in printed.splitlines():
+        if re.match(r"\s+(\w+=\S+ |echo )", line):
+            words += shlex.split(line.rpartition(" | ")[2])
+    words = [word for word in words if not re.match(r"[A-Z_]+=", word)]
+    assert [word for word in words for secret in found if secret in word] == []
+
+
+def reading(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)], ids=["Ctrl-C", "SIGTERM"]
 )
@@ -78,6 +107,7 @@ def test_it_ends_with_0_and_leaves_no_process_and_no_file_behind(
         pids = [each["pid"] for each in document["processes"]]
         assert all(is_running(pid) for pid in pids)
         assert len(pids) == 6
+        assert_no_secret_in_a_list_of_processes(document, (folder / "demo.json.out").read_text())
         process.send_signal(number)
         assert process.wait(30) == 0
         assert all_gone(pids, 1.0)
@@ -95,7 +125,7 @@ def test_with_tls_it_speaks_tls_and_its_lines_say_how_to_trust_it(folder: Path) 
         assert document["url"].startswith("https://127.0.0.1:")
         kitchen = document["tenants"]["kitchen"]
         lines = (folder / "demo.json.out").read_text().splitlines()
-        (order,) = [line for line in lines if line.strip().startswith("curl ")]
+        (order,) = [line for line in lines if " | curl " in line]
         said = subprocess.run(
             order, shell=True, cwd=folder, capture_output=True, text=True, timeout=30, check=True
         )

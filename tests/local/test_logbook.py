@@ -17,6 +17,20 @@ def test_each_process_has_its_own_file_and_an_earlier_run_is_forgotten(tmp_path:
     }
 
 
+def test_nobody_else_on_the_machine_reads_a_log(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir(mode=0o755)
+    (folder / "api-1.log").write_text("of a run before")
+    (folder / "api-1.log").chmod(0o644)
+    logbook = Logbook(folder, largest_bytes=10)
+    for _ in range(3):
+        logbook.write("api-1", "a line that is long enough")
+    logbook.close()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert len(list(folder.iterdir())) == 2
+
+
 def test_a_full_log_is_set_aside_once_and_never_grows_beyond_twice_the_bound(tmp_path: Path) -> None:
     logbook = Logbook(tmp_path, largest_bytes=100)
     for number in range(100):
