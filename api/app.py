@@ -14,6 +14,8 @@ from api.background.housekeeping import keep_house
 from api.background.key_uses import KeyUses
 from api.background.prober import POSTGRESQL, Prober
 from api.background.purge import purge_deleted_tenants
+from api.background.refusing import watch_refusing_endpoints
+from api.background.shared_keys import watch_shared_keys
 from api.background.unacked import watch_unacked_orders
 from api.combiner import Combiner
 from api.committer import Committer
@@ -39,10 +41,13 @@ from api.routes.status import StatusRoutes
 from api.routes.tenants import TenantRoutes
 from api.routes.terminals import TerminalRoutes
 from api.routes.tickets import TicketRoutes
+from api.routes.webhook_deliveries import WebhookDeliveryRoutes
 from api.routes.webhooks import WebhookRoutes
 from api.routes.whoami import WhoamiRoutes
 from api.settings import ApiSettings
 from api.tenant_slots import TenantSlots
+from api.webhooks.attempts import AttemptLog
+from api.webhooks.carrier import Carrier
 from api.webhooks.courier import Courier
 from api.webhooks.sender import Sender
 from backbone.contract.errors import Unavailable
@@ -130,23 +135,27 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("refusals", refusals.run)
         owner.start("prober", Prober(background, stream, health).run)
         owner.start("unacked", lambda: watch_unacked_orders(background))
+        owner.start("refusing", lambda: watch_refusing_endpoints(background))
+        owner.start("shared-keys", lambda: watch_shared_keys(background))
         owner.start("alarms", lambda: raise_alarms(background, publisher.announce))
         owner.start("purge", lambda: purge_deleted_tenants(background))
         owner.start("housekeeping", lambda: keep_house(background, settings.retention_days))
 
-        carrier = await pool("webhooks", WEBHOOK_CONNECTIONS)
+        endpoints = await pool("webhooks", WEBHOOK_CONNECTIONS)
         sender = Sender(
             _anywhere if settings.webhook_private else is_public, settings.webhook_timeout_seconds
         )
         closing.push_async_callback(sender.close)
+        attempts = AttemptLog(endpoints)
+        closing.push_async_callback(_last_words, attempts.flush)
+        owner.start("webhook-attempts", attempts.run)
+        carrier = Carrier(sender, settings.card_secret.get_secret_value().encode(), attempts, tracing)
         courier = Courier(
+            endpoints,
             carrier,
-            sender,
-            settings.card_secret.get_secret_value().encode(),
             at_once=settings.webhook_deliveries,
             timeout_seconds=settings.webhook_timeout_seconds,
             retry_scale=settings.webhook_retry_scale,
-            tracing=tracing,
         )
         closing.push_async_callback(courier.finish, FINISH_SECONDS)
         owner.start("webhooks", courier.run)
@@ -158,7 +167,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
             [
                 *health.routes(),
                 metrics_route(),
-                *_routes(settings, reads, writes, committer, watch, uses, refusals),
+                *_routes(settings, reads, writes, committer, watch, uses, refusals, carrier),
             ]
         )
         starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
@@ -196,6 +205,7 @@ def _routes(
     watch: HeadWatch,
     uses: KeyUses,
     refusals: Refusals,
+    carrier: Carrier,
 ) -> list[BaseRoute]:
     limits = Limits(settings)
     quotas = Quotas.of(settings)
@@ -224,6 +234,7 @@ def _routes(
             private=settings.webhook_private,
             ports=settings.webhook_ports,
         ).routes(),
+        *WebhookDeliveryRoutes(guard, reads, writes, carrier).routes(),
         *WhoamiRoutes(guard, reads).routes(),
     ]
     return [guard.watched(route) for route in routes]

@@ -77,6 +77,22 @@ WEBHOOKS_SWITCHED_OFF = Counter(
     ["reason"],
 )
 
+ATTEMPTS_FORGOTTEN = Counter(
+    "bellwire_webhook_attempts_forgotten",
+    "Attempts at webhook endpoints that their shops cannot look at, because too many waited to be written.",
+)
+
+WEBHOOKS_REFUSING = Gauge(
+    "bellwire_webhooks_refusing",
+    "Webhook endpoints that refuse what comes next: the last two answers or more were a 4xx that no other try mends; "
+    "the same figure on every pod.",
+)
+
+SHARED_KEYS = Gauge(
+    "bellwire_shared_keys",
+    "Terminals whose key two devices use: they keep replacing each other's connection; the same figure on every pod.",
+)
+
 SHARED_COMMITS = Histogram(
     "bellwire_api_orders_a_commit",
     "Orders that shared a commit because they waited in their tenant's queue at the same time.",

@@ -45,6 +45,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
     "bellwire_redis_up": ("Redis", "BellwireRedisDown"),
     "bellwire_unacked_orders": ("Orders nobody has seen", "BellwireOrdersUnseen"),
     "bellwire_webhook_deliveries_total": ("Webhook deliveries",),
+    "bellwire_webhooks_refusing": ("Webhook endpoints that refuse", "BellwireWebhookRefused"),
     "bellwire_webhook_switched_off_total": ("Webhook endpoints switched off", "BellwireWebhookSwitchedOff"),
 }
 

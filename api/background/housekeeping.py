@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from api.db import upkeep
+from api.db.webhook_attempts import forget_attempts
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.postgres import Database
 
@@ -51,6 +52,7 @@ async def keep_house_once(database: Database, retention_days: int, now: datetime
     await _in_batches(lambda: upkeep.forget_coverage(database, retention_days, BATCH_ROWS))
     await _in_batches(lambda: upkeep.forget_receipts(database, retention_days, BATCH_ROWS))
     readings = await _in_batches(lambda: upkeep.forget_readings(database, retention_days, BATCH_ROWS))
+    await _in_batches(lambda: forget_attempts(database, BATCH_ROWS))
     await _in_batches(lambda: upkeep.blank_addresses(database, ADDRESS_DAYS, BATCH_ROWS))
     log.info(
         "housekeeping.done",

@@ -137,6 +137,31 @@ async def rotate_secret(database: Database, tenant: str, endpoint: UUID, entry: 
     return None if row is None else Rotation(row["generation"], row["previous_until"])
 
 
+_SIGNED = """
+    SELECT url, generation, coalesce(previous_until > clock_timestamp(), false) AS rotating
+    FROM webhook_endpoints WHERE tenant = $1 AND endpoint_id = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An endpoint's address, and which generations of its secret sign."""
+
+    url: str
+    generation: int
+    rotating: bool
+
+
+async def signed_endpoint(database: Database, tenant: str, endpoint: UUID) -> Signed | None:
+    """Return what a message to an endpoint needs; None when the tenant has none by this id.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_SIGNED, tenant, endpoint)
+    return None if row is None else Signed(**dict(row.items()))
+
+
 _ENABLE = f"""
     WITH enabled AS (
         UPDATE webhook_endpoints
@@ -167,6 +192,7 @@ class Claim:
     types: frozenset[str] | None
     position: Offset
     failures: int
+    refusals: int
     generation: int
     rotating: bool
 
@@ -186,8 +212,8 @@ _CLAIM = f"""
     SET lease = gen_random_uuid(), leased_until = clock_timestamp() + make_interval(secs => $3)
     FROM (SELECT * FROM healthy UNION ALL SELECT * FROM failing) due
     WHERE e.endpoint_id = due.endpoint_id
-    RETURNING e.endpoint_id, e.lease, e.tenant, e.url, e.types, e.epoch, e.seq, e.failures, e.generation,
-              coalesce(e.previous_until > clock_timestamp(), false) AS rotating
+    RETURNING e.endpoint_id, e.lease, e.tenant, e.url, e.types, e.epoch, e.seq, e.failures, e.refusals,
+              e.generation, coalesce(e.previous_until > clock_timestamp(), false) AS rotating
 """  # noqa: S608 - put together from constants
 
 
@@ -211,6 +237,7 @@ def _claim_of(row: Row) -> Claim:
         None if row["types"] is None else frozenset(row["types"]),
         Offset(row["epoch"], row["seq"]),
         row["failures"],
+        row["refusals"],
         row["generation"],
         row["rotating"],
     )
@@ -251,7 +278,7 @@ async def advance(
 
 _POSTPONE = """
     UPDATE webhook_endpoints
-    SET failures = $3, next_attempt_at = clock_timestamp() + make_interval(secs => $4), lease = NULL,
+    SET failures = $3, refusals = $7, next_attempt_at = clock_timestamp() + make_interval(secs => $4), lease = NULL,
         leased_until = NULL, last_attempt_at = clock_timestamp(), last_outcome = $5,
         disabled_at = CASE WHEN $6::text IS NULL THEN NULL ELSE clock_timestamp() END, disabled_reason = $6
     WHERE endpoint_id = $1 AND lease = $2
@@ -260,15 +287,24 @@ _POSTPONE = """
 
 
 async def postpone(
-    database: Database, claim: Claim, failures: int, seconds: float, outcome: str, disabled: str | None
+    database: Database,
+    claim: Claim,
+    failures: int,
+    seconds: float,
+    outcome: str,
+    disabled: str | None,
+    *,
+    refusals: int,
 ) -> bool:
     """Give the lease back behind a failed attempt, with the next one due in `seconds`, or switched off.
+
+    `refusals`: how many of the last attempts in a row were refused for good.
 
     Raises:
         Unavailable: PostgreSQL.
     """
     row = await database.fetch_row(
-        _POSTPONE, claim.endpoint, claim.lease, failures, seconds, outcome, disabled
+        _POSTPONE, claim.endpoint, claim.lease, failures, seconds, outcome, disabled, refusals
     )
     return row is not None
 
@@ -286,3 +322,21 @@ async def release(database: Database, claim: Claim) -> None:
         Unavailable: PostgreSQL; the lease ends by itself then.
     """
     await database.fetch(_RELEASE, claim.endpoint, claim.lease)
+
+
+_REFUSING = """
+    SELECT count(*) AS refusing FROM webhook_endpoints e JOIN tenants n USING (tenant)
+    WHERE e.refusals > 1 AND e.failures > 1 AND e.disabled_at IS NULL AND n.disabled_at IS NULL AND NOT n.is_test
+"""
+
+
+async def count_refusing(database: Database) -> int:
+    """Count the endpoints that refused what comes next twice in a row or more, those of test tenants left out.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_REFUSING)
+    assert row is not None
+    refusing: int = row["refusing"]
+    return refusing

@@ -6,8 +6,10 @@ import uuid
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.core.shared_key import is_shared
 from api.db.audit_trail import Entry, log_end
 from api.db.journeys import connections_of
+from api.db.shared_keys import held_connections
 from api.db.terminals import create_terminal, list_terminals, revoke_terminal
 from api.http.answer import json_answer, ready_json
 from api.http.body import Body, Name, Word, path_uuid, read_body
@@ -58,7 +60,8 @@ _CONNECTIONS = RouteDoc(
     "A terminal's last 50 connections, newest first.",
     (KeyKind.OPERATOR, KeyKind.STOREFRONT),
     ConnectionList,
-    says="`address` and `agent` are for operators alone; an address is kept for 30 days.",
+    says="`address` and `agent` are for operators alone; an address is kept for 30 days. `sharedKey` says that two "
+    "devices use the terminal's key: in the last ten minutes they kept replacing each other's connection.",
 )
 
 
@@ -150,4 +153,5 @@ class TerminalRoutes:
         found = await connections_of(self._reads, caller.tenant, terminal, without_addresses=secret)
         if found is None:
             raise Refused(Problem.NOT_FOUND, "There is no such terminal")
-        return json_answer({"connections": ready_json(found)})
+        held, now = (await held_connections(self._reads, [terminal])).get(terminal, ([], 0.0))
+        return json_answer({"connections": ready_json(found), "sharedKey": is_shared(held, now)})

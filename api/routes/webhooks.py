@@ -1,6 +1,5 @@
 """Webhook endpoints over HTTP: a shop or an operator registers them, looks at them, rotates their secrets."""
 
-import re
 import uuid
 from collections.abc import Collection
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.core.host_name import fault_of_name
 from api.core.public_address import HTTPS_PORT, is_address, is_public, may_use_port
 from api.db import webhooks as db
 from api.db.audit_trail import Entry
@@ -27,7 +27,7 @@ from backbone.runtime.openapi import Answer
 from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 MAX_URL = 2048
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.ASCII)
+MAX_PORT = 65535
 
 
 def known_type(value: str) -> str:
@@ -59,18 +59,23 @@ def check_url(text: str, *, private: bool, ports: Collection[int] = ()) -> str:
     """
     try:
         url = httpx.URL(text.strip())
+        host = url.raw_host.decode("ascii")
     except (httpx.InvalidURL, UnicodeError):
         raise ValueError("is not a URL") from None
-    if url.scheme not in (("https", "http") if private else ("https",)) or not url.host:
+    if url.scheme not in (("https", "http") if private else ("https",)) or not host:
         raise ValueError("must begin with https:// and a host")
     if url.userinfo or url.fragment:
         raise ValueError("must not carry a user, a password or a fragment")
-    host = url.raw_host.decode("ascii")
-    if not is_address(url.host) and _HOST.fullmatch(host) is None:
-        raise ValueError("must name a host")
-    if not private and not _may_be_public(url.host):
+    # An address with a zone (`fe80::1%eth0`) is one of a single machine's.
+    fault = None if is_address(host) and "%" not in host else fault_of_name(host)
+    if fault is not None:
+        raise ValueError(fault)
+    port = HTTPS_PORT if url.port is None else url.port
+    if not 1 <= port <= MAX_PORT:
+        raise ValueError(f"must use a port from 1 to {MAX_PORT}")
+    if not private and not _may_be_public(host):
         raise ValueError("must lead to the public internet")
-    if not private and not may_use_port(url.port or HTTPS_PORT, ports):
+    if not private and not may_use_port(port, ports):
         raise ValueError("must use port 443, or one that the operator lists in BELLWIRE_WEBHOOK_PORTS")
     if len(str(url)) > MAX_URL:
         raise ValueError(f"must have at most {MAX_URL} characters")

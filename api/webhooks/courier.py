@@ -11,20 +11,18 @@ import logging
 import random
 from datetime import UTC, datetime
 
-from api.core.delivery import Again, Attempt, Outcome, after_failure
+from api.core.delivery import Again, Attempt, Outcome, after_failure, refused_for_good
 from api.db.webhooks import Claim, advance, claim_endpoints, postpone, release
 from api.metrics import WEBHOOK_DELIVERIES, WEBHOOKS_SWITCHED_OFF
-from api.webhooks.message import Message, derive_secret, headers_of, message_of, reset_message
-from api.webhooks.sender import Sender
+from api.webhooks.carrier import Carrier, Recipient
+from api.webhooks.message import Message, message_of, reset_message
 from backbone.contract.errors import Unavailable
 from backbone.contract.event import EventType
 from backbone.contract.offset import Offset
 from backbone.contract.resume import resume
-from backbone.contract.trace import HEADER as TRACEPARENT
 from backbone.eventlog.log_reads import read_events, read_extent
 from backbone.eventlog.postgres import Database
 from backbone.runtime.faults import FAULTS
-from backbone.runtime.tracing import Tracing
 
 log = logging.getLogger("bellwire.webhooks")
 
@@ -42,21 +40,17 @@ class Courier:
     def __init__(
         self,
         database: Database,
-        sender: Sender,
-        secret: bytes,
+        carrier: Carrier,
         *,
         at_once: int,
         timeout_seconds: float,
         retry_scale: float = 1.0,
-        tracing: Tracing | None = None,
     ) -> None:
         self._database = database
-        self._sender = sender
-        self._secret = secret
+        self._carrier = carrier
         self._at_once = at_once
         self._lease_seconds = timeout_seconds + LEASE_MARGIN_SECONDS
         self._retry_scale = retry_scale
-        self._tracing = tracing
         self._turns: dict[asyncio.Task[None], Claim] = {}
         self._stopping = False
 
@@ -145,7 +139,8 @@ class Courier:
         Returns:
             The claim behind a delivery; None when the turn is over.
         """
-        attempt = await self._attempt(claim, message)
+        to = Recipient(claim.endpoint, claim.url, claim.generation, claim.rotating)
+        attempt = await self._carrier.carry(to, message)
         WEBHOOK_DELIVERIES.labels(attempt.outcome.value).inc()
         if attempt.outcome is Outcome.DELIVERED:
             if FAULTS:
@@ -158,26 +153,21 @@ class Courier:
         await self._fail(claim, attempt)
         return None
 
-    async def _attempt(self, claim: Claim, message: Message) -> Attempt:
-        generations = [claim.generation, claim.generation - 1] if claim.rotating else [claim.generation]
-        secrets = [derive_secret(self._secret, claim.endpoint, generation) for generation in generations]
-        headers = headers_of(message, secrets, datetime.now(UTC))
-        if self._tracing is None:
-            return await self._sender.send(claim.url, headers, message.body)
-        with self._tracing.client("webhook", message.traceparent) as span:
-            headers[TRACEPARENT] = self._tracing.traceparent_of(span)
-            attempt = await self._sender.send(claim.url, headers, message.body)
-            span.set_attribute("bellwire.outcome", attempt.outcome.value)
-            return attempt
-
     async def _fail(self, claim: Claim, attempt: Attempt) -> None:
         failures = claim.failures + 1
+        # A pod of the release before counts failures, and no refusals.
+        refusals = (claim.refusals if claim.failures else 0) + 1 if refused_for_good(attempt) else 0
         next_step = after_failure(attempt, failures, random.random(), self._retry_scale)  # noqa: S311
         seconds = next_step.seconds if isinstance(next_step, Again) else 0.0
         reason = None if isinstance(next_step, Again) else next_step.reason
-        await postpone(self._database, claim, failures, seconds, attempt.outcome.value, reason)
+        await postpone(
+            self._database, claim, failures, seconds, attempt.outcome.value, reason, refusals=refusals
+        )
         # No address: what a shop registers may hold a password of its own.
-        facts = {"endpoint": str(claim.endpoint), "outcome": attempt.outcome.value, "failures": failures}
+        facts = {
+            "endpoint": str(claim.endpoint), "tenant": claim.tenant, "outcome": attempt.outcome.value,
+            "status": attempt.status, "failures": failures, "refusals": refusals,
+        }  # fmt: skip
         if reason is not None:
             WEBHOOKS_SWITCHED_OFF.labels(reason).inc()
             log.warning("webhook.switched_off", extra={**facts, "reason": reason})

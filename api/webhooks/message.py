@@ -18,6 +18,7 @@ from backbone.contract.offset import Offset
 from backbone.contract.trace import HEADER as TRACEPARENT
 from backbone.contract.trace import traceparent_of
 
+RESET = "reset-"
 USER_AGENT = "Bellwire-Webhooks/1"
 
 
@@ -26,6 +27,7 @@ class Message:
     """A message to deliver: `id` is the event's offset, `body` the event's own bytes, `traceparent` theirs."""
 
     id: str
+    type: str
     body: bytes
     traceparent: str | None = None
 
@@ -38,14 +40,31 @@ def derive_secret(pods_secret: bytes, endpoint: UUID, generation: int) -> str:
 
 def message_of(event: Event) -> Message:
     """The message that carries an event."""
-    return Message(str(event.offset), event.payload, traceparent_of(event.payload))
+    return Message(str(event.offset), event.type, event.payload, traceparent_of(event.payload))
 
 
 def reset_message(tenant: str, to: Offset, reason: str, now: datetime) -> Message:
     """The message that says that history before `to` cannot be delivered."""
-    timestamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    document = {"type": "reset", "tenant": tenant, "to": str(to), "reason": reason, "timestamp": timestamp}
-    return Message(f"reset-{to}", orjson.dumps(document))
+    document = {
+        "type": "reset", "tenant": tenant, "to": str(to), "reason": reason, "timestamp": moment_text(now)
+    }  # fmt: skip
+    return Message(reset_id(to), "reset", orjson.dumps(document))
+
+
+def reset_id(to: Offset) -> str:
+    """The `webhook-id` of the message that says that history before `to` cannot be delivered."""
+    return f"{RESET}{to}"
+
+
+def ping_message(tenant: str, endpoint: UUID, ping: UUID, now: datetime) -> Message:
+    """The message that says nothing: it shows whether an endpoint takes what is signed."""
+    document = {"type": "ping", "tenant": tenant, "webhookId": str(endpoint), "timestamp": moment_text(now)}
+    return Message(f"ping-{ping}", "ping", orjson.dumps(document))
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment in UTC, as the contract writes it."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def headers_of(message: Message, secrets: list[str], now: datetime) -> dict[str, str]:

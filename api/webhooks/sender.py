@@ -4,6 +4,7 @@ Why: docs/decisions/0054-webhook-addresses.md
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ from email.utils import parsedate_to_datetime
 import httpcore
 import httpx
 
-from api.core.delivery import Attempt, Outcome, outcome_of
+from api.core.delivery import EXCERPT_BYTES, Attempt, Outcome, excerpt, outcome_of
 from api.webhooks.address import CheckedBackend, ForbiddenAddress, Resolve, system_resolve
 
+log = logging.getLogger("bellwire.webhooks")
+
 MOST_OF_AN_ANSWER = 64 * 1024
-"""Bytes that are read before the connection is dropped; what they say does not matter."""
+"""Bytes that are read before the connection is dropped; only the first of them are looked at."""
 KEEP_ALIVE_SECONDS = 20.0
 
 
@@ -41,7 +44,7 @@ class Sender:
         )
 
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> Attempt:
-        """Make one attempt, and say what became of it."""
+        """Make one attempt, and say what became of it. Nothing that an address leads to is raised: a failure counts."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._post(url, headers, body)
@@ -50,8 +53,14 @@ class Sender:
         except ForbiddenAddress:
             return Attempt(Outcome.FORBIDDEN)
         except (
-            httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError, httpx.InvalidURL
+            httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError, httpx.InvalidURL,
+            # A name that the resolver or TLS cannot encode, a port beyond those that there are.
+            ValueError, OverflowError,
         ):  # fmt: skip
+            return Attempt(Outcome.UNREACHABLE)
+        except Exception:
+            # A bug of ours or of a library's: loud, and counted, or the endpoint would be tried for ever.
+            log.exception("webhook.bug")
             return Attempt(Outcome.UNREACHABLE)
 
     async def close(self) -> None:
@@ -64,12 +73,15 @@ class Sender:
             scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path
         )
         async with self._pool.stream("POST", target, headers=list(headers.items()), content=body) as response:
-            read = 0
+            read, start = 0, b""
             async for part in response.aiter_stream():
                 read += len(part)
+                # One more than is shown, so that what is cut off is known to be.
+                start += part[: EXCERPT_BYTES + 1 - len(start)]
                 if read > MOST_OF_AN_ANSWER:
                     break
-            return Attempt(outcome_of(response.status), _retry_after(response.headers))
+            status, again = response.status, _retry_after(response.headers)
+            return Attempt(outcome_of(status), again, status, excerpt(start))
 
 
 def _retry_after(headers: list[tuple[bytes, bytes]]) -> float | None:

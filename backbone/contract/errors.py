@@ -27,6 +27,7 @@ class Problem(Enum):
     INSUFFICIENT_POINTS = ("insufficient-points", 409, "Not enough points")
     TOO_MANY_WEBHOOKS = ("too-many-webhooks", 409, "The tenant has as many webhooks as it may have")
     TOO_MANY_TERMINALS = ("too-many-terminals", 409, "The tenant has as many terminals as it may have")
+    NOT_STUCK = ("not-stuck", 409, "The endpoint is not stuck at this message")
     TOO_MANY_KEYS = ("too-many-keys", 409, "There are as many valid keys as there may be")
     TOO_MANY_PAIRINGS = ("too-many-pairings", 409, "The tenant has as many open pairing codes as it may have")
     TENANT_EXISTS = ("tenant-exists", 409, "The slug is taken")

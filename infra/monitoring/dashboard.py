@@ -228,6 +228,13 @@ ROWS = (
                 (Query(rate("bellwire_webhook_deliveries_total", "outcome"), "{{outcome}}"),),
             ),
             Panel(
+                "Webhook endpoints that refuse",
+                "They answered a 4xx twice in a row, of those that no other try mends: what comes behind waits.",
+                "short",
+                (Query("max(bellwire_webhooks_refusing)", "refuse"),),
+                limit=1,
+            ),
+            Panel(
                 "Webhook endpoints switched off",
                 "In the last hour, by reason: they said that they are gone, or ten tries in a row failed.",
                 "short",

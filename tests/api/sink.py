@@ -39,6 +39,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     endless: bool = False
+    body: bytes = b""
 
 
 class Sink:
@@ -104,8 +105,9 @@ class Sink:
         for name, value in answer.headers.items():
             handler.send_header(name, value)
         if not answer.endless:
-            handler.send_header("Content-Length", "0")
+            handler.send_header("Content-Length", str(len(answer.body)))
         handler.end_headers()
+        handler.wfile.write(answer.body)
         while answer.endless and not self._released.is_set():
             handler.wfile.write(b"x" * 65536)
 

@@ -1,5 +1,6 @@
 """The description of the API is complete, can be read without the internet, and its examples are real."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -15,6 +16,7 @@ from api.db.operator_keys import create_operator_key
 from api.examples import FILE, load_examples
 from backbone.runtime.routes import Undescribed, described
 from infra.local.pods import Pod
+from tests.api.sink import Answer, open_sink
 from tests.api.table import route_table
 from tests.conftest import ROOT, MakeDatabase, StartApiPod
 from tests.shop import ORDER, Operator, bearer
@@ -148,11 +150,24 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     await ask("GET", shop + "/webhooks", store, **t)
     await ask("GET", shop + "/webhooks/{webhookId}", store, **one)
     await ask("POST", shop + "/webhooks/{webhookId}/rotate", store, **one)
+    with open_sink() as sink:
+        sink.answer = lambda _: Answer(200, body=b"taken")
+        here_is_one = await http.post(
+            f"/api/tenant/{SLUG}/webhooks", json={"url": sink.url}, headers=bearer(store)
+        )
+        answering = {**t, "webhookId": here_is_one.json()["id"]}
+        await ask("POST", shop + "/webhooks/{webhookId}/test", store, **answering)
+        async with asyncio.timeout(30):
+            while not (await ask("GET", shop + "/webhooks/{webhookId}/attempts", store, **answering))[
+                "attempts"
+            ]:
+                await asyncio.sleep(0.1)
     return notes
 
 
 SLUG = "kitchen"
 _VARYING = [
+    (r'"milliseconds":[0-9]+', '"milliseconds":38'),
     (r'"code":"[0-9A-Z]{4}-[0-9A-Z]{4}"', '"code":"7G2K-9QXM"'),
     (r'"(keyId|createdBy|by)":"[0-9a-f]{12}"', r'"\1":"3f9a0c5d17be"'),
     (r'"next":"[A-Za-z0-9_-]+"', '"next":"bzQy"'),

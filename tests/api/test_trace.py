@@ -12,8 +12,8 @@ from backbone.contract.event import encode_event
 from backbone.contract.offset import Offset
 from backbone.contract.trace import parse_traceparent, traceparent_of
 from infra.local.pods import Pod
+from tests.api.endpoints import register, until
 from tests.api.sink import open_sink
-from tests.api.test_webhooks import register, until
 from tests.gateway.stream_till import open_stream
 from tests.gateway.till import open_till
 from tests.shop import ORDER, Shop, bearer

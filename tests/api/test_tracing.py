@@ -8,9 +8,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from infra.local.ports import free_port
+from tests.api.endpoints import register, until
 from tests.api.sink import Sink, open_sink
 from tests.api.test_trace import TRACE
-from tests.api.test_webhooks import frozen, register, until
+from tests.api.test_webhooks import frozen
 from tests.conftest import ROOT, StartApiPod
 from tests.shop import Shop
 

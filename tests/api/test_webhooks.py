@@ -5,69 +5,21 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import Webhook
 
 from infra.local.counters import read_total
 from infra.local.pods import Pod
-from tests.api.sink import Answer, Delivery, Sink, open_sink
+from tests.api.endpoints import look, register, seen, until, verified
+from tests.api.sink import Answer, Sink, open_sink
 from tests.conftest import OpenShop, StartApiPod
 from tests.fork import fork_last_event
 from tests.shop import Shop, bearer
-
-
-@pytest.fixture
-async def sink() -> AsyncIterator[Sink]:
-    """A server that takes webhooks."""
-    with open_sink() as found:
-        yield found
-
-
-async def register(shop: Shop, url: str, **more: Any) -> dict[str, Any]:
-    response = await shop.http.post(
-        shop.path("webhooks"), json={"url": url, **more}, headers=bearer(shop.storefront_key)
-    )
-    assert response.status_code == 201, response.text
-    answer: dict[str, Any] = response.json()
-    return answer
-
-
-async def look(shop: Shop, endpoint: dict[str, Any]) -> dict[str, Any]:
-    response = await shop.http.get(
-        shop.path(f"webhooks/{endpoint['id']}"), headers=bearer(shop.storefront_key)
-    )
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
-
-
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
-async def seen(shop: Shop, endpoint: dict[str, Any], **wanted: Any) -> dict[str, Any]:
-    """Until the endpoint looks like this."""
-    async with asyncio.timeout(30):
-        while True:
-            found = await look(shop, endpoint)
-            if all(found[name] == value for name, value in wanted.items()):
-                return found
-            await asyncio.sleep(0.1)
-
-
-def verified(delivery: Delivery, secret: str) -> bool:
-    try:
-        Webhook(secret).verify(delivery.body, delivery.headers)
-    except WebhookVerificationError:
-        return False
-    return True
 
 
 async def place(shop: Shop, count: int) -> list[str]:

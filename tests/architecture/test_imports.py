@@ -124,6 +124,7 @@ HOMES = {
     "pydantic_settings": ("backbone/runtime/settings.py",),
     "opentelemetry": ("backbone/runtime/tracing.py",),
     "httpcore": ("api/webhooks/",),
+    "idna": ("api/core/host_name.py",),
     "standardwebhooks": ("api/webhooks/message.py",),
 }
 

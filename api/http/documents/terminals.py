@@ -32,6 +32,7 @@ class ConnectionList(Answer):
     """A terminal's last connections, newest first."""
 
     connections: list[ConnectionInFull]
+    shared_key: bool = Field(description="Two devices use its key, and throw each other out.")
 
 
 class TerminalRegistered(Answer):

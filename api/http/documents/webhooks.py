@@ -44,6 +44,24 @@ class Webhooks(Answer):
     webhooks: list[Webhook]
 
 
+class WebhookAttempt(Answer):
+    """One attempt to deliver a message, and what the endpoint answered."""
+
+    at: Moment
+    id: str = Field(description="The message's `webhook-id`: an offset, or `reset-…`, or `ping-…`.")
+    type: str
+    outcome: str
+    status: int | None = Field(description="Null: there was no answer.")
+    milliseconds: int = Field(description="How long it took.")
+    answer: str = Field(description="Its beginning, at most 200 bytes.")
+
+
+class WebhookAttempts(Answer):
+    """An endpoint's last attempts, newest first."""
+
+    attempts: list[WebhookAttempt]
+
+
 class WebhookRotated(Answer):
     """An endpoint's new secret; until then the one before signs too."""
 
