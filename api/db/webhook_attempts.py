@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from backbone.eventlog.postgres import Database
@@ -12,10 +13,10 @@ KEPT_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An attempt that was made, `ago` seconds before it is written down."""
+    """An attempt that was made, and when it began."""
 
     endpoint: UUID
-    ago: float
+    at: datetime
     message_id: str
     type: str
     outcome: str
@@ -36,7 +37,7 @@ async def note_attempts(database: Database, made: Sequence[Made]) -> None:
     await database.fetch(
         _NOTE,
         [one.endpoint for one in made],
-        [one.ago for one in made],
+        [one.at for one in made],
         [one.message_id for one in made],
         [one.type for one in made],
         [one.outcome for one in made],

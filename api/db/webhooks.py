@@ -94,6 +94,8 @@ async def list_endpoints(database: Database, tenant: str, endpoint: UUID | None 
 _DELETE = f"""
     WITH gone AS (
         DELETE FROM webhook_endpoints WHERE tenant = $1 AND endpoint_id = $2 RETURNING endpoint_id
+    ), attempts AS (
+        DELETE FROM webhook_attempts a USING gone WHERE a.endpoint_id = gone.endpoint_id
     ), {noted_where("gone", 3)}
     SELECT endpoint_id FROM gone
 """  # noqa: S608 - put together from constants

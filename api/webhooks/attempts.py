@@ -4,9 +4,8 @@ An attempt costs one entry in memory. A pod that is killed loses half a second o
 """
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from api.core.delivery import Attempt
@@ -21,19 +20,18 @@ MOST_ENDPOINTS = 2000
 """So many have attempts that wait at the same time; of each the newest that would be shown."""
 ENDPOINTS_AT_ONCE = 100
 
-_Waiting = deque[tuple[float, Message, Attempt]]
+_Waiting = deque[tuple[datetime, Message, Attempt]]
 
 
 class AttemptLog:
     """The attempts that are not written yet, by their endpoint. `run` is its only task's body."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
         self._waiting: dict[UUID, _Waiting] = {}
 
-    def note(self, endpoint: UUID, message: Message, attempt: Attempt) -> None:
-        """An attempt has just ended."""
+    def note(self, endpoint: UUID, began: datetime, message: Message, attempt: Attempt) -> None:
+        """An attempt has ended."""
         waiting = self._waiting.get(endpoint)
         if waiting is None:
             if len(self._waiting) >= MOST_ENDPOINTS:
@@ -41,7 +39,7 @@ class AttemptLog:
                 return
             waiting = self._waiting[endpoint] = deque(maxlen=KEPT)
         # Those that fall out would not be shown.
-        waiting.append((self._clock() - attempt.milliseconds / 1000, message, attempt))
+        waiting.append((began, message, attempt))
 
     async def run(self) -> None:
         """Write for ever; ends by cancellation only. While PostgreSQL is away what waits is kept."""
@@ -61,16 +59,15 @@ class AttemptLog:
         while self._waiting:
             some = {one: self._waiting.pop(one) for one in list(self._waiting)[:ENDPOINTS_AT_ONCE]}
             try:
-                await note_attempts(self._database, list(self._made(some)))
+                await note_attempts(self._database, self._made(some))
             except Unavailable:
                 self._put_back(some)
                 raise
 
     def _made(self, some: dict[UUID, _Waiting]) -> list[Made]:
-        now = self._clock()
         return [
             Made(
-                endpoint, max(0.0, now - began), message.id, message.type, attempt.outcome.value, attempt.status,
+                endpoint, began, message.id, message.type, attempt.outcome.value, attempt.status,
                 attempt.milliseconds, attempt.answer,
             )
             for endpoint, waiting in some.items()

@@ -37,16 +37,16 @@ class Carrier:
 
     async def carry(self, to: Recipient, message: Message) -> Attempt:
         """Make one attempt, and note it."""
-        began = time.monotonic()
-        attempt = await self._send(to, message)
+        began, now = time.monotonic(), datetime.now(UTC)
+        attempt = await self._send(to, message, now)
         attempt = replace(attempt, milliseconds=round((time.monotonic() - began) * 1000))
-        self._attempts.note(to.endpoint, message, attempt)
+        self._attempts.note(to.endpoint, now, message, attempt)
         return attempt
 
-    async def _send(self, to: Recipient, message: Message) -> Attempt:
+    async def _send(self, to: Recipient, message: Message, now: datetime) -> Attempt:
         generations = [to.generation, to.generation - 1] if to.rotating else [to.generation]
         secrets = [derive_secret(self._secret, to.endpoint, generation) for generation in generations]
-        headers = headers_of(message, secrets, datetime.now(UTC))
+        headers = headers_of(message, secrets, now)
         if self._tracing is None:
             return await self._sender.send(to.url, headers, message.body)
         with self._tracing.client("webhook", message.traceparent) as span:

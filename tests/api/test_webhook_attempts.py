@@ -104,12 +104,14 @@ async def test_attempts_of_a_week_ago_are_not_shown_and_go(
     for days in (6.9, 7.1, 30):
         await database.execute(
             """
-            INSERT INTO webhook_attempts (endpoint_id, at, message_id, type, outcome, status, milliseconds, answer)
-            VALUES ($1, now() - make_interval(secs => $2), '1-1', 'new_order', 'rejected', 400, 5, $3)
+            INSERT INTO webhook_attempts
+                (endpoint_id, tenant, at, message_id, type, outcome, status, milliseconds, answer)
+            VALUES ($1, $4, now() - make_interval(secs => $2), '1-1', 'new_order', 'rejected', 400, 5, $3)
             """,
             uuid.UUID(endpoint["id"]),
             days * 86400,
             str(days),
+            shop.slug,
         )
     assert [one["answer"] for one in await attempts(shop, endpoint)] == ["6.9"]
     async with opened(database_url) as pool:
@@ -216,13 +218,13 @@ async def test_while_the_database_is_away_the_newest_attempts_wait_and_no_more_t
     async with opened(nowhere) as away, opened(database_url) as there:
         kept = AttemptLog(away)
         for number in range(1, 61):
-            kept.note(endpoint, message(number), Attempt(Outcome.REJECTED, status=500))
+            kept.note(endpoint, datetime.now(UTC), message(number), Attempt(Outcome.REJECTED, status=500))
         with pytest.raises(Unavailable):
             await kept.flush()
-        kept.note(endpoint, message(61), Attempt(Outcome.DELIVERED, status=200))
+        kept.note(endpoint, datetime.now(UTC), message(61), Attempt(Outcome.DELIVERED, status=200))
         kept._database = there
         # One that was deleted meanwhile spoils it for nobody.
-        kept.note(uuid.uuid4(), message(1), Attempt(Outcome.TIMEOUT))
+        kept.note(uuid.uuid4(), datetime.now(UTC), message(1), Attempt(Outcome.TIMEOUT))
         await kept.flush()
     rows = await database.fetch(
         "SELECT message_id FROM webhook_attempts WHERE endpoint_id = $1 ORDER BY at, attempt_id", endpoint
@@ -238,10 +240,10 @@ async def test_what_waits_is_bounded_and_what_is_left_out_is_counted(database_ur
     async with opened(database_url) as database:
         kept = AttemptLog(database)
         for _ in range(MOST_ENDPOINTS + 7):
-            kept.note(uuid.uuid4(), message(1), Attempt(Outcome.TIMEOUT))
+            kept.note(uuid.uuid4(), datetime.now(UTC), message(1), Attempt(Outcome.TIMEOUT))
         assert forgotten() - before == 7
         await kept.flush()
-        kept.note(uuid.uuid4(), message(1), Attempt(Outcome.TIMEOUT))
+        kept.note(uuid.uuid4(), datetime.now(UTC), message(1), Attempt(Outcome.TIMEOUT))
     assert forgotten() - before == 7
 
 
@@ -257,7 +259,10 @@ async def test_two_pods_that_write_of_the_same_endpoints_at_once_wait_for_nobody
                 for endpoint in order:
                     for step in range(20):
                         kept.note(
-                            endpoint, message(number * 20 + step), Attempt(Outcome.DELIVERED, status=200)
+                            endpoint,
+                            datetime.now(UTC),
+                            message(number * 20 + step),
+                            Attempt(Outcome.DELIVERED, status=200),
                         )
                 await kept.flush()
 

@@ -3,9 +3,11 @@
 -- phase: pre
 
 CREATE TABLE webhook_attempts (
-    endpoint_id  uuid NOT NULL REFERENCES webhook_endpoints ON DELETE CASCADE,
+    -- an endpoint's rows go with it; those that a pod of the release before leaves behind go when they are a week old
+    endpoint_id  uuid NOT NULL,
+    tenant       text NOT NULL,
     attempt_id   bigint GENERATED ALWAYS AS IDENTITY,
-    -- when it began
+    -- when it began, by the clock of its pod, which the message's timestamp is of
     at           timestamptz NOT NULL,
     -- the message's `webhook-id`, and the type in its body
     message_id   text NOT NULL,
@@ -19,25 +21,23 @@ CREATE TABLE webhook_attempts (
     PRIMARY KEY (endpoint_id, at, attempt_id)
 );
 CREATE INDEX webhook_attempts_age ON webhook_attempts USING brin (at);
+CREATE INDEX webhook_attempts_tenant ON webhook_attempts (tenant);
 
 -- Answers in a row, to what comes next, that say that it is refused for good. Holds while `failures` is not 0: pods of
 -- the release before move on without it.
 ALTER TABLE webhook_endpoints ADD COLUMN refusals integer NOT NULL DEFAULT 0 CHECK (refusals >= 0);
 
--- Attempts that a pod has gathered, each `p_ago` seconds old. Those at endpoints that are gone are left out; of the others
+-- Attempts that a pod has gathered. Those at endpoints that are gone are left out; of the others
 -- the newest `p_keep` stay.
 CREATE FUNCTION note_attempts(
-    p_endpoints uuid[], p_ago double precision[], p_messages text[], p_types text[], p_outcomes text[],
+    p_endpoints uuid[], p_at timestamptz[], p_messages text[], p_types text[], p_outcomes text[],
     p_statuses integer[], p_milliseconds integer[], p_answers text[], p_keep integer
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    -- Nothing refers to an endpoint that goes between this and the next statement.
-    PERFORM FROM webhook_endpoints WHERE endpoint_id = ANY (p_endpoints) ORDER BY endpoint_id FOR KEY SHARE;
-    INSERT INTO webhook_attempts (endpoint_id, at, message_id, type, outcome, status, milliseconds, answer)
-    SELECT k.endpoint_id, clock_timestamp() - make_interval(secs => k.ago), k.message_id, k.type, k.outcome, k.status,
-           k.milliseconds, k.answer
-    FROM unnest(p_endpoints, p_ago, p_messages, p_types, p_outcomes, p_statuses, p_milliseconds, p_answers)
-         WITH ORDINALITY AS k (endpoint_id, ago, message_id, type, outcome, status, milliseconds, answer, place)
+    INSERT INTO webhook_attempts (endpoint_id, tenant, at, message_id, type, outcome, status, milliseconds, answer)
+    SELECT k.endpoint_id, e.tenant, k.at, k.message_id, k.type, k.outcome, k.status, k.milliseconds, k.answer
+    FROM unnest(p_endpoints, p_at, p_messages, p_types, p_outcomes, p_statuses, p_milliseconds, p_answers)
+         WITH ORDINALITY AS k (endpoint_id, at, message_id, type, outcome, status, milliseconds, answer, place)
     JOIN webhook_endpoints e USING (endpoint_id) ORDER BY k.place;
     -- By place in the table, so that two pods delete in one order.
     DELETE FROM webhook_attempts WHERE ctid = ANY (ARRAY(
