@@ -80,7 +80,7 @@ NOT_FOR_GATEWAYS = frozenset(
         "further_idempotency_keys", "gift_cards", "idempotency_keys", "loyalty_accounts",
         "order_items", "order_receipts", "order_status_history", "orders", "pairings", "pod_roles",
         "pos_daily_reports", "pos_gift_card_transactions", "pos_loyalty_transactions", "stored_answers",
-        "webhook_endpoints",
+        "webhook_attempts", "webhook_endpoints",
     }
 )  # fmt: skip
 
