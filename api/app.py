@@ -15,6 +15,7 @@ from api.background.key_uses import KeyUses
 from api.background.prober import POSTGRESQL, Prober
 from api.background.purge import purge_deleted_tenants
 from api.background.refusing import watch_refusing_endpoints
+from api.background.secret_check import check_secrets
 from api.background.shared_keys import watch_shared_keys
 from api.background.unacked import watch_unacked_orders
 from api.combiner import Combiner
@@ -139,6 +140,9 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("shared-keys", lambda: watch_shared_keys(background))
         owner.start("alarms", lambda: raise_alarms(background, publisher.announce))
         owner.start("purge", lambda: purge_deleted_tenants(background))
+        owner.start(
+            "secret-check", lambda: check_secrets(background, settings.card_secrets, settings.card_secrets)
+        )
         owner.start("housekeeping", lambda: keep_house(background, settings.retention_days))
 
         endpoints = await pool("webhooks", WEBHOOK_CONNECTIONS)
@@ -210,11 +214,11 @@ def _routes(
     limits = Limits(settings)
     quotas = Quotas.of(settings)
     guard = Guard(Access(reads), limits, refusals, quotas, settings.trust_forwarded_for, uses.note)
-    secret = settings.card_secret.get_secret_value().encode()
+    ring = settings.card_secrets
     routes = [
         *OrderRoutes(guard, committer).routes(),
         *OrderReadRoutes(guard, reads, writes).routes(),
-        *GiftCardRoutes(guard, committer, reads, secret, limits).routes(),
+        *GiftCardRoutes(guard, committer, reads, writes, ring, limits).routes(),
         *LoyaltyRoutes(guard, committer, reads).routes(),
         *EventRoutes(guard, reads, writes, watch).routes(),
         *AckRoutes(guard, writes).routes(),
@@ -222,7 +226,7 @@ def _routes(
         *StatusRoutes(guard, reads).routes(),
         *TenantRoutes(guard, reads, writes).routes(),
         *AuditRoutes(guard, reads).routes(),
-        *PairingRoutes(guard, reads, writes, secret).routes(),
+        *PairingRoutes(guard, reads, writes, ring).routes(),
         *KeyRoutes(guard, reads, writes).routes(),
         *TerminalRoutes(guard, reads, writes).routes(),
         *TicketRoutes(guard, writes).routes(),
@@ -230,7 +234,7 @@ def _routes(
             guard,
             reads,
             writes,
-            secret,
+            ring.newest,
             private=settings.webhook_private,
             ports=settings.webhook_ports,
         ).routes(),

@@ -1,20 +1,22 @@
 """The settings of an API pod besides those of every pod. Read once, handed over."""
 
-from typing import Annotated
-
 from pydantic import Field, SecretStr
 
-from backbone.runtime.settings import PodSettings, Ports
-
-MIN_SECRET_CHARACTERS = 32
+from api.core.secret_ring import SecretRing
+from backbone.runtime.settings import MIN_SECRET_CHARACTERS, PodSettings, Ports, Secret, Secrets
 
 
 class ApiSettings(PodSettings):
     """The settings of an API pod; `BELLWIRE_CARD_SECRET` is the only one without a default."""
 
-    card_secret: Annotated[SecretStr, Field(min_length=MIN_SECRET_CHARACTERS)] = Field(
-        description="secret from which gift card numbers and webhook secrets are made, and by which cards are "
-        f"found; the same on every pod, for ever; at least {MIN_SECRET_CHARACTERS} characters"
+    card_secret: Secret = Field(
+        description="secret from which gift card numbers are made, and by which cards are found, and webhook secrets "
+        f"without BELLWIRE_WEBHOOK_SECRET; the same on every pod; at least {MIN_SECRET_CHARACTERS} characters"
+    )
+    card_secret_before: Secrets = Field(
+        (),
+        description="secrets besides that one under which cards stand, while it is changed: one, or a JSON list of "
+        "them, newest first; kept until `bellwire audit` counts none under them",
     )
     write_connections: int = Field(12, ge=1, le=200, description="PostgreSQL connections for writes")
     read_connections: int = Field(8, ge=1, le=200, description="PostgreSQL connections for reads")
@@ -103,3 +105,16 @@ class ApiSettings(PodSettings):
         le=60,
         description="how long a pod told to stop says so on /readyz before it refuses connections",
     )
+
+    @property
+    def card_secrets(self) -> SecretRing:
+        """The secrets under which cards stand."""
+        return _ring(self.card_secret, self.card_secret_before)
+
+
+def _ring(newest: SecretStr, before: tuple[SecretStr, ...]) -> SecretRing:
+    return SecretRing(_bytes(newest), map(_bytes, before))
+
+
+def _bytes(secret: SecretStr) -> bytes:
+    return secret.get_secret_value().encode()

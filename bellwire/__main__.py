@@ -108,13 +108,28 @@ def metrics() -> None:
 @main.command()
 @DATABASE
 def audit(database_url: str) -> None:
-    """Check that everything adds up: ledgers, totals, numbers, events. Changes nothing; 1 when something is wrong."""
-    from api.db.audit import audit as run
-    from bellwire.audit import table
+    """Check that everything adds up: ledgers, totals, numbers, events. Changes nothing; 1 when something is wrong.
 
+    Counts what stands under which secret, and names the setting of each that is set here.
+    """
+    from api.db.audit import audit as run
+    from api.db.secret_uses import count_uses
+    from bellwire.audit import missing, secrets_table, settings_of, table
+
+    try:
+        known = settings_of(os.environ)
+    except ValueError as exc:
+        raise click.ClickException(f"a secret {exc}") from None
     findings = asyncio.run(run(database_url))
+    uses = asyncio.run(count_uses(database_url))
     click.echo(table(findings))
-    if any(finding.broken for finding in findings):
+    if uses or known:
+        click.echo(secrets_table(uses, known))
+    if missing(uses, known):
+        click.echo(
+            "MISSING      a secret that is in use is not set here: see docs/operations.md, secrets that change"
+        )
+    if missing(uses, known) or any(finding.broken for finding in findings):
         raise click.exceptions.Exit(1)
 
 

@@ -1,13 +1,14 @@
 """Gift card numbers: 16 symbols of Crockford's base32, 80 bits, and a check symbol.
 
 A number is stored nowhere. It is derived from a secret and a salt, so that the answer to a retried sale can
-be given again; it is found by its HMAC. The secret and the salt come in from outside.
+be given again; it is found by its HMAC. Secrets and the salt's bytes come in from outside.
 
-Why: docs/decisions/0007-gift-card-numbers.md
+Why: docs/decisions/0007-gift-card-numbers.md, docs/decisions/0107-secrets-that-change.md
 """
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 
 import orjson
 
@@ -18,9 +19,33 @@ _VALUE = {symbol: value for value, symbol in enumerate(_ALPHABET)}
 # Symbols that a hand writes and an eye misreads.
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
+SALT_BYTES = 16
+_TAG_BYTES = 8
 _NUMBER_BYTES = 10
 NUMBER_SYMBOLS = 17
 _SHOWN = 4
+
+
+def make_salt(secret: bytes, entropy: bytes) -> str:
+    """Return a salt that says under which secret it is: 16 random bytes, and 8 of their keyed hash."""
+    if len(entropy) != SALT_BYTES:
+        raise ValueError(f"a salt is made from {SALT_BYTES} random bytes, not {len(entropy)}")
+    return entropy.hex() + _tag(secret, entropy)
+
+
+def is_tagged(salt: str) -> bool:
+    """Whether a salt says under which secret it is; one of before release 0.2 does not."""
+    return len(salt) > 2 * SALT_BYTES
+
+
+def secret_of_salt(salt: str, secrets: Iterable[bytes]) -> bytes | None:
+    """Return the one of `secrets` that a salt says; None when it is none of them, or it says none."""
+    entropy, tag = bytes.fromhex(salt[: 2 * SALT_BYTES]), salt[2 * SALT_BYTES :]
+    return next((secret for secret in secrets if hmac.compare_digest(_tag(secret, entropy), tag)), None)
+
+
+def _tag(secret: bytes, entropy: bytes) -> str:
+    return hmac.digest(secret, b"bellwire gift card salt\0" + entropy, hashlib.sha256)[:_TAG_BYTES].hex()
 
 
 def derive_number(secret: bytes, salt: bytes) -> str | None:

@@ -11,7 +11,7 @@ from backbone.eventlog.postgres import Database
 
 @dataclass(frozen=True, slots=True)
 class NewCard:
-    """A card about to be sold; its number is here only as what it is found by."""
+    """A card about to be sold; its number is here only as what it is found by, under the secret of that name."""
 
     card_id: UUID
     number_hmac: bytes
@@ -22,9 +22,10 @@ class NewCard:
     recipient_name: str | None
     recipient_email: str | None
     expiry_date: date | None
+    secret_id: bytes
 
 
-_SELL = write_call("sell_gift_card", 14)
+_SELL = write_call("sell_gift_card", 15)
 
 
 async def sell_card(database: Database, attempt: Attempt, card: NewCard, data: bytes) -> Written:
@@ -47,35 +48,61 @@ async def sell_card(database: Database, attempt: Attempt, card: NewCard, data: b
         card.recipient_email,
         card.expiry_date,
         data.decode(),
+        card.secret_id,
     )
 
 
-_REDEEM = write_call("redeem_gift_card", 7)
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A number that somebody presented, as what it is found by under each secret, the newest first.
+
+    `secret_id` is the newest one's name: a card that stands under another one moves to it.
+    """
+
+    hmacs: list[bytes]
+    secret_id: bytes
+
+
+_REDEEM = write_call("redeem_gift_card", 8)
 
 
 async def redeem_card(
-    database: Database, attempt: Attempt, number_hmac: bytes, cents: int, order_id: str | None, data: bytes
+    database: Database, attempt: Attempt, number: Presented, cents: int, order_id: str | None, data: bytes
 ) -> Written:
     """Commit a redemption. Outcomes `ok`, `not_found`, `expired`, `insufficient`. Raises as `run_write`."""
-    return await run_write(database, _REDEEM, attempt, number_hmac, cents, order_id, data.decode())
+    return await run_write(
+        database, _REDEEM, attempt, number.hmacs, cents, order_id, data.decode(), number.secret_id
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCard:
-    """A card's balance and its last day."""
+    """A card's balance and its last day. `outdated`: it stands under a secret that is not the newest."""
 
     balance_cents: int
     expiry_date: date | None
+    outdated: bool
 
 
-_GET = "SELECT balance_cents, expiry_date FROM gift_cards WHERE tenant = $1 AND number_hmac = $2"
+_GET = """
+    SELECT balance_cents, expiry_date, number_hmac <> $3 AS outdated FROM gift_cards
+    WHERE tenant = $1 AND number_hmac = ANY ($2::bytea[])
+"""
 
 
-async def get_card(database: Database, tenant: str, number_hmac: bytes) -> StoredCard | None:
+async def get_card(database: Database, tenant: str, number: Presented) -> StoredCard | None:
     """Return a card, or None.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_GET, tenant, number_hmac)
-    return None if row is None else StoredCard(row["balance_cents"], row["expiry_date"])
+    row = await database.fetch_row(_GET, tenant, number.hmacs, number.hmacs[0])
+    return None if row is None else StoredCard(row["balance_cents"], row["expiry_date"], row["outdated"])
+
+
+_MOVE = "SELECT card_id FROM present_gift_card($1, $2, $3)"
+
+
+async def move_card(database: Database, tenant: str, number: Presented) -> None:
+    """Move a card to the newest secret. Raises Unavailable."""
+    await database.fetch(_MOVE, tenant, number.hmacs, number.secret_id)

@@ -123,7 +123,7 @@ _FACTS = "jsonb_build_object('pairingId', once.pairing_id, 'name', once.name)"
 _PAIR = f"""
     WITH code AS MATERIALIZED (
         SELECT p.pairing_id, p.tenant FROM pairings p JOIN tenants t USING (tenant)
-        WHERE p.code_hmac = $1 AND p.terminal_id IS NULL AND p.expires_at > clock_timestamp()
+        WHERE p.code_hmac = ANY ($1::bytea[]) AND p.terminal_id IS NULL AND p.expires_at > clock_timestamp()
           AND t.disabled_at IS NULL AND t.deleted_at IS NULL
         FOR NO KEY UPDATE
     ), used AS (
@@ -142,7 +142,13 @@ _PAIR = f"""
 
 
 async def pair_terminal(
-    database: Database, code_hmac: bytes, terminal_id: UUID, key_hash: bytes, entry: Entry, *, most: int
+    database: Database,
+    code_hmacs: list[bytes],
+    terminal_id: UUID,
+    key_hash: bytes,
+    entry: Entry,
+    *,
+    most: int,
 ) -> Paired | Literal[False] | None:
     """Use a code up for a new terminal with this key, and note it.
 
@@ -151,7 +157,7 @@ async def pair_terminal(
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_PAIR, code_hmac, terminal_id, key_hash, most, *entry.values)
+    row = await database.fetch_row(_PAIR, code_hmacs, terminal_id, key_hash, most, *entry.values)
     if row is None:
         return None
     return False if row["tenant"] is None else Paired(row["tenant"], row["name"], row["pairing_id"])

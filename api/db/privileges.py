@@ -37,6 +37,8 @@ API_EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "cluster_epochs": READ,
     "stream_forks": READ,
     "schema_migrations": READ,
+    # Told once.
+    "first_secret": ADD,
     "pod_roles": NOTHING,
 }
 
@@ -77,7 +79,7 @@ GATEWAY_COLUMNS: Mapping[tuple[str, str], frozenset[str]] = {
 
 NOT_FOR_GATEWAYS = frozenset(
     {
-        "further_idempotency_keys", "gift_cards", "idempotency_keys", "loyalty_accounts",
+        "first_secret", "further_idempotency_keys", "gift_cards", "idempotency_keys", "loyalty_accounts",
         "order_items", "order_receipts", "order_status_history", "orders", "pairings", "pod_roles",
         "pos_daily_reports", "pos_gift_card_transactions", "pos_loyalty_transactions", "stored_answers",
         "webhook_attempts", "webhook_endpoints",

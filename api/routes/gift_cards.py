@@ -1,5 +1,7 @@
 """Gift cards over HTTP: sell one, look at its balance, take from it. The number is said once, at the sale."""
 
+import contextlib
+import logging
 import secrets
 import uuid
 
@@ -10,7 +12,9 @@ from starlette.responses import Response
 from api.committer import Committer
 from api.core import gift_cards as core
 from api.core.money import json_cents
-from api.db.gift_cards import NewCard, get_card, redeem_card, sell_card
+from api.core.secret_ring import SecretRing
+from api.db.gift_cards import NewCard, Presented, get_card, move_card, redeem_card, sell_card
+from api.db.secrets_in_use import first_secret
 from api.db.writes import WriteOutcome
 from api.http.answer import Refusals, json_answer, write_answer
 from api.http.attempt import attempt_of
@@ -18,10 +22,12 @@ from api.http.body import Body, Day, Email, FilledText, Name, PositiveCents, rea
 from api.http.documents.money import CardBalance, CardRedeemed, CardSold
 from api.http.guard import Guard
 from api.limits import Limits
-from backbone.contract.errors import Problem, Refused
+from backbone.contract.errors import Problem, Refused, Unavailable
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
 from backbone.runtime.routes import DescribedRoute, RouteDoc
+
+log = logging.getLogger("bellwire.secrets")
 
 
 class PurchaseBody(Body):
@@ -78,16 +84,23 @@ _REDEEM = RouteDoc(
 
 
 class GiftCardRoutes:
-    """The three routes. `secret` makes and finds card numbers."""
+    """The three routes. `ring` makes and finds card numbers."""
 
     def __init__(
-        self, guard: Guard, committer: Committer, reads: Database, secret: bytes, limits: Limits
+        self,
+        guard: Guard,
+        committer: Committer,
+        reads: Database,
+        writes: Database,
+        ring: SecretRing,
+        limits: Limits,
     ) -> None:
         self._limits = limits
         self._guard = guard
         self._committer = committer
         self._reads = reads
-        self._secret = secret
+        self._writes = writes
+        self._ring = ring
 
     def routes(self) -> list[DescribedRoute]:
         """Where they are."""
@@ -107,7 +120,7 @@ class GiftCardRoutes:
         salt, number = self._draw()
         card = NewCard(
             uuid.uuid4(),
-            core.number_hmac(self._secret, number),
+            core.number_hmac(self._ring.newest, number),
             core.last_four(number),
             salt,
             sale.amount,
@@ -115,6 +128,7 @@ class GiftCardRoutes:
             sale.recipient_name,
             sale.recipient_email,
             sale.expiry_date,
+            self._ring.newest_id,
         )
         expiry = None if sale.expiry_date is None else sale.expiry_date.isoformat()
         data = core.purchased_data(
@@ -123,17 +137,21 @@ class GiftCardRoutes:
         written = await self._committer.commit(
             caller.tenant, lambda database: sell_card(database, attempt, card, data)
         )
-        return write_answer(written, 201, {}, self._with_number(written.result))
+        return write_answer(written, 201, {}, await self._with_number(written.result))
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/gift-cards/{cardNumber}`."""
         caller = await self._guard.authorize(request)
         with self._limits.guesses.guess(caller.tenant, caller.kind, caller.guesser) as guess:
             number = self._number(request)
-            card = await get_card(self._reads, caller.tenant, core.number_hmac(self._secret, number))
+            card = await get_card(self._reads, caller.tenant, self._presented(number))
             guess.wrong = card is None
         if card is None:
             raise Refused(*_NO_CARD)
+        if card.outdated:
+            # Nothing of the answer depends on it: it moves the next time otherwise.
+            with contextlib.suppress(Unavailable):
+                await move_card(self._writes, caller.tenant, self._presented(number))
         return json_answer({"balance": json_cents(card.balance_cents), "expiryDate": card.expiry_date})
 
     async def redeem(self, request: Request) -> Response:
@@ -144,11 +162,11 @@ class GiftCardRoutes:
         use = body.model
         with self._limits.guesses.guess(caller.tenant, caller.kind, caller.guesser) as guess:
             number = self._number(request)
-            number_hmac = core.number_hmac(self._secret, number)
+            presented = self._presented(number)
             data = core.redeemed_data(number, use.amount, use.order_id)
             written = await self._committer.commit(
                 caller.tenant,
-                lambda database: redeem_card(database, attempt, number_hmac, use.amount, use.order_id, data),
+                lambda database: redeem_card(database, attempt, presented, use.amount, use.order_id, data),
             )
             guess.wrong = written.outcome is WriteOutcome.NOT_FOUND
         return write_answer(written, 200, REDEEM_REFUSALS)
@@ -160,16 +178,33 @@ class GiftCardRoutes:
             raise Refused(*_NO_CARD)
         return number
 
+    def _presented(self, number: str) -> Presented:
+        return Presented(
+            [core.number_hmac(secret, number) for secret in self._ring.all], self._ring.newest_id
+        )
+
     def _draw(self) -> tuple[str, str]:
         """Draw a salt whose number can be typed: five of 37 cannot."""
         while True:
-            salt = secrets.token_hex(16)
-            number = core.derive_number(self._secret, salt.encode())
+            salt = core.make_salt(self._ring.newest, secrets.token_bytes(core.SALT_BYTES))
+            number = core.derive_number(self._ring.newest, salt.encode())
             if number is not None:
                 return salt, number
 
-    def _with_number(self, result: bytes) -> bytes:
-        """Put the card number in the place of the salt that it is derived from; the rest stays as it is."""
+    async def _with_number(self, result: bytes) -> bytes:
+        """Put the card number in the place of the salt that it is derived from; the rest stays as it is.
+
+        Raises:
+            Unavailable: it is of a secret that this pod does not have, or PostgreSQL.
+        """
         salt = orjson.loads(result)["salt"]
-        number = core.derive_number(self._secret, salt.encode())
+        secret = core.secret_of_salt(salt, self._ring.all)
+        if secret is None and not core.is_tagged(salt):
+            secret = self._ring.get(await first_secret(self._reads) or self._ring.ids[-1])
+        if secret is None:
+            log.error(
+                "secrets.missing", extra={"hint": "a sale is repeated that was made under another secret"}
+            )
+            raise Unavailable("the secret of this gift card")
+        number = core.derive_number(secret, salt.encode())
         return result.replace(f'"salt":"{salt}"'.encode(), f'"cardNumber":"{number}"'.encode(), 1)

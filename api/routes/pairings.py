@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.core.pairing import CODE_BITS, code_hmac, read_code, write_code
+from api.core.secret_ring import SecretRing
 from api.db.audit_trail import Actor, Entry
 from api.db.pairings import (
     MAX_OPEN,
@@ -90,13 +91,13 @@ _NO_CODE = Refused(Problem.NOT_FOUND, "There is no such code, or it is used up o
 
 
 class PairingRoutes:
-    """The five routes. `secret` is what codes are kept under."""
+    """The five routes. `ring` has what codes are kept under."""
 
-    def __init__(self, guard: Guard, reads: Database, writes: Database, secret: bytes) -> None:
+    def __init__(self, guard: Guard, reads: Database, writes: Database, ring: SecretRing) -> None:
         self._guard = guard
         self._reads = reads
         self._writes = writes
-        self._secret = secret
+        self._ring = ring
         self._guesses = PairingGuesses()
 
     def routes(self) -> list[DescribedRoute]:
@@ -117,7 +118,7 @@ class PairingRoutes:
         code = write_code(secrets.randbits(CODE_BITS))
         pairing_id = uuid.uuid4()
         made = await create_pairing(
-            self._writes, caller.tenant, pairing_id, code_hmac(self._secret, code), body.name, body.role,
+            self._writes, caller.tenant, pairing_id, code_hmac(self._ring.newest, code), body.name, body.role,
             key_name(caller.key_hash), self._entry(request, caller, "pairing.made", pairing_id),
         )  # fmt: skip
         if made is None:
@@ -162,7 +163,7 @@ class PairingRoutes:
             code = read_code(body.code)
             paired: Paired | Literal[False] | None = None
             if code is not None:
-                coded = code_hmac(self._secret, code)
+                coded = [code_hmac(secret, code) for secret in self._ring.all]
                 paired = await pair_terminal(
                     self._writes, coded, terminal, key_hash, entry, most=self._guard.quotas.terminals
                 )

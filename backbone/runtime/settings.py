@@ -3,6 +3,7 @@
 A wrong setting stops the process before it does anything, with every wrong one listed.
 """
 
+import json
 import os
 import socket
 from typing import Annotated, Any, Literal, TypeVar
@@ -29,6 +30,33 @@ Secret = Annotated[SecretStr, Field(min_length=MIN_SECRET_CHARACTERS)]
 RedisUrl = Annotated[str, AfterValidator(check_redis_url)]
 # NoDecode: it is ours to read, a list with commas as well as JSON.
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(read_origins), AfterValidator(check_origins)]
+
+
+def read_secrets(value: object) -> object:
+    """Read one secret as it stands, or a JSON list of several.
+
+    Raises:
+        ValueError: it begins like a list and is none.
+    """
+    if isinstance(value, SecretStr):
+        return (value,)
+    return secrets_in(value) if isinstance(value, str) else value
+
+
+def secrets_in(text: str) -> tuple[str, ...]:
+    """Read the text of such a setting; an empty one has none. Raises as `read_secrets`."""
+    if not text.startswith("["):
+        return (text,) if text else ()
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(secret, str) for secret in found):
+        raise ValueError("must be one secret, or a JSON list of them")
+    return tuple(found)
+
+
+Secrets = Annotated[tuple[Secret, ...], NoDecode, BeforeValidator(read_secrets)]
 
 
 def read_ports(value: object) -> object:

@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 
 from api.core.gift_cards import (
     NUMBER_SYMBOLS,
+    SALT_BYTES,
     derive_number,
+    is_tagged,
     last_four,
+    make_salt,
     mask_number,
     normalise_number,
     number_hmac,
+    secret_of_salt,
 )
 
 SECRET = b"s" * 32
@@ -84,3 +88,21 @@ def test_a_card_is_found_by_a_hash_that_needs_the_secret(salt: bytes) -> None:
     number = number_of(salt)
     assert len(number_hmac(SECRET, number)) == 32
     assert number_hmac(SECRET, number) != number_hmac(b"t" * 32, number)
+
+
+@given(st.binary(min_size=SALT_BYTES, max_size=SALT_BYTES), st.integers(0, 3))
+def test_a_salt_says_under_which_secret_it_is_and_to_no_other(entropy: bytes, index: int) -> None:
+    ring = [bytes([number]) * 32 for number in range(4)]
+    salt = make_salt(ring[index], entropy)
+    assert is_tagged(salt)
+    assert secret_of_salt(salt, ring) == ring[index]
+    assert secret_of_salt(salt, ring[:index] + ring[index + 1 :]) is None
+    # One of before says nothing, and is nobody's by chance.
+    assert not is_tagged(entropy.hex())
+    assert secret_of_salt(entropy.hex(), ring) is None
+
+
+@given(st.binary(max_size=40).filter(lambda entropy: len(entropy) != SALT_BYTES))
+def test_a_salt_is_made_of_sixteen_bytes_or_not_at_all(entropy: bytes) -> None:
+    with pytest.raises(ValueError, match="16 random bytes"):
+        make_salt(SECRET, entropy)
