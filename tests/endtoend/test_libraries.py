@@ -28,7 +28,7 @@ pytestmark = pytest.mark.long
 HERE = Path(__file__).with_name("libraries")
 # A stand-in that comes back for ever never says why it was refused.
 REFUSED = {"ws": 401, "eventsource": 401, "event-source-polyfill": 401, "reconnecting-eventsource": None}
-# What has to be compiled first, of Go's own library too, takes its time once on a machine.
+# Much of Go's own library is compiled first, once on a machine.
 BUILD_SECONDS = 600
 WAIT_SECONDS = 30.0
 
@@ -205,7 +205,7 @@ class Program:
         self.lines.put(None)
 
     def next(self, name: str) -> Any:
-        """What the next line says, which is of this kind."""
+        """The value of the next line, which is of this kind."""
         line = self.lines.get(timeout=WAIT_SECONDS)
         assert line is not None, f"it ended, and was to print {name}"
         assert list(line) == [name]
