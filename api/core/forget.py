@@ -39,6 +39,8 @@ def anonymous_event(type_: str, payload: bytes) -> bytes:
     data.update({name: value for name, value in personal.items() if name in data})
     for item in data.get("items", ()):
         item["notes"] = None
+    for payment in data.get("payments", ()):
+        payment.update({name: None for name in ("reference",) if name in payment})
     return orjson.dumps(event, default=_number)
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from api.core.money import json_cents
 from api.core.orders import Bill, NewOrder, OrderStatus
+from api.core.payments import due_cents
 from backbone.contract.event import MAX_EVENT_BYTES
 
 ENVELOPE_BYTES = 1024
@@ -20,8 +21,8 @@ LEFT_OUT = ("metadata", "adjustments", "payments", "specialInstructions", "deliv
 def new_order_forms(order: NewOrder, bill: Bill) -> list[bytes]:
     """Return the `data` of `new_order` in each form that may fit, the fullest first; the shortest, where none can.
 
-    `orderId`, `orderNumber` and `orderSource` are added by the database, which takes the first form that leaves room
-    for them and for the envelope. A form without the items is thin: it says so, and how many there are.
+    `orderId`, `orderNumber`, `orderSource`, `dueAt` and `scheduledFor` are added by the database, which takes the first
+    form that leaves room for them and for the envelope. A form without the items is thin, and says so.
     """
     full = _data(order, bill)
     written = orjson.dumps(full)
@@ -51,5 +52,9 @@ def _data(order: NewOrder, bill: Bill) -> dict[str, Any]:
         "specialInstructions": order.special_instructions,
         "stations": order.stations,
         "categories": order.categories,
+        "amountPaid": json_cents(order.paid_cents),
+        "amountDue": json_cents(due_cents(bill.total_cents, order.paid_cents)),
+        **({} if order.external_id is None else {"externalId": order.external_id}),
+        **({"payments": [payment.document() for payment in order.payments]} if order.payments else {}),
         **order.detail(),
     }

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from api.core.moment import Moment
 from api.core.money import MAX_TOTAL, cents_figure, cents_text
 from api.core.order_items import Adjustment, Item
+from api.core.payments import Payment, PaymentStatus
 from backbone.contract.errors import FieldError
 
 MAX_MODIFIERS = 2000
@@ -58,6 +60,14 @@ class NewOrder:
     guests: int | None = None
     courier: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] | None = None
+    external_id: str | None = None
+    scheduled_for: Moment | None = None
+    payments: tuple[Payment, ...] = ()
+
+    @property
+    def paid_cents(self) -> int:
+        """The sum of the payments that are made."""
+        return sum(payment.cents for payment in self.payments if payment.status is PaymentStatus.PAID)
 
     @property
     def stations(self) -> list[str]:
@@ -116,6 +126,9 @@ def complaints(order: NewOrder, bill: Bill, said_total_cents: int | None) -> lis
     if not 0 <= total <= MAX_TOTAL:
         why = f"comes to {cents_text(total)}, and must be between 0 and {cents_figure(MAX_TOTAL)}"
         return [FieldError("totalAmount", why)]
+    taken = sum(payment.cents for payment in order.payments if payment.status is not PaymentStatus.DUE)
+    if taken > total:
+        return [FieldError("payments", f"come to {cents_text(taken)}, and the order to {cents_text(total)}")]
     if said_total_cents not in (None, total):
         assert said_total_cents is not None
         why = f"is {cents_text(said_total_cents)}, but what was ordered comes to {cents_text(total)}"

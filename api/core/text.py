@@ -54,6 +54,20 @@ def route_name(text: str) -> str:
     return text
 
 
+def external_id(text: str) -> str:
+    """Return an id of somebody else's as it is.
+
+    Raises:
+        ValueError: it holds something that one could not see, a space too.
+
+    >>> external_id("UE#4F-12")
+    'UE#4F-12'
+    """
+    if all(_is_visible(character) for character in text):
+        return text
+    raise ValueError("must be visible characters alone, without spaces")
+
+
 def _is_visible(character: str) -> bool:
     if "!" <= character <= "~":
         return True

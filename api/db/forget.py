@@ -37,6 +37,8 @@ _BLANK_ORDERS = """
 
 _BLANK_ITEMS = "UPDATE order_items SET notes = NULL WHERE order_id = ANY ($1)"
 
+_BLANK_PAYMENTS = "UPDATE order_payments SET reference = NULL WHERE order_id = ANY ($1)"
+
 # The place of the number stays taken by something that is no number.
 _BLANK_ACCOUNT = """
     UPDATE loyalty_accounts SET phone = 'erased-' || customer_id WHERE tenant = $1 AND phone = $2
@@ -88,6 +90,7 @@ async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str,
     emails = [row["customer_email"].lower() for row in orders if row["customer_email"]]
     await connection.execute(_BLANK_ORDERS, ids, ERASED, PERSONAL_DETAIL)
     await connection.execute(_BLANK_ITEMS, ids)
+    await connection.execute(_BLANK_PAYMENTS, ids)
     accounts = [row[0] for row in await connection.fetch(_BLANK_ACCOUNT, tenant, phone)]
     cards = await connection.fetch(_BLANK_CARDS, tenant, emails, ERASED)
     positions = [row["event_seq"] for row in orders if row["event_seq"] is not None]

@@ -66,6 +66,8 @@ class OrderFilter:
     since: date | datetime | None = None
     until: date | datetime | None = None
     unacked: bool = False
+    external_id: str | None = None
+    station: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,12 @@ class Statement:
         self._statuses = ""
         if asked.number is not None:
             self._conditions["number"] = f"o.order_seq = {self._argument(asked.number, 'bigint')}"
+        if asked.external_id is not None:
+            self._conditions["external_id"] = f"o.external_id = {self._argument(asked.external_id, 'text')}"
+        if asked.station is not None:
+            # As a stream's filter: an order without any station is everybody's.
+            station = self._argument([asked.station.lower()], "text[]")
+            self._conditions["station"] = f"(o.stations = '{{}}' OR o.stations && {station})"
         if asked.unacked:
             self._conditions["unacked"] = _UNACKED
         if asked.phone is not None:
@@ -136,7 +144,12 @@ class Statement:
     def _candidates(self) -> tuple[str, str]:
         """The orders to look through, newest first, along the index that leaves least; and what is left to be asked."""
         by = next(
-            (name for name in ("number", "unacked", "phone", "status") if name in self._conditions), None
+            (
+                name
+                for name in ("number", "external_id", "unacked", "phone", "status")
+                if name in self._conditions
+            ),
+            None,
         )
         left = [condition for name, condition in self._conditions.items() if name != by]
         most = self._looked_through if left else "$3"

@@ -16,7 +16,7 @@ from api.db.writes import Attempt, Written, run_write, run_writes, write_call, w
 from backbone.eventlog.postgres import Database, Row
 
 MAX_TOGETHER = 32
-_ARGUMENTS = 25
+_ARGUMENTS = 28
 # One statement for each number of orders; a connection prepares those that it needs.
 _PLACE = {count: write_call("take_order", _ARGUMENTS, count) for count in range(1, MAX_TOGETHER + 1)}
 
@@ -47,7 +47,8 @@ class Placing:
 async def place_orders(database: Database, placings: Sequence[Placing]) -> list[Written]:
     """Commit orders of one tenant together, at most `MAX_TOGETHER`; returns the outcome of each.
 
-    `unknown_source` has the names of the tenant's `sources` in its result, and wrote nothing.
+    `unknown_source` has the names of the tenant's `sources` in its result, `external_id_taken` the order that has the
+    id; neither wrote anything.
 
     Raises as `run_writes`: then none of them was written.
     """
@@ -86,8 +87,22 @@ def _arguments(placing: Placing) -> tuple[Any, ...]:
         [name.lower() for name in order.categories],
         orjson.dumps(detail).decode() if detail else None,
         placing.weight,
+        order.external_id,
+        order.scheduled_for,
+        _payments(order),
         [form.decode() for form in placing.forms],
     )
+
+
+def _payments(order: NewOrder) -> str | None:
+    if not order.payments:
+        return None
+    return orjson.dumps(
+        [
+            {"method": one.method, "cents": one.cents, "status": one.status.value, "reference": one.reference}
+            for one in order.payments
+        ]
+    ).decode()
 
 
 _CHANGE_STATUS = write_call("change_order_status", 6)
@@ -127,7 +142,12 @@ class StoredOrder:
     created_at: str
     updated_at: str
     offset: str | None
+    external_id: str | None
+    scheduled_for: str | None
+    due_at: str
+    paid_cents: int
     items: str
+    payments: str
     adjustments: str
     address: str
     table_number: str | None
@@ -143,7 +163,9 @@ COLUMNS = """
     o.order_seq, o.order_id, order_number(o.order_seq) AS number, o.status, o.source, o.order_type,
     o.customer_name, o.customer_phone, o.customer_email, o.special_instructions, o.total_cents,
     rfc3339(o.created_at) AS created_at, rfc3339(o.updated_at) AS updated_at,
-    o.event_epoch || '-' || o.event_seq AS "offset",
+    o.event_epoch || '-' || o.event_seq AS "offset", o.external_id,
+    rfc3339(o.scheduled_for) AS scheduled_for, rfc3339(coalesce(o.due_at, o.created_at)) AS due_at,
+    order_paid_cents(o.tenant, o.order_id) AS paid_cents, order_payments_json(o.order_id) AS payments,
     (
         SELECT coalesce('[' || string_agg(order_item_json(i), ',' ORDER BY i.position) || ']', '[]')
         FROM order_items i WHERE i.order_id = o.order_id

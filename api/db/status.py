@@ -22,6 +22,7 @@ class TenantStatus:
     accepting: bool
     paused: bool
     paused_reason: str | None
+    preparation_minutes: int
     oldest_unacked_seconds: float | None
 
 
@@ -52,7 +53,7 @@ _STATUS = """
         WHERE e.counts AND e.disabled_at IS NULL AND e.failures = 0
           AND (e.types IS NULL OR 'new_order' = ANY (e.types)) AND receipt_counts(n.alarm_roles, 'webhook')
     )
-    SELECT n.epoch, n.seq, n.paused, n.paused_reason, (SELECT count(*) FROM online) AS online,
+    SELECT n.epoch, n.seq, n.paused, n.paused_reason, n.preparation_minutes, (SELECT count(*) FROM online) AS online,
            NOT n.paused AND EXISTS (SELECT FROM receivers) AS accepting,
            (SELECT coalesce(json_agg(receiver ORDER BY created_at), '[]')::text FROM receivers) AS receivers,
            (
@@ -79,6 +80,7 @@ async def tenant_status(database: Database, tenant: str) -> TenantStatus | None:
         row["accepting"],
         row["paused"],
         row["paused_reason"],
+        row["preparation_minutes"],
         row["waiting"],
     )
 

@@ -30,6 +30,7 @@ class Tenant:
     points_per_unit: Decimal | None
     order_sources: tuple[OrderSource, ...]
     time_zone: str
+    preparation_minutes: int
     paused: bool
     paused_reason: str | None
     disabled: bool
@@ -46,6 +47,7 @@ _SETTINGS = {
     "points_per_unit": "numeric",
     "order_sources": "jsonb",
     "time_zone": "text",
+    "preparation_minutes": "integer",
     "paused": "boolean",
     "paused_reason": "text",
 }
@@ -228,6 +230,7 @@ def _tenant_of(row: Row) -> Tenant:
         row["points_per_unit"],
         tuple(OrderSource(one["name"], one["broadcast"]) for one in orjson.loads(row["order_sources"])),
         row["time_zone"],
+        row["preparation_minutes"],
         row["paused"],
         row["paused_reason"],
         row["disabled"],

@@ -82,6 +82,7 @@ class WriteOutcome(StrEnum):
     EXPIRED = "expired"
     INSUFFICIENT = "insufficient"
     UNKNOWN_SOURCE = "unknown_source"
+    EXTERNAL_ID_TAKEN = "external_id_taken"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ JSON = "application/json"
 REPLAYED = "Idempotency-Replayed"
 
 Refusals = Mapping[WriteOutcome, tuple[Problem, str]]
-"""The problem that a client is told for each outcome of a write but `ok`."""
+"""The problem that a client is told for each outcome of a write but `ok`; it has the members of the result."""
 
 
 def json_answer(document: Any, status: int = 200) -> Response:
@@ -39,7 +39,7 @@ def write_answer(written: Written, status: int, refusals: Refusals, body: bytes 
     else:
         problem, detail = refusals[written.outcome]
         facts = orjson.loads(written.result)
-        response = response_of(Refused(problem, detail.format(**facts)))
+        response = response_of(Refused(problem, detail.format(**facts), **facts))
     if written.replayed:
         response.headers[REPLAYED] = "true"
     return response

@@ -4,7 +4,7 @@ Why: docs/decisions/0009-unknown-fields.md
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -24,10 +24,11 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 
 from api.core.loyalty import parse_points_per_unit
+from api.core.moment import parse_moment
 from api.core.money import DECIMAL, parse_cents, parse_positive_cents, parse_signed_cents, parse_total
 from api.core.quantity import MAX_QUANTITY, parse_quantity
 from api.core.strict_json import NotJson, parse_json
-from api.core.text import clean_text, require_visible, route_name
+from api.core.text import clean_text, external_id, require_visible, route_name
 from api.http.entry import look_again
 from api.http.payload import read_bytes
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
@@ -84,6 +85,7 @@ Text = Annotated[str, _CLEAN, Field(max_length=LONG_TEXT)]
 FilledText = Annotated[str, _CLEAN, Field(max_length=256), _VISIBLE]
 Line = Annotated[str, _CLEAN, Field(max_length=1000)]
 FilledLine = Annotated[str, _CLEAN, Field(min_length=1, max_length=1000), _VISIBLE]
+ExternalId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(external_id)]
 RouteName = Annotated[Word, AfterValidator(route_name)]
 Cents = Annotated[int, PlainValidator(parse_cents), _money(minimum=0)]
 SignedCents = Annotated[int, PlainValidator(parse_signed_cents), _money(minimum=-1_000_000)]
@@ -102,6 +104,9 @@ Quantity = Annotated[
     ),
 ]
 PointsPerUnit = Annotated[int, PlainValidator(parse_points_per_unit), _money(minimum=0, maximum=10_000)]
+MomentOf = Annotated[
+    datetime, PlainValidator(parse_moment), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 Day = Annotated[date, PlainValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 M = TypeVar("M", bound=BaseModel)

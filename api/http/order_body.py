@@ -7,12 +7,15 @@ from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema
 from api.core.metadata import check_metadata
 from api.core.order_items import Adjustment, AdjustmentKind, Item, Modifier
 from api.core.orders import NewOrder
+from api.core.payments import Payment, PaymentStatus
 from api.http.body import (
     Body,
     Cents,
     Email,
+    ExternalId,
     FilledLine,
     Line,
+    MomentOf,
     Name,
     Phone,
     Quantity,
@@ -29,12 +32,18 @@ MAX_ITEMS = 500
 MAX_ITEM_MODIFIERS = 50
 MAX_MODIFIERS_UNDER_ONE = 20
 MAX_ADJUSTMENTS = 50
+MAX_PAYMENTS = 20
 
 Count = Annotated[int, Field(ge=1, le=100)]
 Kind = Annotated[
     AdjustmentKind,
     Field(strict=False),
     WithJsonSchema({"type": "string", "enum": [kind.value for kind in AdjustmentKind]}),
+]
+PaymentKind = Annotated[
+    PaymentStatus,
+    Field(strict=False),
+    WithJsonSchema({"type": "string", "enum": [status.value for status in PaymentStatus]}),
 ]
 Metadata = Annotated[
     dict[str, Any],
@@ -119,11 +128,21 @@ class CourierBody(Body):
     company: Name | None = None
 
 
+class PaymentBody(Body):
+    """A payment, made or still to be made."""
+
+    method: Word
+    amount: Cents
+    status: PaymentKind
+    reference: Line | None = None
+
+
 class OrderBody(Body):
     """The body that places an order."""
 
     tenant: str | None = None
     order_source: Word = "online"
+    external_id: ExternalId | None = None
     order_type: Word
     customer_name: Name | None = None
     customer_phone: Phone | None = None
@@ -132,6 +151,8 @@ class OrderBody(Body):
     special_instructions: Text | None = None
     adjustments: Annotated[list[AdjustmentBody], Field(max_length=MAX_ADJUSTMENTS)] | None = None
     total_amount: TotalCents | None = None
+    payments: Annotated[list[PaymentBody], Field(max_length=MAX_PAYMENTS)] | None = None
+    scheduled_for: MomentOf | None = None
     delivery_address: AddressBody | None = None
     table_number: FilledLine | None = None
     guests: Annotated[int, Field(ge=0, le=100_000)] | None = None
@@ -154,6 +175,9 @@ class OrderBody(Body):
             self.guests,
             _said(self.courier),
             self.metadata,
+            self.external_id,
+            self.scheduled_for,
+            tuple(Payment(one.method, one.amount, one.status, one.reference) for one in self.payments or ()),
         )
 
 

@@ -2,21 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from api.core.loyalty import normalise_phone
+from api.core.moment import parse_moment
 from api.core.orders import OrderStatus
+from api.core.text import external_id
 from api.db.order_search import OrderFilter
 from backbone.contract.errors import FieldError
 
 MAX_WORD = 64
+MAX_EXTERNAL_ID = 128
 _NUMBER = re.compile(r"ORD-([1-9][0-9]{0,17})", re.ASCII | re.IGNORECASE)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_MOMENT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})",
-    re.ASCII,
-)
 _YEARS = range(1970, 9999)
 
 T = TypeVar("T")
@@ -44,6 +43,8 @@ def read_filter(query: Mapping[str, str]) -> tuple[OrderFilter, list[FieldError]
         read("from", _bound),
         read("to", _bound),
         read("unacked", _true) is not None,
+        read("externalId", _external_id),
+        read("station", _word),
     )
     return found, errors
 
@@ -69,6 +70,12 @@ def _word(text: str) -> str:
     return text
 
 
+def _external_id(text: str) -> str:
+    if not 1 <= len(text) <= MAX_EXTERNAL_ID:
+        raise ValueError(f"must be 1 to {MAX_EXTERNAL_ID} characters")
+    return external_id(text)
+
+
 def _true(text: str) -> bool:
     if text != "true":
         raise ValueError("must be true, or left out")
@@ -81,10 +88,8 @@ def _bound(text: str) -> date | datetime:
             day = date.fromisoformat(text)
             if day.year in _YEARS:
                 return day
-        elif _MOMENT.fullmatch(text):
-            moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
-            if moment.year in _YEARS:
-                return moment
-    except (ValueError, OverflowError):
+        else:
+            return parse_moment(text)
+    except ValueError:
         pass
     raise ValueError("must be a day such as 2026-11-22, or a moment such as 2026-11-22T18:00:00+01:00")

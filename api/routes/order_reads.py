@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from api.core.money import json_cents
 from api.core.paging import read_cursor, write_cursor
+from api.core.payments import due_cents
 from api.db.audit_trail import Entry, note
 from api.db.journeys import Journey, journey_of
 from api.db.order_search import search_orders
@@ -43,6 +44,12 @@ _LIST = RouteDoc(
             {"type": "string", "examples": ["pending,ready"]},
         ),
         Query("orderNumber", "The one with this number.", {"type": "string", "examples": ["ORD-15"]}),
+        Query("externalId", "The one with this id of its sender's; several, where sources share one.", _TEXT),
+        Query(
+            "station",
+            "With an item of this station, or with none of any, as a stream's filter has it.",
+            _TEXT,
+        ),
         Query("phone", "Of this customer; how the number is grouped does not matter.", _TEXT),
         Query("source", "Of this `orderSource`.", _TEXT),
         Query(
@@ -161,6 +168,7 @@ def _document(order: StoredOrder) -> dict[str, Any]:
         "status": order.status,
         "orderSource": order.source,
         "broadcast": order.offset is not None,
+        "externalId": order.external_id,
         "orderType": order.order_type,
         "customerName": order.customer_name,
         "customerPhone": order.customer_phone,
@@ -169,6 +177,11 @@ def _document(order: StoredOrder) -> dict[str, Any]:
         "totalAmount": json_cents(order.total_cents),
         "specialInstructions": order.special_instructions,
         "adjustments": ready_json(order.adjustments),
+        "payments": ready_json(order.payments),
+        "amountPaid": json_cents(order.paid_cents),
+        "amountDue": json_cents(due_cents(order.total_cents, order.paid_cents)),
+        "scheduledFor": order.scheduled_for,
+        "dueAt": order.due_at,
         "deliveryAddress": ready_json(order.address),
         "tableNumber": order.table_number,
         "guests": ready_json(order.guests),

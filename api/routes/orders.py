@@ -1,5 +1,6 @@
 """Orders over HTTP: place one, move one on."""
 
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
@@ -7,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.committer import Committer
+from api.core.moment import is_too_far
 from api.core.order_event import new_order_forms
 from api.core.orders import OrderStatus, complaints, reckon, steps_into
 from api.db.orders import Placing, change_status, new_order_id
@@ -30,6 +32,7 @@ class StatusBody(Body):
 
 
 PLACE_REFUSALS: Refusals = {
+    WriteOutcome.EXTERNAL_ID_TAKEN: (Problem.EXTERNAL_ID_TAKEN, "{orderNumber} has it, and is {status}"),
     WriteOutcome.UNKNOWN_SOURCE: (Problem.INVALID_FIELDS, "must be one of the shop's sources: {sources}"),
 }
 STATUS_REFUSALS: Refusals = {
@@ -53,7 +56,7 @@ _CREATE = RouteDoc(
     "`itemCount`, `omitted`), and `GET …/orders/{orderId}` has everything.",
     body=OrderBody,
     idempotent=True,
-    problems=(Problem.EVENT_TOO_LARGE,),
+    problems=(Problem.EVENT_TOO_LARGE, Problem.EXTERNAL_ID_TAKEN),
 )
 _CHANGE_STATUS = RouteDoc(
     "Orders",
@@ -93,6 +96,8 @@ class OrderRoutes:
         order = body.model.order()
         bill = reckon(order)
         wrong = complaints(order, bill, body.model.total_amount)
+        if order.scheduled_for is not None and is_too_far(order.scheduled_for, datetime.now(UTC)):
+            wrong.append(FieldError("scheduledFor", "must be at most a year ahead"))
         if wrong:
             raise wrong_fields(wrong)
         weight = body.size if body.size > MAX_EVENT_BYTES else None

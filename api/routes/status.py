@@ -45,6 +45,7 @@ class StatusRoutes:
                 "receivers": orjson.loads(status.receivers),
                 "paused": status.paused,
                 "pausedReason": status.paused_reason,
+                "preparationMinutes": status.preparation_minutes,
                 "oldestUnackedSeconds": None if waiting is None else round(max(waiting, 0.0), 3),
             }
         )

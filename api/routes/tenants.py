@@ -34,6 +34,8 @@ from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_SEARCHED = 256
+MAX_PREPARATION_MINUTES = 10_080
+"""A week."""
 
 Roles = Annotated[list[Word], Field(min_length=1, max_length=MAX_ROLES), AfterValidator(distinct_roles)]
 
@@ -67,6 +69,7 @@ class TenantChange(Body):
     points_per_unit: PointsPerUnit | None = None
     order_sources: Sources = Field(default_factory=list)
     time_zone: Word = "UTC"
+    preparation_minutes: Annotated[int, Field(ge=0, le=MAX_PREPARATION_MINUTES)] = 0
     paused: StrictBool = False
     paused_reason: FilledText | None = None
     disabled: StrictBool = False
@@ -253,6 +256,7 @@ def _document(tenant: Tenant) -> dict[str, Any]:
             for source in (*BUILT_IN, *tenant.order_sources)
         ],
         "timeZone": tenant.time_zone,
+        "preparationMinutes": tenant.preparation_minutes,
         "paused": tenant.paused,
         "pausedReason": tenant.paused_reason,
         "disabled": tenant.disabled,

@@ -22,6 +22,7 @@ class Problem(Enum):
     METHOD = ("method-not-allowed", 405, "Method not allowed")
     TIMEOUT = ("request-timeout", 408, "The request took too long")
     WRONG_STEP = ("wrong-step", 409, "The order cannot take this step")
+    EXTERNAL_ID_TAKEN = ("external-id-taken", 409, "Another order has this id of its sender's")
     INSUFFICIENT_BALANCE = ("insufficient-balance", 409, "Not enough balance")
     CARD_EXPIRED = ("card-expired", 409, "The gift card has expired")
     INSUFFICIENT_POINTS = ("insufficient-points", 409, "Not enough points")

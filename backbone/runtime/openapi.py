@@ -77,7 +77,9 @@ class ProblemDocument(BaseModel):
 
     type: str
     title: str
-    status: int
+    status: int | str = Field(
+        description="The HTTP status; of `wrong-step` and `external-id-taken` the status of the order."
+    )
     detail: str
     errors: list[WrongField] = Field(default=[], description="Every wrong field, when fields are wrong.")
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 FULL: dict[str, Any] = {
+    "externalId": "UE#4F-12/ß",
     "orderType": "delivery",
     "customerName": "Ada Lovelace",
     "customerPhone": "+49 170 1234567",
@@ -38,6 +39,11 @@ FULL: dict[str, Any] = {
     ],
     # 2 × (9.50 + 2.50 − 0.50 + 1.00) + 0.35 × 18.99 + 2.00 − 3.50 + 2.90 + 2.00 − 0.05
     "totalAmount": 35.0,
+    "payments": [
+        {"method": "voucher", "amount": 10, "status": "paid", "reference": "V-1"},
+        {"method": "card", "amount": 20, "status": "authorized"},
+        {"method": "cash", "amount": 5, "status": "due"},
+    ],
     "specialInstructions": "Ring twice",
     "deliveryAddress": {
         "line1": "12 St James's Square",

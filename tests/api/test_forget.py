@@ -24,10 +24,11 @@ PERSONAL_DETAIL = {
     "tableNumber": "12a",
     "items": [{"name": "Tea", "quantity": 0.5, "unitPrice": 3, "notes": f"for {NAME}", "sku": "TEA"}],
     "adjustments": [{"kind": "tip", "name": "Tip", "amount": 0.5}],
+    "payments": [{"method": "card", "amount": 2, "status": "paid", "reference": f"{NAME}'s card"}],
 }
 TABLES = (
     "orders", "gift_cards", "pos_gift_card_transactions", "loyalty_accounts", "pos_loyalty_transactions",
-    "idempotency_keys",
+    "idempotency_keys", "order_payments",
 )  # fmt: skip
 
 
@@ -102,6 +103,7 @@ async def test_a_forgotten_customer_is_nowhere_and_everything_else_is_where_it_w
     order = shown.json()
     assert (order["totalAmount"], order["tableNumber"], order["items"][0]["sku"]) == (2, "12a", "TEA")
     assert order["adjustments"] == [{"kind": "tip", "name": "Tip", "amount": 0.5, "included": False}]
+    assert order["payments"] == [{"method": "card", "amount": 2, "status": "paid"}]
     assert (order["deliveryAddress"], order["courier"], order["metadata"]) == (None, None, None)
     # The shop goes on.
     assert (await shop.order())["offset"] == "1-6"

@@ -43,6 +43,8 @@ async def test_a_full_order_is_the_same_at_the_till_in_the_list_and_by_its_id(sh
         assert {name: document[name] for name in expected} == expected
     assert event["data"]["stations"] == ["bar", "Oven"]
     assert event["data"]["categories"] == ["Mains"]
+    for document in (event["data"], await get(shop, order["orderId"])):
+        assert (document["amountPaid"], document["amountDue"]) == (10, 25)
 
 
 async def test_numbers_come_out_in_their_documented_form(shop: Shop) -> None:
@@ -63,6 +65,9 @@ async def test_a_plain_order_has_nothing_of_it(shop: Shop) -> None:
     assert event["data"]["customerName"] is None
     assert not set(event["data"]) & {
         "adjustments",
+        "payments",
+        "externalId",
+        "scheduledFor",
         "deliveryAddress",
         "tableNumber",
         "guests",
@@ -71,8 +76,17 @@ async def test_a_plain_order_has_nothing_of_it(shop: Shop) -> None:
     }
     document = await get(shop, order["orderId"])
     assert document["customerName"] is None
-    assert document["adjustments"] == []
-    for name in ("deliveryAddress", "tableNumber", "guests", "courier", "metadata"):
+    assert (document["adjustments"], document["payments"]) == ([], [])
+    assert (document["amountPaid"], document["amountDue"]) == (0, document["totalAmount"])
+    for name in (
+        "externalId",
+        "scheduledFor",
+        "deliveryAddress",
+        "tableNumber",
+        "guests",
+        "courier",
+        "metadata",
+    ):
         assert document[name] is None
     assert all(set(item) == {"name", "quantity", "unitPrice", "notes"} for item in document["items"])
 

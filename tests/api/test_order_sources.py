@@ -194,7 +194,8 @@ async def test_an_event_that_the_database_makes_for_an_older_pod_is_the_one_that
         [item.quantity // 1000 for item in order.items], [item.unit_price_cents for item in order.items],
         [item.notes for item in order.items],
     )  # fmt: skip
-    made = f'{{"stations":[],"categories":[],{made.removeprefix("{")}'
+    paid = f'"amountPaid":0.00,"amountDue":{cents_text(bill.total_cents)}'
+    made = f'{{"stations":[],"categories":[],{paid},{made.removeprefix("{")}'
     [form] = new_order_forms(order, bill)
     assert json.loads(made) == json.loads(form)
     # Amounts to the digit.

@@ -43,6 +43,9 @@ async def test_the_event_of_an_order_carries_every_documented_field(shop: Shop) 
         "orderSource": "online",
         "stations": [],
         "categories": [],
+        "amountPaid": 0,
+        "amountDue": 17.05,
+        "dueAt": event["data"]["dueAt"],
     }
 
 

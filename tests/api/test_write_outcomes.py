@@ -21,7 +21,7 @@ REFUSALS: dict[str, Refusals] = {
 }
 CALLED_BY_OLDER_PODS = {"place_order": "take_order"}
 """Names that only pods of the release before call: each is a thin call of another one."""
-OF_EVERY_WRITE = {WriteOutcome.STILL_RUNNING, WriteOutcome.KEY_REUSED}
+OF_EVERY_WRITE = {WriteOutcome.STILL_RUNNING, WriteOutcome.KEY_REUSED, WriteOutcome.ANSWERS_FULL}
 """Answered by the committer, for all of them."""
 
 _KEPT = re.compile(r"idempotency_keep\(\s*p_tenant,\s*p_key,\s*p_fingerprint,\s*'(\w+)'")

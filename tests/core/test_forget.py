@@ -110,7 +110,7 @@ def test_no_order_comes_into_being_by_a_step() -> None:
 NOT_PERSONAL = {
     "tenant", "orderSource", "orderType", "tableNumber", "adjustments.name", "items.name", "items.unit", "items.sku",
     "items.category", "items.station", "items.modifiers.name", "items.modifiers.sku", "items.modifiers.modifiers.name",
-    "items.modifiers.modifiers.sku",
+    "items.modifiers.modifiers.sku", "externalId", "payments.method",
 }  # fmt: skip
 NOT_IN_EVENTS = {"tenant", "orderSource"}
 
@@ -136,7 +136,7 @@ def filled(model: type[BaseModel], place: str = "") -> tuple[dict[str, Any], set
         elif str in kinds_in(field.annotation):
             body[alias], paths = f"~{path}", paths | {path}
         elif field.is_required():
-            body[alias] = {"kind": "fee", "quantity": 1, "unitPrice": 1, "amount": 1}[alias]
+            body[alias] = {"kind": "fee", "quantity": 1, "unitPrice": 1, "amount": 0, "status": "paid"}[alias]
     return body, paths
 
 

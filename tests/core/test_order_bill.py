@@ -1,6 +1,7 @@
 """The price of an order: exact sums, one rounding a line, and an event that fits or says what it leaves out."""
 
 import json
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -10,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.core.metadata import MAX_BYTES, check_metadata
+from api.core.moment import MOST_AHEAD, is_too_far, parse_moment
 from api.core.money import MAX_CENTS, MAX_TOTAL, cents_text, parse_signed_cents, parse_total
 from api.core.order_event import ENVELOPE_BYTES, LEFT_OUT, new_order_forms
 from api.core.order_items import Adjustment, AdjustmentKind, Item, Modifier, round_half_away
 from api.core.orders import MAX_MODIFIERS, NewOrder, complaints, reckon
+from api.core.payments import Payment, PaymentStatus, due_cents
 from api.core.quantity import parse_quantity, quantity_text
-from api.core.text import route_name
+from api.core.text import external_id, route_name
 from backbone.contract.event import MAX_EVENT_BYTES
 
 QUANTITIES = st.integers(1, 10_000_000)
@@ -216,14 +219,11 @@ def test_an_event_that_is_too_big_leaves_the_items_out_and_then_what_it_has_to_i
         adjustments=(Adjustment(AdjustmentKind.FEE, long, 1),),
         delivery_address={"line1": long},
         metadata={"a": long},
+        payments=(Payment(long, 1, PaymentStatus.PAID),),
     )
     forms = [json.loads(form) for form in new_order_forms(order, reckon(order))]
     assert all(form["itemsOmitted"] and form["itemCount"] == 1 and "items" not in form for form in forms)
-    assert [form["omitted"] for form in forms] == [
-        list(there[:count])
-        for count in range(2, 5)
-        for there in [[name for name in LEFT_OUT if name != "payments"]]
-    ]
+    assert [form["omitted"] for form in forms] == [list(LEFT_OUT[:count]) for count in range(3, 6)]
     for form in forms:
         assert not set(form["omitted"]) & set(form)
         assert {"totalAmount", "customerName", "stations", "categories"} <= set(form)
@@ -237,3 +237,40 @@ def test_an_event_that_is_too_big_leaves_the_items_out_and_then_what_it_has_to_i
     [shortest] = new_order_forms(hopeless, reckon(hopeless))
     assert len(shortest) > MAX_EVENT_BYTES
     assert b"itemsOmitted" in shortest
+
+
+@given(
+    st.integers(0, MAX_TOTAL),
+    st.lists(st.tuples(st.integers(0, MAX_CENTS), st.sampled_from(PaymentStatus)), max_size=5),
+)
+def test_payments_that_are_made_are_paid_and_the_rest_is_due(
+    total: int, made: list[tuple[int, PaymentStatus]]
+) -> None:
+    payments = tuple(Payment("card", cents, status) for cents, status in made)
+    order = order_of(Item("n", 1000, total), payments=payments)
+    assert order.paid_cents == sum(cents for cents, status in made if status is PaymentStatus.PAID)
+    assert due_cents(total, order.paid_cents) == max(0, total - order.paid_cents)
+    taken = sum(cents for cents, status in made if status is not PaymentStatus.DUE)
+    assert [error.loc for error in complaints(order, reckon(order), None)] == ["payments"] * (taken > total)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "now", "2026-02-30T00:00:00Z", "2026-02-03T00:00:00", "9999-12-31T23:59:59-01:00", 5]
+)
+def test_what_is_no_moment_is_refused(wrong: object) -> None:
+    with pytest.raises(ValueError, match="must be a moment"):
+        parse_moment(wrong)
+
+
+def test_a_moment_is_read_with_its_offset_and_nobody_wants_an_order_in_more_than_a_year() -> None:
+    now = parse_moment("2026-11-28t00:00:00.5+01:00")
+    assert now.isoformat() == "2026-11-27T23:00:00.500000+00:00"
+    assert not is_too_far(now + MOST_AHEAD, now)
+    assert is_too_far(now + MOST_AHEAD + timedelta(seconds=1), now)
+
+
+def test_an_id_of_somebody_elses_is_visible_characters_alone() -> None:
+    assert external_id("UE#4F-12/ß") == "UE#4F-12/ß"
+    for wrong in ("a b", "a\n", "a\u200b"):
+        with pytest.raises(ValueError, match="visible"):
+            external_id(wrong)

@@ -59,6 +59,15 @@ class OrderAdjustment(Answer):
     included: bool
 
 
+class OrderPayment(Answer):
+    """A payment; `reference` is there only where it was given."""
+
+    method: str
+    amount: Money
+    status: Literal["due", "authorized", "paid"]
+    reference: str = Field(default="")
+
+
 class Address(Answer):
     """Where an order goes; what was not given is not there."""
 
@@ -89,6 +98,7 @@ class Order(Answer):
     status: Status
     order_source: str = Field(description="As the tenant spells it.")
     broadcast: bool = Field(description="Whether the tills were told; for life.")
+    external_id: str | None
     order_type: str
     customer_name: str | None
     customer_phone: str | None
@@ -97,6 +107,11 @@ class Order(Answer):
     total_amount: Money
     special_instructions: str | None
     adjustments: list[OrderAdjustment]
+    payments: list[OrderPayment]
+    amount_paid: Money = Field(description="By payments that are paid, and by gift cards.")
+    amount_due: Money = Field(description="The total less that.")
+    scheduled_for: Moment | None
+    due_at: Moment = Field(description="Deadlines count from then.")
     delivery_address: Address | None
     table_number: str | None
     guests: int | None

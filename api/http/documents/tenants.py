@@ -28,6 +28,7 @@ class TenantStanding(Answer):
     receivers: list[Receiver]
     paused: bool
     paused_reason: str | None
+    preparation_minutes: int
     oldest_unacked_seconds: float | None
 
 
@@ -60,6 +61,7 @@ class TenantSettings(Answer):
         description="The words that orders may have as their source: the five that are built in, and the tenant's own."
     )
     time_zone: str
+    preparation_minutes: int
     paused: bool
     paused_reason: str | None
     disabled: bool

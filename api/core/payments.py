@@ -1,0 +1,35 @@
+"""Payments of an order: made, or still to be made. Pure."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from api.core.money import json_cents
+
+
+class PaymentStatus(Enum):
+    """How far a payment is."""
+
+    DUE = "due"
+    AUTHORIZED = "authorized"
+    PAID = "paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """An amount, how it is paid, and by which name its payer's bank knows it."""
+
+    method: str
+    cents: int
+    status: PaymentStatus
+    reference: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The payment as events and answers say it."""
+        said = {"method": self.method, "amount": json_cents(self.cents), "status": self.status.value}
+        return said if self.reference is None else {**said, "reference": self.reference}
+
+
+def due_cents(total_cents: int, paid_cents: int) -> int:
+    """The amount that is left to be paid, never below nothing."""
+    return max(0, total_cents - paid_cents)
