@@ -72,6 +72,8 @@ class Cluster:
         self.gateways: list[Pod] = []
         self.load_balancer: HAProxy | None = None
         self.operator_key = ""
+        # The addresses of the database, where pods of a role have one of their own.
+        self._database_urls: dict[Role, str] = {}
         # Over everything else, for the pods of one role; to be filled before `start`.
         self.settings_of: dict[Role, dict[str, str]] = {}
         self._command = list(command)
@@ -119,7 +121,8 @@ class Cluster:
         tool = self._start_servers()
         self._say("applying migrations")
         self._bellwire("migrate")
-        self.operator_key = self._bellwire("operator-key")[-1].strip()
+        said, _ = together([lambda: self._bellwire("operator-key"), self._separate_roles])
+        self.operator_key = said[-1].strip()
         self._start_pods()
         if self.plan.load_balancer:
             self._say("starting the load balancer")
@@ -219,19 +222,36 @@ class Cluster:
         port = FIRST_PORT[role] + number - 1
         if self.plan.port != WELL_KNOWN_PORT or not is_free(port):
             port = free_port()
+        own = {"BELLWIRE_DATABASE_URL": self._database_urls[role]} if role in self._database_urls else {}
         return Pod(
             role,
             name,
             [*self._command, role],
             port,
-            env={**self._env, "BELLWIRE_POD_NAME": name, **self.settings_of.get(role, {})},
+            env={**self._env, **own, "BELLWIRE_POD_NAME": name, **self.settings_of.get(role, {})},
             cwd=ROOT,
             sink=self._sink,
             on_change=lambda pod: self._on_change(),
         )
 
-    def _bellwire(self, command: str) -> list[str]:
-        child = Child(f"bellwire {command}", [*self._command, command], env=self._env, cwd=ROOT)
+    def _separate_roles(self) -> None:
+        """As in production: the tables' owner migrates, pods may do what their kind does. In a server of our own."""
+        if self.postgres is None:
+            return
+        passwords = {role: secrets.token_urlsafe(24) for role in FIRST_PORT}
+        words = [word for role in FIRST_PORT for word in (f"--{role}-role", f"bellwire_{role}")]
+        self._bellwire(
+            "role-settings",
+            *words,
+            **{f"BELLWIRE_{role.upper()}_ROLE_PASSWORD": password for role, password in passwords.items()},
+        )
+        rest = self.postgres.url.rpartition("@")[2]
+        for role, password in passwords.items():
+            self._database_urls[role] = f"postgresql://bellwire_{role}:{password}@{rest}"
+
+    def _bellwire(self, command: str, *words: str, **more: str) -> list[str]:
+        env = {**self._env, **more}
+        child = Child(f"bellwire {command}", [*self._command, command, *words], env=env, cwd=ROOT)
         return run_to_end(child, COMMAND_SECONDS)
 
 

@@ -1,5 +1,6 @@
 """The demo as people run it: ready when it says so, two at once, and nothing left when it ends."""
 
+import asyncio
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import httpx
 import pytest
 from websockets.sync.client import connect
@@ -90,6 +92,20 @@ def assert_no_secret_in_a_list_of_processes(document: dict[str, Any], printed: s
     assert [word for word in words for secret in found if secret in word] == []
 
 
+async def who_connects(url: str) -> dict[str, str]:
+    """The database roles of each kind of pods."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch(
+            "SELECT DISTINCT substring(application_name FROM '^bellwire-(api|gateway)') AS kind, usename "
+            "FROM pg_stat_activity WHERE application_name LIKE 'bellwire-%'"
+        )
+        assert len(rows) == 2, rows
+        return {row["kind"]: row["usename"] for row in rows}
+    finally:
+        await connection.close()
+
+
 def reading(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -108,6 +124,10 @@ def test_it_ends_with_0_and_leaves_no_process_and_no_file_behind(
         assert all(is_running(pid) for pid in pids)
         assert len(pids) == 6
         assert_no_secret_in_a_list_of_processes(document, (folder / "demo.json.out").read_text())
+        assert asyncio.run(who_connects(document["databaseUrl"])) == {
+            "api": "bellwire_api",
+            "gateway": "bellwire_gateway",
+        }
         process.send_signal(number)
         assert process.wait(30) == 0
         assert all_gone(pids, 1.0)
