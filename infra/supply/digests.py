@@ -3,6 +3,8 @@
 A tag may be moved, a digest is the content itself. So a release is built `FROM` a digest, which is asked of the
 registry here and written down nowhere by hand. Ends with 0, or with 2 and a sentence where it cannot be reached.
 Knows the registries' own protocol (OCI distribution); needs no Docker.
+
+Why: docs/decisions/0109-hashes-and-digests.md
 """
 
 import hashlib
