@@ -50,6 +50,7 @@ from api.tenant_slots import TenantSlots
 from api.webhooks.attempts import AttemptLog
 from api.webhooks.carrier import Carrier
 from api.webhooks.courier import Courier
+from api.webhooks.endpoint_secrets import EndpointSecrets
 from api.webhooks.sender import Sender
 from backbone.contract.errors import Unavailable
 from backbone.contract.origin import AllowedOrigins
@@ -141,7 +142,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("alarms", lambda: raise_alarms(background, publisher.announce))
         owner.start("purge", lambda: purge_deleted_tenants(background))
         owner.start(
-            "secret-check", lambda: check_secrets(background, settings.card_secrets, settings.card_secrets)
+            "secret-check", lambda: check_secrets(background, settings.card_secrets, settings.webhook_secrets)
         )
         owner.start("housekeeping", lambda: keep_house(background, settings.retention_days))
 
@@ -153,7 +154,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         attempts = AttemptLog(endpoints)
         closing.push_async_callback(_last_words, attempts.flush)
         owner.start("webhook-attempts", attempts.run)
-        carrier = Carrier(sender, settings.card_secret.get_secret_value().encode(), attempts, tracing)
+        carrier = Carrier(sender, EndpointSecrets(settings.webhook_secrets), attempts, tracing)
         courier = Courier(
             endpoints,
             carrier,
@@ -234,7 +235,7 @@ def _routes(
             guard,
             reads,
             writes,
-            ring.newest,
+            carrier.secrets,
             private=settings.webhook_private,
             ports=settings.webhook_ports,
         ).routes(),

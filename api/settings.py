@@ -18,6 +18,17 @@ class ApiSettings(PodSettings):
         description="secrets besides that one under which cards stand, while it is changed: one, or a JSON list of "
         "them, newest first; kept until `bellwire audit` counts none under them",
     )
+    webhook_secret: Secret | None = Field(
+        None,
+        description="secret from which the secrets of webhooks are derived that are made or rotated from now on; "
+        f"without one it is BELLWIRE_CARD_SECRET; at least {MIN_SECRET_CHARACTERS} characters; when no pod of release "
+        "0.1 runs any more",
+    )
+    webhook_secret_before: Secrets = Field(
+        (),
+        description="secrets besides that one and those of cards from which webhooks' secrets are derived, while it is "
+        "changed: as BELLWIRE_CARD_SECRET_BEFORE",
+    )
     write_connections: int = Field(12, ge=1, le=200, description="PostgreSQL connections for writes")
     read_connections: int = Field(8, ge=1, le=200, description="PostgreSQL connections for reads")
     tenant_writes: int = Field(
@@ -110,6 +121,12 @@ class ApiSettings(PodSettings):
     def card_secrets(self) -> SecretRing:
         """The secrets under which cards stand."""
         return _ring(self.card_secret, self.card_secret_before)
+
+    @property
+    def webhook_secrets(self) -> SecretRing:
+        """The secrets from which webhooks' own are derived; those of cards are among them."""
+        newest = self.card_secret if self.webhook_secret is None else self.webhook_secret
+        return _ring(newest, self.webhook_secret_before).joined(self.card_secrets)
 
 
 def _ring(newest: SecretStr, before: tuple[SecretStr, ...]) -> SecretRing:

@@ -51,5 +51,8 @@ def secrets_table(uses: Sequence[Use], known: Mapping[bytes, str]) -> str:
 
 
 def missing(uses: Sequence[Use], known: Mapping[bytes, str]) -> bool:
-    """Whether something stands under a secret that is not set here, where any is."""
-    return bool(known) and any(use.secret_id is not None and use.secret_id not in known for use in uses)
+    """Whether something stands under a secret that is not set here, or cards under one that is for webhooks."""
+    if not known:
+        return False
+    settings = [(use, known.get(use.secret_id, "")) for use in uses if use.secret_id is not None]
+    return any(not found or (use.cards and "_CARD_" not in found) for use, found in settings)

@@ -47,7 +47,8 @@ async def check_secrets_once(database: Database, cards: SecretRing, webhooks: Se
     """
     # The last one is the oldest.
     await tell_first_secret(database, cards.ids[-1])
-    return names((await secrets_in_use(database)) - {*cards.ids, *webhooks.ids})
+    under_cards, under_webhooks = await secrets_in_use(database)
+    return names(under_cards.difference(cards.ids) | under_webhooks.difference(webhooks.ids))
 
 
 def names(ids: list[bytes] | set[bytes]) -> list[str]:

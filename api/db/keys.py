@@ -86,6 +86,18 @@ async def list_storefront_keys(database: Database, tenant: str) -> list[Key]:
     return [key_of(row) for row in await database.fetch(_LIST, tenant)]
 
 
+_GET = f"""
+    SELECT {KEY_COLUMNS} FROM api_keys
+    WHERE tenant = $1 AND kind = 'store' AND encode(substr(key_hash, 1, 6), 'hex') = $2 AND {VALID}
+"""  # noqa: S608 - put together from constants
+
+
+async def get_storefront_key(database: Database, tenant: str, key_id: str) -> Key | None:
+    """Return a valid key of the tenant by its name; None when there is none. Raises Unavailable."""
+    row = await database.fetch_row(_GET, tenant, key_id)
+    return None if row is None else key_of(row)
+
+
 _REVOKE = f"""
     WITH ended AS (
         UPDATE api_keys SET revoked_at = clock_timestamp()

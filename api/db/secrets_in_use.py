@@ -33,15 +33,20 @@ _IN_USE = """
         SELECT (SELECT c.secret_id FROM gift_cards c WHERE c.secret_id > n.secret_id ORDER BY c.secret_id LIMIT 1)
         FROM named n WHERE n.secret_id IS NOT NULL
     )
-    SELECT secret_id FROM named WHERE secret_id IS NOT NULL
-    UNION SELECT first_secret_id() WHERE EXISTS (SELECT FROM gift_cards WHERE secret_id IS NULL)
-    UNION SELECT coalesce(secret_id, first_secret_id()) FROM webhook_endpoints
-    UNION SELECT coalesce(previous_secret_id, first_secret_id()) FROM webhook_endpoints
+    SELECT secret_id, true AS has_cards FROM named WHERE secret_id IS NOT NULL
+    UNION SELECT first_secret_id(), true WHERE EXISTS (SELECT FROM gift_cards WHERE secret_id IS NULL)
+    UNION SELECT coalesce(secret_id, first_secret_id()), false FROM webhook_endpoints
+    UNION SELECT coalesce(previous_secret_id, first_secret_id()), false FROM webhook_endpoints
           WHERE previous_until > clock_timestamp()
 """
 
 
-async def secrets_in_use(database: Database) -> set[bytes]:
-    """Return the names of the secrets under which something stands. Raises Unavailable."""
-    rows = await database.fetch(_IN_USE)
-    return {row["secret_id"] for row in rows if row["secret_id"] is not None}
+async def secrets_in_use(database: Database) -> tuple[set[bytes], set[bytes]]:
+    """Return the names of the secrets under which cards stand, and of those under which endpoints do.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    rows = [row for row in await database.fetch(_IN_USE) if row["secret_id"] is not None]
+    cards = {row["secret_id"] for row in rows if row["has_cards"]}
+    return cards, {row["secret_id"] for row in rows if not row["has_cards"]}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from api.core.signing import Signing
 from api.db.audit_trail import Entry, noted_where
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database, Row
@@ -19,10 +20,10 @@ _CREATE = f"""
         SELECT s.tenant, s.epoch, s.seq, registered_webhooks(s.tenant) AS endpoints
         FROM shop JOIN tenant_streams s USING (tenant)
     ), made AS (
-        INSERT INTO webhook_endpoints (endpoint_id, tenant, url, types, epoch, seq, counts)
-        SELECT $2, tenant, $3, $4, epoch, seq, $6 FROM stream WHERE endpoints < $5
+        INSERT INTO webhook_endpoints (endpoint_id, tenant, url, types, epoch, seq, counts, secret_id)
+        SELECT $2, tenant, $3, $4, epoch, seq, $6, $7 FROM stream WHERE endpoints < $5
         RETURNING endpoint_id
-    ), {noted_where("made", 7)}
+    ), {noted_where("made", 8)}
     SELECT EXISTS (SELECT 1 FROM made) AS made FROM stream
 """  # noqa: S608 - put together from constants
 
@@ -33,6 +34,7 @@ async def create_endpoint(
     endpoint: UUID,
     url: str,
     types: list[str] | None,
+    secret_id: bytes,
     entry: Entry,
     *,
     counts: bool,
@@ -40,12 +42,14 @@ async def create_endpoint(
 ) -> bool | None:
     """Register an endpoint, and note it; False when the tenant has `most`, None when there is no such tenant.
 
-    `counts`: its 2xx for an order is that order's receipt.
+    `counts`: its 2xx for an order is that order's receipt. `secret_id` names the pods' secret that its own is of.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_CREATE, tenant, endpoint, url, types, most, counts, *entry.values)
+    row = await database.fetch_row(
+        _CREATE, tenant, endpoint, url, types, most, counts, secret_id, *entry.values
+    )
     return None if row is None else row["made"]
 
 
@@ -113,10 +117,11 @@ async def delete_endpoint(database: Database, tenant: str, endpoint: UUID, entry
 _ROTATE = f"""
     WITH rotated AS (
         UPDATE webhook_endpoints
-        SET generation = generation + 1, previous_until = clock_timestamp() + make_interval(hours => $3)
+        SET generation = generation + 1, previous_until = clock_timestamp() + make_interval(hours => $3),
+            previous_secret_id = coalesce(secret_id, first_secret_id()), secret_id = $4
         WHERE tenant = $1 AND endpoint_id = $2
         RETURNING generation, rfc3339(previous_until) AS previous_until
-    ), {noted_where("rotated", 4)}
+    ), {noted_where("rotated", 5)}
     SELECT * FROM rotated
 """  # noqa: S608 - put together from constants
 
@@ -129,29 +134,43 @@ class Rotation:
     previous_until: str
 
 
-async def rotate_secret(database: Database, tenant: str, endpoint: UUID, entry: Entry) -> Rotation | None:
-    """Give an endpoint its next secret, and note it; None when the tenant has none by this id.
+async def rotate_secret(
+    database: Database, tenant: str, endpoint: UUID, secret_id: bytes, entry: Entry
+) -> Rotation | None:
+    """Give an endpoint its next secret, derived from the pods' one of this name, and note it.
+
+    None when the tenant has no endpoint by this id.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_ROTATE, tenant, endpoint, ROTATION_HOURS, *entry.values)
+    row = await database.fetch_row(_ROTATE, tenant, endpoint, ROTATION_HOURS, secret_id, *entry.values)
     return None if row is None else Rotation(row["generation"], row["previous_until"])
 
 
-_SIGNED = """
-    SELECT url, generation, coalesce(previous_until > clock_timestamp(), false) AS rotating
-    FROM webhook_endpoints WHERE tenant = $1 AND endpoint_id = $2
+# A row that names no secret stands under the first one.
+_SIGNING = """
+    e.generation, coalesce(e.previous_until > clock_timestamp(), false) AS rotating,
+    coalesce(e.secret_id, first_secret_id()) AS secret_id,
+    coalesce(e.previous_secret_id, first_secret_id()) AS previous_secret_id
 """
+
+
+def _signing_of(row: Row) -> Signing:
+    return Signing(row["generation"], row["rotating"], row["secret_id"], row["previous_secret_id"])
+
+
+_SIGNED = f"""
+    SELECT e.url, {_SIGNING} FROM webhook_endpoints e WHERE tenant = $1 AND endpoint_id = $2
+"""  # noqa: S608 - put together from constants
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An endpoint's address, and which generations of its secret sign."""
+    """An endpoint's address, and which of its secrets sign."""
 
     url: str
-    generation: int
-    rotating: bool
+    signing: Signing
 
 
 async def signed_endpoint(database: Database, tenant: str, endpoint: UUID) -> Signed | None:
@@ -161,7 +180,7 @@ async def signed_endpoint(database: Database, tenant: str, endpoint: UUID) -> Si
         Unavailable: PostgreSQL.
     """
     row = await database.fetch_row(_SIGNED, tenant, endpoint)
-    return None if row is None else Signed(**dict(row.items()))
+    return None if row is None else Signed(row["url"], _signing_of(row))
 
 
 _ENABLE = f"""
@@ -195,8 +214,7 @@ class Claim:
     position: Offset
     failures: int
     refusals: int
-    generation: int
-    rotating: bool
+    signing: Signing
 
 
 # Endpoints that failed have places of their own, so that any number of dead ones keeps none waiting that works.
@@ -205,6 +223,7 @@ _DUE = """
     WHERE e.disabled_at IS NULL AND t.disabled_at IS NULL AND (e.epoch, e.seq) < (s.epoch, s.seq)
       AND e.next_attempt_at <= clock_timestamp() AND coalesce(e.leased_until <= clock_timestamp(), true)
       AND e.failures {failing} 0
+      AND (coalesce(e.secret_id, first_secret_id()) = ANY ($4::bytea[])) IS NOT FALSE
     ORDER BY e.next_attempt_at LIMIT {limit} FOR UPDATE OF e SKIP LOCKED
 """
 
@@ -215,19 +234,23 @@ _CLAIM = f"""
     FROM (SELECT * FROM healthy UNION ALL SELECT * FROM failing) due
     WHERE e.endpoint_id = due.endpoint_id
     RETURNING e.endpoint_id, e.lease, e.tenant, e.url, e.types, e.epoch, e.seq, e.failures, e.refusals,
-              e.generation, coalesce(e.previous_until > clock_timestamp(), false) AS rotating
+              {_SIGNING}
 """  # noqa: S608 - put together from constants
 
 
 async def claim_endpoints(
-    database: Database, healthy: int, failing: int, lease_seconds: float
+    database: Database, healthy: int, failing: int, lease_seconds: float, secret_ids: list[bytes]
 ) -> list[Claim]:
     """Take up to so many endpoints that have something to deliver, are due, and are nobody's at the moment.
+
+    Those that stand under none of the secrets of these names are left to pods that have theirs.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    return [_claim_of(row) for row in await database.fetch(_CLAIM, healthy, failing, lease_seconds)]
+    return [
+        _claim_of(row) for row in await database.fetch(_CLAIM, healthy, failing, lease_seconds, secret_ids)
+    ]
 
 
 def _claim_of(row: Row) -> Claim:
@@ -240,8 +263,7 @@ def _claim_of(row: Row) -> Claim:
         Offset(row["epoch"], row["seq"]),
         row["failures"],
         row["refusals"],
-        row["generation"],
-        row["rotating"],
+        _signing_of(row),
     )
 
 
@@ -260,8 +282,8 @@ async def advance(
     """Move the cursor to `position`, keep the lease, and return the claim as it is now.
 
     `order`: the `new_order` at `position` was delivered; that is its receipt, where the endpoint counts. None when the
-    turn is over: the lease is another pod's, or the endpoint was deleted or switched off. With `outcome` None nothing
-    was sent: what lay between is of other types.
+    turn is over: the lease is another pod's, or the endpoint was deleted, switched off or rotated. With `outcome` None
+    nothing was sent: what lay between is of other types.
 
     Raises:
         Unavailable: PostgreSQL.
@@ -273,8 +295,12 @@ async def advance(
         return None
     if row["waited"] is not None:
         ACK_SECONDS.observe(row["waited"])
+    if row["generation"] != claim.signing.generation:
+        # With the next turn comes what signs now.
+        await release(database, claim)
+        return None
     return replace(
-        claim, position=position, failures=0, generation=row["generation"], rotating=row["rotating"]
+        claim, position=position, failures=0, signing=replace(claim.signing, rotating=row["rotating"])
     )
 
 

@@ -14,13 +14,14 @@ from api.db.audit_trail import Entry, log_end
 from api.db.keys import (
     Key,
     create_storefront_key,
+    get_storefront_key,
     list_storefront_keys,
     revoke_storefront_key,
     rotate_terminal_key,
 )
 from api.http.answer import json_answer
 from api.http.body import Body, Name, path_uuid, read_body
-from api.http.documents.keys import KeyList, KeyMade
+from api.http.documents.keys import KeyList, KeyMade, StorefrontKey
 from api.http.documents.terminals import TerminalRotated
 from api.http.guard import Guard
 from backbone.contract.errors import Problem, Refused
@@ -85,6 +86,13 @@ _LIST = RouteDoc(
     KeyList,
     says="`lastUsedAt` is right to five minutes.",
 )
+_GET = RouteDoc(
+    "Keys",
+    "A storefront key that is valid, by its name.",
+    _OPERATOR,
+    StorefrontKey,
+    says="Never the key itself.",
+)
 _REVOKE = RouteDoc("Keys", "End a storefront key.", _OPERATOR, None, 204, says="It is refused within 2 s.")
 _ROTATE = RouteDoc(
     "Terminals",
@@ -107,7 +115,7 @@ def new_key(kind: KeyKind) -> tuple[str, bytes]:
 
 
 class KeyRoutes:
-    """The four routes."""
+    """The five routes."""
 
     def __init__(self, guard: Guard, reads: Database, writes: Database) -> None:
         self._guard = guard
@@ -120,6 +128,7 @@ class KeyRoutes:
         return [
             DescribedRoute("POST", path, self.create, _CREATE),
             DescribedRoute("GET", path, self.list, _LIST),
+            DescribedRoute("GET", path + "/{keyId}", self.get, _GET),
             DescribedRoute("DELETE", path + "/{keyId}", self.revoke, _REVOKE),
             DescribedRoute(
                 "POST", "/api/tenant/{tenant}/terminals/{terminalId}/rotate", self.rotate, _ROTATE
@@ -154,6 +163,15 @@ class KeyRoutes:
         caller = await self._guard.authorize(request)
         found = await list_storefront_keys(self._reads, caller.tenant)
         return json_answer({"keys": [_document(key) for key in found]})
+
+    async def get(self, request: Request) -> Response:
+        """`GET /api/tenant/{tenant}/keys/{keyId}`."""
+        caller = await self._guard.authorize(request)
+        key_id = request.path_params["keyId"]
+        found = None if "\0" in key_id else await get_storefront_key(self._reads, caller.tenant, key_id)
+        if found is None:
+            raise Refused(Problem.NOT_FOUND, "There is no such key")
+        return json_answer(_document(found))
 
     async def revoke(self, request: Request) -> Response:
         """`DELETE /api/tenant/{tenant}/keys/{keyId}`."""

@@ -122,7 +122,7 @@ class WebhookDeliveryRoutes:
             await note(self._writes, Entry(actor, caller.tenant, "webhook.tested", facts))
             now = datetime.now(UTC)
             message = ping_message(caller.tenant, endpoint, uuid.uuid4(), now)
-            to = Recipient(endpoint, found.url, found.generation, found.rotating)
+            to = Recipient(endpoint, found.url, found.signing)
             attempt = await self._carrier.carry(to, message)
         finally:
             self._pings[caller.tenant] -= 1

@@ -17,7 +17,7 @@ from api.http.answer import json_answer
 from api.http.body import Body, path_uuid, read_body, wrong_fields
 from api.http.documents.webhooks import Webhook, WebhookMade, WebhookRotated, Webhooks
 from api.http.guard import Caller, Guard, unknown_tenant
-from api.webhooks.message import derive_secret
+from api.webhooks.endpoint_secrets import EndpointSecrets
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.event import EventType
 from backbone.contract.keys import KeyKind
@@ -98,7 +98,7 @@ class WebhookRoutes:
         guard: Guard,
         reads: Database,
         writes: Database,
-        secret: bytes,
+        secrets: EndpointSecrets,
         *,
         private: bool,
         ports: Collection[int] = (),
@@ -106,7 +106,7 @@ class WebhookRoutes:
         self._guard = guard
         self._reads = reads
         self._writes = writes
-        self._secret = secret
+        self._secrets = secrets
         self._private = private
         self._ports = ports
 
@@ -167,6 +167,7 @@ class WebhookRoutes:
             endpoint,
             url,
             types,
+            self._secrets.newest_id,
             entry,
             counts=body.counts,
             most=caller.quotas.webhooks,
@@ -175,7 +176,7 @@ class WebhookRoutes:
             raise unknown_tenant()
         if not made:
             raise caller.quotas.refusal("webhooks")
-        secret = derive_secret(self._secret, endpoint, 1)
+        secret = self._secrets.newest(endpoint, 1)
         made_of = {"id": str(endpoint), "url": url, "types": types, "counts": body.counts, "secret": secret}
         return json_answer(made_of, 201)
 
@@ -209,10 +210,12 @@ class WebhookRoutes:
         caller = await self._guard.authorize(request)
         endpoint = webhook_id(request)
         entry = self._entry(request, caller, "webhook.rotated", endpoint)
-        rotation = await db.rotate_secret(self._writes, caller.tenant, endpoint, entry)
+        rotation = await db.rotate_secret(
+            self._writes, caller.tenant, endpoint, self._secrets.newest_id, entry
+        )
         if rotation is None:
             raise unknown_webhook()
-        secret = derive_secret(self._secret, endpoint, rotation.generation)
+        secret = self._secrets.newest(endpoint, rotation.generation)
         return json_answer(
             {"id": str(endpoint), "secret": secret, "previousValidUntil": rotation.previous_until}
         )

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from api.core.delivery import Attempt
+from api.core.signing import Signing
 from api.webhooks.attempts import AttemptLog
-from api.webhooks.message import Message, derive_secret, headers_of
+from api.webhooks.endpoint_secrets import EndpointSecrets
+from api.webhooks.message import Message, headers_of
 from api.webhooks.sender import Sender
 from backbone.contract.trace import HEADER as TRACEPARENT
 from backbone.runtime.tracing import Tracing
@@ -18,25 +20,30 @@ from backbone.runtime.tracing import Tracing
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An endpoint's address, and which of its secrets sign: the `generation`, while `rotating` the one before too."""
+    """An endpoint's address, and which of its secrets sign."""
 
     endpoint: UUID
     url: str
-    generation: int
-    rotating: bool
+    signing: Signing
 
 
 class Carrier:
-    """Makes attempts. `secret` is the pods' own, from which those of endpoints are derived."""
+    """Makes attempts, each signed with what `secrets` has for its endpoint."""
 
-    def __init__(self, sender: Sender, secret: bytes, attempts: AttemptLog, tracing: Tracing | None) -> None:
+    def __init__(
+        self, sender: Sender, secrets: EndpointSecrets, attempts: AttemptLog, tracing: Tracing | None
+    ) -> None:
         self._sender = sender
-        self._secret = secret
+        self.secrets = secrets
         self._attempts = attempts
         self._tracing = tracing
 
     async def carry(self, to: Recipient, message: Message) -> Attempt:
-        """Make one attempt, and note it."""
+        """Make one attempt, and note it.
+
+        Raises:
+            Unavailable: the endpoint's secret is not known here.
+        """
         began, now = time.monotonic(), datetime.now(UTC)
         attempt = await self._send(to, message, now)
         attempt = replace(attempt, milliseconds=round((time.monotonic() - began) * 1000))
@@ -44,9 +51,7 @@ class Carrier:
         return attempt
 
     async def _send(self, to: Recipient, message: Message, now: datetime) -> Attempt:
-        generations = [to.generation, to.generation - 1] if to.rotating else [to.generation]
-        secrets = [derive_secret(self._secret, to.endpoint, generation) for generation in generations]
-        headers = headers_of(message, secrets, now)
+        headers = headers_of(message, self.secrets.signers(to.endpoint, to.signing), now)
         if self._tracing is None:
             return await self._sender.send(to.url, headers, message.body)
         with self._tracing.client("webhook", message.traceparent) as span:

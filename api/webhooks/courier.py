@@ -79,7 +79,9 @@ class Courier:
             return []
         failing = sum(1 for claim in self._turns.values() if claim.failures > 0)
         places = max(0, min(free, self._at_once // 2 - failing))
-        return await claim_endpoints(self._database, free - places, places, self._lease_seconds)
+        return await claim_endpoints(
+            self._database, free - places, places, self._lease_seconds, self._carrier.secrets.ids
+        )
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._turn(claim), name=f"webhook:{claim.endpoint}")
@@ -139,7 +141,7 @@ class Courier:
         Returns:
             The claim behind a delivery; None when the turn is over.
         """
-        to = Recipient(claim.endpoint, claim.url, claim.generation, claim.rotating)
+        to = Recipient(claim.endpoint, claim.url, claim.signing)
         attempt = await self._carrier.carry(to, message)
         WEBHOOK_DELIVERIES.labels(attempt.outcome.value).inc()
         if attempt.outcome is Outcome.DELIVERED:

@@ -130,6 +130,7 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     storefront = {"name": "web shop", "expiresAt": "2100-01-01T00:00:00.000Z"}
     key = await ask("POST", shop + "/keys", operator.key, storefront, **t)
     await ask("GET", shop + "/keys", operator.key, **t)
+    await ask("GET", shop + "/keys/{keyId}", operator.key, **t, keyId=key["keyId"])
     await ask("DELETE", shop + "/keys/{keyId}", operator.key, **t, keyId=key["keyId"])
     overlap = {"overlapSeconds": 3600}
     await ask("POST", shop + "/terminals/{terminalId}/rotate", operator.key, overlap, **one_till)

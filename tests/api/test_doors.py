@@ -38,6 +38,7 @@ ROUTES = [
     ("GET", "/api/tenant/{t}/audit", {OP}),
     ("POST", "/api/tenant/{t}/keys", {OP}),
     ("GET", "/api/tenant/{t}/keys", {OP}),
+    ("GET", "/api/tenant/{t}/keys/{o}", {OP}),
     ("DELETE", "/api/tenant/{t}/keys/{o}", {OP}),
     ("POST", "/api/tenant/{t}/terminals/{o}/rotate", {OP}),
     ("POST", "/api/tenant/{t}/tickets", {TERM}),

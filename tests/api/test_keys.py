@@ -54,16 +54,20 @@ async def test_several_storefront_keys_are_valid_and_each_ends_alone(shop: Shop)
     listed = (await ask(shop, "GET", "keys")).json()["keys"]
     assert [(key["name"], key["mayPair"]) for key in listed] == [(None, False), ("web", False), ("app", True)]
     assert all("key" not in key for key in listed)
+    one = await ask(shop, "GET", f"keys/{second['keyId']}")
+    assert (one.status_code, one.json()) == (200, listed[2])
     assert (await ask(shop, "DELETE", f"keys/{first['keyId']}")).status_code == 204
     await is_refused(shop, first["key"])
     assert await serves(shop, second["key"])
-    assert (await ask(shop, "DELETE", f"keys/{first['keyId']}")).status_code == 404
+    for method in ("GET", "DELETE"):
+        assert (await ask(shop, method, f"keys/{first['keyId']}")).status_code == 404
 
 
 async def test_a_key_of_another_tenant_is_neither_listed_nor_ended(shop: Shop, open_shop: OpenShop) -> None:
     other = await open_shop()
     theirs = await make(other)
-    assert (await ask(shop, "DELETE", f"keys/{theirs['keyId']}")).status_code == 404
+    for method in ("GET", "DELETE"):
+        assert (await ask(shop, method, f"keys/{theirs['keyId']}")).status_code == 404
     assert theirs["keyId"] not in (await ask(shop, "GET", "keys")).text
     # A terminal's key is none of these.
     terminals = (await ask(shop, "GET", "keys")).json()["keys"]
