@@ -1,12 +1,14 @@
 """Daily reports over HTTP: a till hands in its totals of a business day, the shop reads them."""
 
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.core.paging import no_cursor, read_report_cursor, write_report_cursor
 from api.db.reports import list_reports, store_report
 from api.http.answer import json_answer, ready_json
 from api.http.body import Day, parse_date, query_date, read_object, wrong_fields
@@ -44,7 +46,9 @@ _LIST = RouteDoc(
     "The reports of some days, newest first.",
     (KeyKind.STOREFRONT, KeyKind.OPERATOR),
     ReportList,
+    says="A page has about a mebibyte of totals at most; the end is where `next` is null.",
     query=(
+        Query("after", "The `next` of an earlier answer, asked with the same days.", {"type": "string"}),
         Query("from", f"The first day; by default {DEFAULT_DAYS} days before `to`.", _DATE),
         Query("to", f"The last day, at most {MAX_DAYS} after `from`; by default tomorrow, UTC.", _DATE),
     ),
@@ -86,9 +90,13 @@ class DailyReportRoutes:
         """`GET /api/tenant/{tenant}/daily-reports`: by default the last 31 days."""
         caller = await self._guard.authorize(request)
         first, last = _days(request)
-        reports = await list_reports(self._reads, caller.tenant, first, last)
-        if reports is None:
+        after = request.query_params.get("after")
+        behind = None if after is None else _place(after)
+        page = await list_reports(self._reads, caller.tenant, first, last, behind)
+        if page is None:
             raise unknown_tenant()
+        reports, more = page
+        end = reports[-1] if more else None
         return json_answer(
             {
                 "reports": [
@@ -100,9 +108,20 @@ class DailyReportRoutes:
                         "totals": ready_json(report.totals),
                     }
                     for report in reports
-                ]
+                ],
+                "next": None
+                if end is None
+                else write_report_cursor(str(end.business_date), str(end.terminal_id)),
             }
         )
+
+
+def _place(after: str) -> tuple[date, UUID]:
+    day, terminal = read_report_cursor(after)
+    try:
+        return date.fromisoformat(day), UUID(terminal)
+    except ValueError:
+        raise no_cursor() from None
 
 
 def _days(request: Request) -> tuple[date, date]:

@@ -1,5 +1,8 @@
 """The other pure rules: steps of an order, phone numbers, idempotency, cursors, where a poll starts."""
 
+from datetime import date
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 from api.core.idempotency import fingerprint, parse_key
 from api.core.loyalty import normalise_phone
 from api.core.orders import OrderStatus, steps_into
-from api.core.paging import read_cursor, write_cursor
+from api.core.paging import read_cursor, read_report_cursor, write_cursor, write_report_cursor
 from backbone.contract.errors import Violation
 
 STATUSES = st.sampled_from(OrderStatus)
@@ -108,6 +111,17 @@ def test_another_body_method_route_or_path_makes_another_request(one: object, ot
 @given(st.integers(1, 10**17))
 def test_a_cursor_reads_back_as_it_was_written(order_seq: int) -> None:
     assert read_cursor(write_cursor(order_seq)) == order_seq
+
+
+@given(st.dates(), st.uuids())
+def test_a_place_among_reports_reads_back_as_it_was_written(day: date, terminal: UUID) -> None:
+    assert read_report_cursor(write_report_cursor(str(day), str(terminal))) == (str(day), str(terminal))
+
+
+@given(st.text(max_size=30))
+def test_any_other_text_is_no_place_among_reports(text: str) -> None:
+    with pytest.raises(Violation, match="after"):
+        read_report_cursor(text)
 
 
 @given(st.text(max_size=30))

@@ -416,6 +416,21 @@ def test_connections_of_one_address_are_counted_before_a_request_is_complete() -
             assert other.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_till_whose_key_was_good_has_its_socket_beside_all_that_its_address_holds() -> None:
+    with ExitStack() as stack:
+        site = build(stack, LB_SRC_SOCKETS="5")
+        assert site.client.get("/api/x", headers=KEY).status_code == 200
+        for _ in range(10):
+            half = stack.enter_context(socket.create_connection(("127.0.0.1", site.balancer.port), timeout=5))
+            half.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-")
+        other = {"Authorization": f"Bearer bw_term_{'o' * 43}"}
+        for path in ("/ws/pos/kitchen", "/sse/pos/kitchen"):
+            statuses = [
+                site.client.get(path, headers={**UPGRADE, **key}).status_code for key in (KEY, other, {})
+            ]
+            assert statuses == [200, 429, 429]
+
+
 def test_new_connections_of_one_address_are_counted_too() -> None:
     with ExitStack() as stack:
         site = build(stack, LB_SRC_CONNECTS_10S="20")

@@ -73,6 +73,7 @@ class Report(ReportStored):
 
 
 class ReportList(Answer):
-    """Daily reports, newest day first."""
+    """Daily reports, newest day first; `next` continues the list."""
 
     reports: list[Report]
+    next: str | None
