@@ -23,6 +23,17 @@ def find_terminals(peer: Peer) -> list[Found]:
     return found
 
 
+def find_webhooks(peer: Peer) -> list[Found]:
+    """Return a shop's webhook endpoints, oldest first; one that fails with its last `attempt`. Raises Trouble."""
+    path = f"/api/tenant/{quote(peer.shop())}/webhooks"
+    found: list[Found] = peer.document(path, "webhooks")["webhooks"]
+    for endpoint in found:
+        if endpoint["failures"]:
+            attempts = peer.document(f"{path}/{quote(endpoint['id'])}/attempts", "attempts")["attempts"]
+            endpoint["attempt"] = next((each for each in attempts if each["type"] != "ping"), None)
+    return found
+
+
 def find_orders(peer: Peer, query: Mapping[str, str], limit: int) -> list[Found]:
     """Return up to `limit` of a shop's orders, newest first. Raises Trouble."""
     path = f"/api/tenant/{quote(peer.shop())}/orders"
@@ -74,6 +85,30 @@ def terminals_table(terminals: Sequence[Found]) -> str:
             for each in terminals
         ],
     )
+
+
+def webhooks_table(endpoints: Sequence[Found]) -> str:
+    """One line an endpoint."""
+    return _table(
+        "The shop has no webhooks.",
+        ("webhook", "state", "behind", "last answer", "id"),
+        [(each["url"], _state(each), str(each["lag"]), _answer(each), each["id"]) for each in endpoints],
+    )
+
+
+def _state(endpoint: Found) -> str:
+    if not endpoint["enabled"]:
+        return f"off: {endpoint['disabledReason']}"
+    return f"failed {endpoint['failures']}x" if endpoint["failures"] else "on"
+
+
+def _answer(endpoint: Found) -> str:
+    attempt = endpoint.get("attempt")
+    if attempt is None:
+        return endpoint["lastOutcome"] or "-"
+    said = " ".join(attempt["answer"].split())
+    result = attempt["outcome"] if attempt["status"] is None else str(attempt["status"])
+    return f"{result} to {attempt['id']}" + (f": {said}" if said else "")
 
 
 def orders_table(orders: Sequence[Found]) -> str:

@@ -1,4 +1,4 @@
-"""The commands that ask a cluster: why an order was not seen, and which shops, terminals and orders there are.
+"""The commands that ask a cluster: why an order was not seen, and which shops, terminals, webhooks, orders there are.
 
 They change nothing. Each imports what it needs by itself.
 """
@@ -62,6 +62,20 @@ def terminals(url: str, key: str, tenant: str | None, as_json: bool) -> None:
 @KEY
 @TENANT
 @AS_JSON
+def webhooks(url: str, key: str, tenant: str | None, as_json: bool) -> None:
+    """List a shop's webhook endpoints, and what those that fail answered last."""
+    from bellwire.client import Peer
+    from bellwire.lists import find_webhooks, webhooks_table
+
+    found = find_webhooks(Peer(url, key, tenant))
+    _print(found if as_json else webhooks_table(found), as_json)
+
+
+@click.command()
+@URL
+@KEY
+@TENANT
+@AS_JSON
 @click.option("--unseen", is_flag=True, help="Only those that are due and that nobody who counts has seen.")
 @click.option("--status", help="Only those in this status, or in one of several, comma-separated.")
 @click.option(
@@ -85,4 +99,4 @@ def _print(found: Any, as_json: bool) -> None:
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else found)
 
 
-QUESTIONS = (why, shops, terminals, orders)
+QUESTIONS = (why, shops, terminals, webhooks, orders)

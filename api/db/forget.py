@@ -61,6 +61,9 @@ _EVENTS = """
     )
 """
 
+# A receiver may answer with what it was sent; whose it was is not looked into.
+_BLANK_ANSWERS = "UPDATE webhook_attempts SET answer = '' WHERE tenant = $1 AND answer <> ''"
+
 # Gateways take nothing up to here from Redis any more, whoever puts it back, and let go of what they hold of it.
 _TELL = """
     INSERT INTO erasures (tenant, times, seq, erased_at)
@@ -98,6 +101,7 @@ async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str,
     for event in events:
         payload = anonymous_event(event["type"], event["payload"])
         await connection.execute(_OVERWRITE, tenant, event["seq"], event["committed_at"], payload)
+    await connection.execute(_BLANK_ANSWERS, tenant)
     # Told last: the moment must be near the commit, for head checks look back a few seconds only.
     await connection.execute(_TELL, tenant)
     return Forgotten(len(orders), len(accounts), len(cards), len(events))

@@ -77,6 +77,16 @@ async def test_a_forgotten_customer_is_nowhere_and_everything_else_is_where_it_w
     await live(shop)
     await live(other)
     before, others = await shop.events(), await other.events()
+    for each in (shop, other):
+        await database.execute(
+            """
+            INSERT INTO webhook_attempts
+                (endpoint_id, tenant, at, message_id, type, outcome, status, milliseconds, answer)
+            VALUES (gen_random_uuid(), $1, now(), '1-1', 'new_order', 'rejected', 400, 5, $2)
+            """,
+            each.slug,
+            f"who is {NAME}?",
+        )
     result = await asyncio.to_thread(run_forget, database_url, redis_url, shop.slug, "+49 (170) 555 12 345")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(
@@ -88,6 +98,9 @@ async def test_a_forgotten_customer_is_nowhere_and_everything_else_is_where_it_w
     seen = seen.replace(f"{NAME}'s", "", 1)
     for secret in ("55512345", EMAIL, EMAIL.upper(), NAME):
         assert secret not in seen
+    answers = "SELECT answer FROM webhook_attempts WHERE tenant = $1"
+    assert await database.fetchval(answers, shop.slug) == ""
+    assert await database.fetchval(answers, other.slug) == f"who is {NAME}?"
     envelope = ("type", "tenant", "offset", "id", "timestamp")
     assert [[e[name] for name in envelope] for e in after] == [[e[name] for name in envelope] for e in before]
     assert [set(e["data"]) for e in after] == [set(e["data"]) for e in before]

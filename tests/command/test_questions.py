@@ -1,4 +1,4 @@
-"""`bellwire why`, `shops`, `terminals`, `orders`: a running cluster is asked, and tells it in words or as JSON."""
+"""`bellwire why`, `shops`, `terminals`, `webhooks`, `orders`: a cluster is asked, and tells it in words or as JSON."""
 
 import json
 import uuid
@@ -9,6 +9,8 @@ import pytest
 
 from bellwire.why import Told, story, verdict
 from infra.local.ports import free_port
+from tests.api.endpoints import attempts, register, seen
+from tests.api.sink import Answer, open_sink
 from tests.command.test_command import called, sentence
 from tests.shop import Operator, Shop, bearer
 
@@ -154,6 +156,28 @@ async def test_shops_terminals_and_unseen_orders_are_listed(shop: Shop, operator
     assert (code, output.splitlines()[1].split()[:3]) == (0, ["counter", "-", "no"])
     code, output, _ = await called("shops", "--search", uuid.uuid4().hex, "--json", env=env)
     assert (code, json.loads(output)) == (0, [])
+
+
+async def test_webhooks_are_listed_with_what_those_that_fail_answered(shop: Shop) -> None:
+    env = env_of(shop.http, shop.storefront_key)
+    code, output, _ = await called("webhooks", env=env)
+    assert (code, output) == (0, "The shop has no webhooks.\n")
+    with open_sink() as sink, open_sink() as good:
+        sink.answer = lambda _: Answer(410, body=b"no \x1b[31msuch\nshop")
+        made = await register(shop, sink.url)
+        await register(shop, good.url)
+        await shop.order()
+        await seen(shop, made, enabled=False)
+        await attempts(shop, made, 1)
+        _, output, _ = await called("webhooks", env=env)
+        _, as_json, _ = await called("webhooks", "--json", env=env)
+    [_, bad, fine] = output.splitlines()
+    assert bad.split()[1:5] == ["off:", "gone", "1", "410"]
+    assert "410 to 1-1: no \ufffd[31msuch shop  " in bad
+    assert fine.split()[:2] == [good.url, "on"]
+    assert [(each["url"], each.get("attempt", {}).get("status")) for each in json.loads(as_json)] == [
+        (sink.url, 410), (good.url, None)
+    ]  # fmt: skip
 
 
 async def test_what_goes_wrong_is_one_sentence(shop: Shop) -> None:
