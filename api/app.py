@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from api.background.account_numbers import read_account_numbers
 from api.background.alarms import raise_alarms
 from api.background.heads import HeadWatch
 from api.background.housekeeping import keep_house
@@ -140,6 +141,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("refusing", lambda: watch_refusing_endpoints(background))
         owner.start("shared-keys", lambda: watch_shared_keys(background))
         owner.start("alarms", lambda: raise_alarms(background, publisher.announce))
+        owner.start("account-numbers", lambda: read_account_numbers(background, publisher.announce))
         owner.start("purge", lambda: purge_deleted_tenants(background))
         owner.start(
             "secret-check", lambda: check_secrets(background, settings.card_secrets, settings.webhook_secrets)
@@ -225,7 +227,7 @@ def _routes(
         *AckRoutes(guard, writes).routes(),
         *DailyReportRoutes(guard, reads, writes).routes(),
         *StatusRoutes(guard, reads).routes(),
-        *TenantRoutes(guard, reads, writes).routes(),
+        *TenantRoutes(guard, reads, writes, committer.announce).routes(),
         *AuditRoutes(guard, reads).routes(),
         *PairingRoutes(guard, reads, writes, ring).routes(),
         *KeyRoutes(guard, reads, writes).routes(),

@@ -10,6 +10,7 @@ from api.publisher import Publisher
 from api.quotas import Quotas
 from api.tenant_slots import TenantSlots
 from backbone.contract.errors import Problem, Refused
+from backbone.contract.event import Event
 from backbone.eventlog.postgres import Database
 from backbone.runtime.faults import FAULTS
 
@@ -59,12 +60,16 @@ class Committer:
             raise self._quotas.refusal("answers") from exc
         return await self._finish(placing.attempt.tenant, written)
 
+    def announce(self, tenant: str, event: Event) -> None:
+        """Announce and count an event that was committed."""
+        self._publisher.announce(tenant, event)
+        count_committed(event.type)
+
     async def _finish(self, tenant: str, written: Written) -> Written:
         if FAULTS:
             await FAULTS.pause("after_commit")
         for event in written.events:
-            self._publisher.announce(tenant, event)
-            count_committed(event.type)
+            self.announce(tenant, event)
         if written.outcome is WriteOutcome.STILL_RUNNING:
             raise Refused(Problem.STILL_RUNNING, "Ask again in a moment")
         if written.outcome is WriteOutcome.KEY_REUSED:

@@ -129,3 +129,9 @@ def count_alarm(type_: str, data: dict[str, Any]) -> None:
         ALARM_ATTEMPTS.labels(str(data["attempt"])).inc()
     else:
         ALARMS_ENDED.labels("terminal" if "terminalId" in data else "webhook").inc()
+
+
+UNREADABLE_PHONES = Counter(
+    "bellwire_unreadable_phones_total",
+    "Orders that were taken although their customerPhone is no phone number; they earn no points.",
+)

@@ -1,6 +1,6 @@
 """`bellwire forget`: the database first, then what Redis still holds of it."""
 
-from api.core.loyalty import normalise_phone
+from api.core.phones import NoNumber
 from api.db.forget import forget_customer
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.stream import Stream
@@ -16,10 +16,9 @@ async def forget(database_url: str, redis_url: str, tenant: str, phone: str) -> 
         Unavailable: PostgreSQL; nothing was done.
     """
     try:
-        digits = normalise_phone(phone)
-    except ValueError as exc:
+        done = await forget_customer(database_url, tenant, phone)
+    except NoNumber as exc:
         raise Trouble(f"The phone number {exc}.") from exc
-    done = await forget_customer(database_url, tenant, digits)
     await _drop_stream(database_url, redis_url, tenant)
     return (
         f"{done.orders} orders, {done.accounts} loyalty accounts and {done.gift_cards} gift cards are nobody's now; "

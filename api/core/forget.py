@@ -16,6 +16,7 @@ _PERSONAL: dict[str, dict[str, str | None]] = {
     "new_order": {
         "customerName": ERASED,
         "customerPhone": None,
+        "customerPhoneNumber": None,
         "customerEmail": None,
         "specialInstructions": None,
         **dict.fromkeys(PERSONAL_DETAIL),

@@ -46,6 +46,7 @@ def _data(order: NewOrder, bill: Bill) -> dict[str, Any]:
         "orderType": order.order_type,
         "customerName": order.customer_name,
         "customerPhone": order.customer_phone,
+        "customerPhoneNumber": None if order.number is None else order.number.text,
         "customerEmail": order.customer_email,
         "items": [item.document() for item in order.items],
         "totalAmount": json_cents(bill.total_cents),

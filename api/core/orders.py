@@ -9,6 +9,7 @@ from api.core.moment import Moment
 from api.core.money import MAX_TOTAL, cents_figure, cents_text
 from api.core.order_items import Adjustment, Item
 from api.core.payments import Payment, PaymentStatus
+from api.core.phones import NoNumber, PhoneNumber, read_phone
 from backbone.contract.errors import FieldError
 
 MAX_MODIFIERS = 2000
@@ -63,6 +64,8 @@ class NewOrder:
     external_id: str | None = None
     scheduled_for: Moment | None = None
     payments: tuple[Payment, ...] = ()
+    number: PhoneNumber | None = None
+    """The customer's phone number as it was read; None where there is none, or it is no number."""
 
     @property
     def paid_cents(self) -> int:
@@ -141,3 +144,19 @@ def _names(given: Any) -> list[str]:
     for name in given:
         by_name.setdefault(name.lower(), name)
     return [by_name[name] for name in sorted(by_name)]
+
+
+def number_of(phone: str | None, country: str | None) -> PhoneNumber | None:
+    """Read the number of an order's customer; None where there is none, or it is no number."""
+    try:
+        return None if phone is None else read_phone(phone, country)
+    except NoNumber:
+        return None
+
+
+def phone_members(order: NewOrder) -> dict[str, Any]:
+    """Return what the answer says of the customer's number."""
+    said: dict[str, Any] = {"customerPhoneNumber": None if order.number is None else order.number.text}
+    if order.customer_phone is not None and order.number is None:
+        said["warnings"] = [{"loc": "customerPhone", "msg": f"{NoNumber()}; the order earns no points"}]
+    return said

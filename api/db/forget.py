@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from api.core.forget import ERASED, PERSONAL_DETAIL, anonymous_event
+from api.core.phones import names_of
 from api.db.command_session import command_session
 
 
@@ -21,11 +22,21 @@ class Forgotten:
     events: int
 
 
-# `$2` are the digits by which the account is found; whoever wrote 00 for the + is found, too.
+_COUNTRY = "SELECT country FROM tenants WHERE tenant = $1"
+
+# `$2` are the names of the number, its own digits first. Orders whose number is another one of the world are not meant.
 _ORDERS = """
     SELECT order_id, event_seq, customer_email FROM orders
-    WHERE tenant = $1 AND customer_phone IS NOT NULL
-      AND regexp_replace(customer_phone, '[^0-9]', '', 'g') IN ($2, '00' || $2)
+    WHERE tenant = $1 AND customer_phone IS NOT NULL AND (
+        order_phone(customer_number, customer_phone) = ($2::text[])[1] OR (
+            coalesce(customer_number, '') NOT LIKE '+%' AND (
+                order_phone(customer_number, customer_phone) = ANY ($2)
+                OR regexp_replace(customer_phone, '^0+|[^0-9]', '', 'g') = ANY (
+                    SELECT ltrim(name, '0') FROM unnest($2::text[]) AS name
+                )
+            )
+        )
+    )
     FOR UPDATE
 """
 
@@ -41,8 +52,16 @@ _BLANK_PAYMENTS = "UPDATE order_payments SET reference = NULL WHERE order_id = A
 
 # The place of the number stays taken by something that is no number.
 _BLANK_ACCOUNT = """
-    UPDATE loyalty_accounts SET phone = 'erased-' || customer_id WHERE tenant = $1 AND phone = $2
-    RETURNING customer_id::text
+    WITH RECURSIVE mine AS (
+        SELECT account_of($1, a.phone) AS customer_id FROM loyalty_accounts a
+        WHERE a.tenant = $1 AND a.phone = ANY ($2)
+          AND (a.phone = ($2::text[])[1] OR coalesce(a.number, '') NOT LIKE '+%')
+        UNION
+        SELECT a.customer_id FROM mine m JOIN loyalty_accounts a ON a.tenant = $1 AND a.joined_to = m.customer_id
+    )
+    UPDATE loyalty_accounts a SET phone = 'erased-' || a.customer_id, number = NULL
+    FROM mine WHERE a.customer_id = mine.customer_id
+    RETURNING a.customer_id::text, a.joined_to IS NULL AS own
 """
 
 _BLANK_CARDS = """
@@ -77,9 +96,10 @@ _OVERWRITE = "SELECT erase_event($1, $2, $3, $4)"
 
 
 async def forget_customer(database_url: str, tenant: str, phone: str) -> Forgotten:
-    """Make everything that a tenant knows of a customer anonymous; `phone` is normalised. Twice is as good as once.
+    """Make everything that a tenant knows of a customer anonymous. Twice is as good as once.
 
     Raises:
+        NoNumber: `phone` is no phone number.
         Unavailable: PostgreSQL.
         DatabaseTrouble: as `command_session`.
     """
@@ -88,13 +108,15 @@ async def forget_customer(database_url: str, tenant: str, phone: str) -> Forgott
 
 
 async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str, phone: str) -> Forgotten:
-    orders = await connection.fetch(_ORDERS, tenant, phone)
+    names = names_of(phone, await connection.fetchval(_COUNTRY, tenant))
+    orders = await connection.fetch(_ORDERS, tenant, names)
     ids = [row["order_id"] for row in orders]
     emails = [row["customer_email"].lower() for row in orders if row["customer_email"]]
     await connection.execute(_BLANK_ORDERS, ids, ERASED, PERSONAL_DETAIL)
     await connection.execute(_BLANK_ITEMS, ids)
     await connection.execute(_BLANK_PAYMENTS, ids)
-    accounts = [row[0] for row in await connection.fetch(_BLANK_ACCOUNT, tenant, phone)]
+    blanked = await connection.fetch(_BLANK_ACCOUNT, tenant, names)
+    accounts = [row["customer_id"] for row in blanked]
     cards = await connection.fetch(_BLANK_CARDS, tenant, emails, ERASED)
     positions = [row["event_seq"] for row in orders if row["event_seq"] is not None]
     events = await connection.fetch(_EVENTS, tenant, positions, accounts, emails)
@@ -104,4 +126,4 @@ async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str,
     await connection.execute(_BLANK_ANSWERS, tenant)
     # Told last: the moment must be near the commit, for head checks look back a few seconds only.
     await connection.execute(_TELL, tenant)
-    return Forgotten(len(orders), len(accounts), len(cards), len(events))
+    return Forgotten(len(orders), sum(row["own"] for row in blanked), len(cards), len(events))

@@ -31,7 +31,7 @@ _SELL = write_call("sell_gift_card", 15)
 async def sell_card(database: Database, attempt: Attempt, card: NewCard, data: bytes) -> Written:
     """Commit a sale. Outcome `ok`; the result has the `salt` that the number is derived from.
 
-    Raises as `run_write`.
+    Raises as `run_write`, and DayOver.
     """
     return await run_write(
         database,

@@ -1,25 +1,37 @@
 """Loyalty accounts in the database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from api.core.phones import PhoneNumber
 from api.db.writes import Attempt, Written, run_write, write_call, writer
 from backbone.eventlog.postgres import Database
 
-_CHANGE = write_call("change_loyalty", 8)
+_CHANGE = write_call("change_points", 9)
 
 
 async def change_points(
     database: Database,
     attempt: Attempt,
-    phone: str,
+    number: PhoneNumber,
     transaction_type: str,
     change: int,
     reason: str | None,
     data: bytes,
 ) -> Written:
     """Commit a change of points. Outcomes `ok`, `not_found`, `insufficient`. Raises as `run_write`."""
-    return await run_write(database, _CHANGE, attempt, phone, transaction_type, change, reason, data.decode())
+    return await run_write(
+        database,
+        _CHANGE,
+        attempt,
+        number.digits,
+        number.text,
+        transaction_type,
+        change,
+        reason,
+        data.decode(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +58,18 @@ _GET = f"""
                    ORDER BY l.transaction_id DESC LIMIT $3
                ) t
            ) AS transactions
-    FROM loyalty_accounts a WHERE a.tenant = $1 AND a.phone = $2
+    FROM (
+        SELECT account_of($1, n.name) AS customer_id FROM unnest($2::text[]) WITH ORDINALITY AS n (name, place)
+        WHERE account_of($1, n.name) IS NOT NULL ORDER BY n.place LIMIT 1
+    ) found JOIN loyalty_accounts a USING (customer_id)
 """  # noqa: S608 - put together from constants
 
 
-async def get_account(database: Database, tenant: str, phone: str) -> StoredAccount | None:
-    """Return an account with its newest transactions, or None.
+async def get_account(database: Database, tenant: str, names: Sequence[str]) -> StoredAccount | None:
+    """Return the account of a number, by the first of its names that there is, with its newest transactions; or None.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_GET, tenant, phone, TRANSACTIONS_SHOWN)
+    row = await database.fetch_row(_GET, tenant, names, TRANSACTIONS_SHOWN)
     return None if row is None else StoredAccount(row["customer_id"], row["points"], row["transactions"])

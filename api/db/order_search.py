@@ -33,6 +33,13 @@ _BEFORE = f"""
     ), {_NEWEST})
 """  # noqa: S608 - put together from constants
 
+# A number of the world has one name; bare digits may be those of a national number, from before the tenant's country.
+_PHONE = """
+    order_phone(o.customer_number, o.customer_phone) = ANY ({names})
+    AND (
+        order_phone(o.customer_number, o.customer_phone) = ({names})[1] OR coalesce(o.customer_number, '') NOT LIKE '+%'
+    )
+"""
 _UNACKED = """
     o.status = 'pending' AND EXISTS (
         SELECT FROM unseen_orders u WHERE u.tenant = $1 AND u.event_seq = o.event_seq
@@ -55,13 +62,14 @@ _UNSEEN = f"""
 class OrderFilter:
     """Everything that an order has to be; None asks for nothing.
 
-    `number` is the order's running number, `phone` the digits of a number. `since` and `until` bound the moment of
-    placing: a day of the tenant's zone, both inclusive, or a moment, `until` exclusive.
+    `number` is the order's running number, `phone` the names of a phone number, its own digits first.
+    `since` and `until` bound the moment of placing: a day of the tenant's zone, both inclusive, or a moment, `until`
+    exclusive.
     """
 
     statuses: tuple[str, ...] | None = None
     number: int | None = None
-    phone: str | None = None
+    phone: tuple[str, ...] | None = None
     source: str | None = None
     since: date | datetime | None = None
     until: date | datetime | None = None
@@ -102,8 +110,8 @@ class Statement:
         if asked.unacked:
             self._conditions["unacked"] = _UNACKED
         if asked.phone is not None:
-            phone = self._argument(asked.phone, "text")
-            self._conditions["phone"] = f"phone_digits(o.customer_phone) = {phone}"
+            names = self._argument(list(asked.phone), "text[]")
+            self._conditions["phone"] = _PHONE.format(names=names)
         if asked.statuses is not None:
             self._statuses = self._argument(list(asked.statuses), "text[]")
             self._conditions["status"] = f"o.status = ANY ({self._statuses})"
@@ -178,7 +186,7 @@ class Statement:
             return self._argument(bound, "timestamptz")
         day = self._argument(bound, "date")
         begins = f"({day} + 1)" if last else day
-        return f"({begins}::timestamp AT TIME ZONE (SELECT n.time_zone FROM tenants n WHERE n.tenant = $1))"  # noqa: S608
+        return f"day_begins({begins}, (SELECT n.time_zone FROM tenants n WHERE n.tenant = $1))"  # noqa: S608
 
 
 async def search_orders(

@@ -10,7 +10,7 @@ import orjson
 from asyncpg.pgproto.pgproto import UUID as PgUUID  # noqa: N811 - a UUID in every respect
 
 from api.core.money import cents_text
-from api.core.orders import Bill, NewOrder, OrderStatus
+from api.core.orders import Bill, NewOrder, OrderStatus, phone_members
 from api.core.quantity import WHOLE
 from api.db.writes import Attempt, Written, run_write, run_writes, write_call, writer
 from backbone.eventlog.postgres import Database, Row
@@ -33,7 +33,8 @@ def new_order_id() -> UUID:
 class Placing:
     """An order about to be placed. `forms` are its event's data, the fullest first, where its source broadcasts.
 
-    `weight` is about how many bytes it has, where it is bigger than an event may be.
+    `weight` is about how many bytes it has, where it is bigger than an event may be. `country` is the tenant's, in
+    which its customer's number was read.
     """
 
     attempt: Attempt
@@ -42,6 +43,7 @@ class Placing:
     bill: Bill
     forms: Sequence[bytes]
     weight: int | None = None
+    country: str | None = None
 
 
 async def place_orders(database: Database, placings: Sequence[Placing]) -> list[Written]:
@@ -50,7 +52,7 @@ async def place_orders(database: Database, placings: Sequence[Placing]) -> list[
     `unknown_source` has the names of the tenant's `sources` in its result, `external_id_taken` the order that has the
     id; neither wrote anything.
 
-    Raises as `run_writes`: then none of them was written.
+    Raises as `run_writes`, and OtherCountry where a number has to be read anew: then none of them was written.
     """
     arguments = [argument for placing in placings for argument in _arguments(placing)]
     return await run_writes(database, _PLACE[len(placings)], len(placings), *arguments)
@@ -91,6 +93,7 @@ def _arguments(placing: Placing) -> tuple[Any, ...]:
         order.scheduled_for,
         _payments(order),
         [form.decode() for form in placing.forms],
+        phone=_phone(placing),
     )
 
 
@@ -103,6 +106,16 @@ def _payments(order: NewOrder) -> str | None:
             for one in order.payments
         ]
     ).decode()
+
+
+def _phone(placing: Placing) -> str:
+    """The order's number for the database: the country that it was read in (`*`: that does not matter), the number,
+    and the members of the answer.
+    """
+    number = placing.order.number
+    country = (placing.country or "") if number is not None and number.depends else "*"
+    members = orjson.dumps(phone_members(placing.order)).decode()
+    return f"{country}/{'' if number is None else number.text}/{members[1:-1]}"
 
 
 _CHANGE_STATUS = write_call("change_order_status", 6)
@@ -136,6 +149,7 @@ class StoredOrder:
     order_type: str
     customer_name: str | None
     customer_phone: str | None
+    customer_number: str | None
     customer_email: str | None
     special_instructions: str | None
     total_cents: int
@@ -161,7 +175,9 @@ class StoredOrder:
 # A plain line is made from its columns; what one has besides stands in `more`, finished, and is put behind that.
 COLUMNS = """
     o.order_seq, o.order_id, order_number(o.order_seq) AS number, o.status, o.source, o.order_type,
-    o.customer_name, o.customer_phone, o.customer_email, o.special_instructions, o.total_cents,
+    o.customer_name, o.customer_phone,
+    nullif(coalesce(o.customer_number, number_before(o.customer_phone)), '') AS customer_number,
+    o.customer_email, o.special_instructions, o.total_cents,
     rfc3339(o.created_at) AS created_at, rfc3339(o.updated_at) AS updated_at,
     o.event_epoch || '-' || o.event_seq AS "offset", o.external_id,
     rfc3339(o.scheduled_for) AS scheduled_for, rfc3339(coalesce(o.due_at, o.created_at)) AS due_at,

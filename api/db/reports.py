@@ -59,9 +59,22 @@ _LIST = """
 """
 
 _KNOWN = "SELECT 1 FROM tenants WHERE tenant = $1"
+_TODAY = "SELECT shop_today($1) AS today"
 
 REPORTS_SHOWN = 1000
 PAGE_BYTES = 1 << 20
+
+
+async def shop_today(database: Database, tenant: str) -> date | None:
+    """Return the date where the shop is; None when there is no such tenant.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_TODAY, tenant)
+    assert row is not None
+    today: date | None = row["today"]
+    return today
 
 
 async def list_reports(

@@ -31,6 +31,7 @@ class Tenant:
     order_sources: tuple[OrderSource, ...]
     time_zone: str
     preparation_minutes: int
+    country: str | None
     paused: bool
     paused_reason: str | None
     disabled: bool
@@ -48,6 +49,7 @@ _SETTINGS = {
     "order_sources": "jsonb",
     "time_zone": "text",
     "preparation_minutes": "integer",
+    "country": "text",
     "paused": "boolean",
     "paused_reason": "text",
 }
@@ -231,6 +233,7 @@ def _tenant_of(row: Row) -> Tenant:
         tuple(OrderSource(one["name"], one["broadcast"]) for one in orjson.loads(row["order_sources"])),
         row["time_zone"],
         row["preparation_minutes"],
+        row["country"],
         row["paused"],
         row["paused_reason"],
         row["disabled"],

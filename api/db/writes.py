@@ -34,12 +34,12 @@ class Attempt:
     by: str = ""
     most_answers: int | None = None
 
-    def arguments(self, *rest: Any) -> tuple[Any, ...]:
+    def arguments(self, *rest: Any, phone: str = "") -> tuple[Any, ...]:
         """The arguments of a writing function: these three, the function's own, and what goes into settings: the trace
-        context, who writes, how many answers may be stored.
+        context, who writes, how many answers may be stored, and what was read of an order's phone.
         """
         most = "" if self.most_answers is None else str(self.most_answers)
-        return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent, self.by, most)
+        return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent, self.by, most, phone)
 
     @property
     def owned_key(self) -> tuple[str, str] | None:
@@ -67,7 +67,21 @@ class AnswersFull(BellwireError):
     """The tenant of a write has as many answers stored as it may have."""
 
 
+class OtherCountry(BellwireError):
+    """An order's phone number has to be read in the tenant's `country`, which is another one than the pod took."""
+
+    def __init__(self, country: str | None) -> None:
+        super().__init__("the number has to be read in another country")
+        self.country = country
+
+
+class DayOver(BellwireError):
+    """A gift card's last day has passed where the shop is."""
+
+
 _ANSWERS_FULL = "BW429"
+_OTHER_COUNTRY = "BW002"
+_DAY_OVER = "BW003"
 
 
 class WriteOutcome(StrEnum):
@@ -107,16 +121,17 @@ def write_call(function: str, arguments: int, calls: int = 1) -> str:
     """Return the statement that calls a writing function with so many arguments, so many times, one after another.
 
     One statement is one transaction: its calls are committed together or not at all. Each call's places are those of
-    `Attempt.arguments`: the last three go into settings before the function is called.
+    `Attempt.arguments`: the last four go into settings before the function is called.
     """
     selects = []
     for number in range(calls):
-        first = number * (arguments + 3) + 1
+        first = number * (arguments + 4) + 1
         traceparent = first + arguments
         tenant = (
             f"CASE WHEN set_config('bellwire.traceparent', coalesce(${traceparent}, ''), true) IS NOT NULL"
             f" AND set_config('bellwire.by', ${traceparent + 1}, true) IS NOT NULL"
-            f" AND set_config('bellwire.most_answers', ${traceparent + 2}, true) IS NOT NULL THEN ${first}::text END"
+            f" AND set_config('bellwire.most_answers', ${traceparent + 2}, true) IS NOT NULL"
+            f" AND set_config('bellwire.phone', ${traceparent + 3}, true) IS NOT NULL THEN ${first}::text END"
         )
         rest = "".join(f", ${place}" for place in range(first + 1, traceparent))
         selects.append(_ANSWER.format(number=number, call=f"{function}({tenant}{rest})"))
@@ -134,6 +149,7 @@ async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> li
     Raises:
         Violation: the event would be over 32 KiB; nothing is written then.
         AnswersFull: the tenant has as many answers stored as it may have; nothing is written then.
+        OtherCountry, DayOver: as they say; nothing is written then.
         Unavailable: PostgreSQL; it may or may not have been written, and the same key tells which.
     """
     try:
@@ -150,6 +166,10 @@ async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> li
     except asyncpg.PostgresError as exc:
         if exc.sqlstate == _ANSWERS_FULL:
             raise AnswersFull from exc
+        if exc.sqlstate == _OTHER_COUNTRY:
+            raise OtherCountry(exc.detail or None) from exc
+        if exc.sqlstate == _DAY_OVER:
+            raise DayOver from exc
         raise
     if calls == 1:
         return [_written_of(rows)]

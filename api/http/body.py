@@ -26,6 +26,7 @@ from starlette.requests import Request
 from api.core.loyalty import parse_points_per_unit
 from api.core.moment import parse_moment
 from api.core.money import DECIMAL, parse_cents, parse_positive_cents, parse_signed_cents, parse_total
+from api.core.phones import is_country
 from api.core.quantity import MAX_QUANTITY, parse_quantity
 from api.core.strict_json import NotJson, parse_json
 from api.core.text import clean_text, external_id, require_visible, route_name
@@ -64,6 +65,12 @@ def parse_date(value: object) -> date:
 
 def _clean(value: object) -> object:
     return clean_text(value) if isinstance(value, str) else value
+
+
+def _country(value: object) -> str:
+    if isinstance(value, str) and is_country(value.upper()):
+        return value.upper()
+    raise ValueError("must be a country's code of two letters (ISO 3166), such as GB")
 
 
 def _money(maximum: float = 1_000_000, **bounds: float) -> WithJsonSchema:
@@ -106,6 +113,11 @@ Quantity = Annotated[
 PointsPerUnit = Annotated[int, PlainValidator(parse_points_per_unit), _money(minimum=0, maximum=10_000)]
 MomentOf = Annotated[
     datetime, PlainValidator(parse_moment), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+Country = Annotated[
+    str,
+    PlainValidator(_country),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["GB"]}),
 ]
 Day = Annotated[date, PlainValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema
 
 from api.core.metadata import check_metadata
 from api.core.order_items import Adjustment, AdjustmentKind, Item, Modifier
-from api.core.orders import NewOrder
+from api.core.orders import NewOrder, number_of
 from api.core.payments import Payment, PaymentStatus
 from api.http.body import (
     Body,
@@ -159,8 +159,8 @@ class OrderBody(Body):
     courier: CourierBody | None = None
     metadata: Metadata | None = None
 
-    def order(self) -> NewOrder:
-        """The order as the core knows it."""
+    def order(self, country: str | None) -> NewOrder:
+        """The order as the core knows it, of a tenant in this country."""
         return NewOrder(
             self.order_source,
             self.order_type,
@@ -178,6 +178,7 @@ class OrderBody(Body):
             self.external_id,
             self.scheduled_for,
             tuple(Payment(one.method, one.amount, one.status, one.reference) for one in self.payments or ()),
+            number_of(self.customer_phone, country),
         )
 
 

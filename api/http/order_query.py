@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TypeVar
 
-from api.core.loyalty import normalise_phone
 from api.core.moment import parse_moment
 from api.core.orders import OrderStatus
+from api.core.phones import names_of
 from api.core.text import external_id
 from api.db.order_search import OrderFilter
 from backbone.contract.errors import FieldError
@@ -21,8 +21,8 @@ _YEARS = range(1970, 9999)
 T = TypeVar("T")
 
 
-def read_filter(query: Mapping[str, str]) -> tuple[OrderFilter, list[FieldError]]:
-    """Read the words that a query has; each that cannot be read is an error by its name."""
+def read_filter(query: Mapping[str, str], country: str | None) -> tuple[OrderFilter, list[FieldError]]:
+    """Read the words that a query has, for a tenant of a country; each that cannot be read is an error by its name."""
     errors: list[FieldError] = []
 
     def read(name: str, reader: Callable[[str], T]) -> T | None:
@@ -38,7 +38,7 @@ def read_filter(query: Mapping[str, str]) -> tuple[OrderFilter, list[FieldError]
     found = OrderFilter(
         read("status", _statuses),
         read("orderNumber", _number),
-        read("phone", normalise_phone),
+        read("phone", lambda text: names_of(text, country)),
         read("source", _word),
         read("from", _bound),
         read("to", _bound),

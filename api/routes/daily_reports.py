@@ -1,6 +1,6 @@
 """Daily reports over HTTP: a till hands in its totals of a business day, the shop reads them."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from uuid import UUID
 
 import orjson
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.core.paging import no_cursor, read_report_cursor, write_report_cursor
-from api.db.reports import list_reports, store_report
+from api.db.reports import list_reports, shop_today, store_report
 from api.http.answer import json_answer, ready_json
 from api.http.body import Day, parse_date, query_date, read_object, wrong_fields
 from api.http.documents.money import ReportList, ReportStored
@@ -50,7 +50,11 @@ _LIST = RouteDoc(
     query=(
         Query("after", "The `next` of an earlier answer, asked with the same days.", {"type": "string"}),
         Query("from", f"The first day; by default {DEFAULT_DAYS} days before `to`.", _DATE),
-        Query("to", f"The last day, at most {MAX_DAYS} after `from`; by default tomorrow, UTC.", _DATE),
+        Query(
+            "to",
+            f"The last day, at most {MAX_DAYS} after `from`; by default today, where the shop is.",
+            _DATE,
+        ),
     ),
 )
 
@@ -89,7 +93,10 @@ class DailyReportRoutes:
     async def list(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/daily-reports`: by default the last 31 days."""
         caller = await self._guard.authorize(request)
-        first, last = _days(request)
+        last = query_date(request, "to") or await shop_today(self._reads, caller.tenant)
+        if last is None:
+            raise unknown_tenant()
+        first = _first_day(request, last)
         after = request.query_params.get("after")
         behind = None if after is None else _place(after)
         page = await list_reports(self._reads, caller.tenant, first, last, behind)
@@ -124,12 +131,10 @@ def _place(after: str) -> tuple[date, UUID]:
         raise no_cursor() from None
 
 
-def _days(request: Request) -> tuple[date, date]:
-    # A shop's own day may be one ahead of UTC.
-    last = query_date(request, "to") or datetime.now(UTC).date() + timedelta(days=1)
+def _first_day(request: Request, last: date) -> date:
     first = query_date(request, "from") or date.fromordinal(max(1, last.toordinal() - DEFAULT_DAYS))
     if first > last:
         raise wrong_fields([FieldError("from", "must not be later than `to`")])
     if (last - first).days > MAX_DAYS:
         raise wrong_fields([FieldError("from", f"must be at most {MAX_DAYS} days before `to`")])
-    return first, last
+    return first

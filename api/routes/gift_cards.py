@@ -15,14 +15,14 @@ from api.core.money import json_cents
 from api.core.secret_ring import SecretRing
 from api.db.gift_cards import NewCard, Presented, get_card, move_card, redeem_card, sell_card
 from api.db.secrets_in_use import first_secret
-from api.db.writes import WriteOutcome
+from api.db.writes import DayOver, WriteOutcome
 from api.http.answer import Refusals, json_answer, write_answer
 from api.http.attempt import attempt_of
-from api.http.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body
+from api.http.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body, wrong_fields
 from api.http.documents.money import CardBalance, CardRedeemed, CardSold
 from api.http.guard import Guard
 from api.limits import Limits
-from backbone.contract.errors import Problem, Refused, Unavailable
+from backbone.contract.errors import FieldError, Problem, Refused, Unavailable
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
 from backbone.runtime.routes import DescribedRoute, RouteDoc
@@ -61,7 +61,8 @@ _PURCHASE = RouteDoc(
     (KeyKind.STOREFRONT,),
     CardSold,
     201,
-    says="The full number is in this answer and nowhere else; events carry it masked but for the last four.",
+    says="The full number is in this answer and nowhere else; events carry it masked but for the last four. "
+    "A card is good to the end of its `expiryDate` where the shop is (`timeZone`); one that has passed is 422.",
     body=PurchaseBody,
     idempotent=True,
 )
@@ -134,9 +135,12 @@ class GiftCardRoutes:
         data = core.purchased_data(
             number, sale.amount, sale.purchased_by, sale.recipient_name, sale.recipient_email, expiry
         )
-        written = await self._committer.commit(
-            caller.tenant, lambda database: sell_card(database, attempt, card, data)
-        )
+        try:
+            written = await self._committer.commit(
+                caller.tenant, lambda database: sell_card(database, attempt, card, data)
+            )
+        except DayOver:
+            raise wrong_fields([FieldError("expiryDate", "must not be before the shop's today")]) from None
         return write_answer(written, 201, {}, await self._with_number(written.result))
 
     async def get(self, request: Request) -> Response:

@@ -7,14 +7,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.committer import Committer
-from api.core.loyalty import MAX_POINTS, loyalty_data, normalise_phone
+from api.core.loyalty import MAX_POINTS, loyalty_data
+from api.core.phones import NoNumber, PhoneNumber, names_of, read_phone
+from api.db.account_numbers import country_of
 from api.db.loyalty import change_points, get_account
 from api.db.writes import WriteOutcome
 from api.http.answer import Refusals, json_answer, ready_json, write_answer
 from api.http.attempt import attempt_of
 from api.http.body import Body, FilledText, read_body, wrong_fields
 from api.http.documents.money import Account, PointsChanged
-from api.http.guard import Guard
+from api.http.guard import Caller, Guard
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
@@ -91,20 +93,21 @@ class LoyaltyRoutes:
     async def _change(self, request: Request, transaction_type: str, sign: int) -> Response:
         caller = await self._guard.authorize(request)
         body = await read_body(request, PointsBody)
-        phone = _phone(request)
+        number, _ = await self._number(request, caller)
         attempt = attempt_of(request, caller, body.plain)
         change, reason = sign * body.model.points, body.model.reason
         data = loyalty_data(request.path_params["phone"], change, transaction_type, reason)
         written = await self._committer.commit(
             caller.tenant,
-            lambda database: change_points(database, attempt, phone, transaction_type, change, reason, data),
+            lambda database: change_points(database, attempt, number, transaction_type, change, reason, data),
         )
         return write_answer(written, 200, CHANGE_REFUSALS)
 
     async def get(self, request: Request) -> Response:
         """`GET /api/{tenant}/loyalty/{phone}`."""
         caller = await self._guard.authorize(request)
-        account = await get_account(self._reads, caller.tenant, _phone(request))
+        _, names = await self._number(request, caller)
+        account = await get_account(self._reads, caller.tenant, names)
         if account is None:
             raise Refused(*_NO_ACCOUNT)
         return json_answer(
@@ -115,9 +118,12 @@ class LoyaltyRoutes:
             }
         )
 
-
-def _phone(request: Request) -> str:
-    try:
-        return normalise_phone(request.path_params["phone"])
-    except ValueError as exc:
-        raise wrong_fields([FieldError("phone", str(exc))]) from None
+    async def _number(self, request: Request, caller: Caller) -> tuple[PhoneNumber, tuple[str, ...]]:
+        """Read the number, and the names that its account may have."""
+        given = request.path_params["phone"]
+        try:
+            number = read_phone(given, None)
+            country = await country_of(self._reads, caller.tenant)
+            return read_phone(given, country) if number.depends else number, names_of(given, country)
+        except NoNumber as exc:
+            raise wrong_fields([FieldError("phone", str(exc))]) from None

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from api.core.money import json_cents
 from api.core.paging import read_cursor, write_cursor
 from api.core.payments import due_cents
+from api.db.account_numbers import country_of
 from api.db.audit_trail import Entry, note
 from api.db.journeys import Journey, journey_of
 from api.db.order_search import search_orders
@@ -50,7 +51,7 @@ _LIST = RouteDoc(
             "With an item of this station, or with none of any, as a stream's filter has it.",
             _TEXT,
         ),
-        Query("phone", "Of this customer; how the number is grouped does not matter.", _TEXT),
+        Query("phone", "Of this customer; how the number is written does not matter.", _TEXT),
         Query("source", "Of this `orderSource`.", _TEXT),
         Query(
             "from", "Placed from then on: a day of the tenant's `timeZone`, or a moment (RFC 3339).", _TEXT
@@ -102,7 +103,8 @@ class OrderReadRoutes:
         limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
         after = request.query_params.get("after")
         before = None if after is None else read_cursor(after)
-        asked, errors = read_filter(request.query_params)
+        country = await country_of(self._reads, caller.tenant) if "phone" in request.query_params else None
+        asked, errors = read_filter(request.query_params, country)
         if errors:
             raise wrong_fields(errors)
         page = await search_orders(self._reads, caller.tenant, asked, before, limit)
@@ -172,6 +174,7 @@ def _document(order: StoredOrder) -> dict[str, Any]:
         "orderType": order.order_type,
         "customerName": order.customer_name,
         "customerPhone": order.customer_phone,
+        "customerPhoneNumber": order.customer_number,
         "customerEmail": order.customer_email,
         "items": ready_json(order.items),
         "totalAmount": json_cents(order.total_cents),

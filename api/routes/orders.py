@@ -1,5 +1,6 @@
 """Orders over HTTP: place one, move one on."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -11,14 +12,16 @@ from api.committer import Committer
 from api.core.moment import is_too_far
 from api.core.order_event import new_order_forms
 from api.core.orders import OrderStatus, complaints, reckon, steps_into
+from api.countries import Countries
 from api.db.orders import Placing, change_status, new_order_id
-from api.db.writes import WriteOutcome, Written
+from api.db.writes import OtherCountry, WriteOutcome, Written
 from api.http.answer import Refusals, write_answer
 from api.http.attempt import attempt_of
 from api.http.body import Body, biggest_field, path_uuid, read_body, wrong_fields
 from api.http.documents.orders import OrderPlaced, StatusChanged
 from api.http.guard import Guard, unknown_tenant
 from api.http.order_body import MAX_BYTES, OrderBody
+from api.metrics import UNREADABLE_PHONES
 from backbone.contract.errors import FieldError, Problem, Violation
 from backbone.contract.event import MAX_EVENT_BYTES
 from backbone.contract.keys import KeyKind
@@ -52,7 +55,8 @@ _CREATE = RouteDoc(
     "(the default) does, the order makes a `new_order` event. `tenant`, when given, must be the key's. "
     "A line is `quantity` × (`unitPrice` and its modifiers for one unit), rounded once, half away "
     "from zero; the total is the sum of the lines and of the adjustments that are not `included`. The body may have "
-    "256 KiB. An order whose event would pass 32 KiB is taken all the same: its event is thin (`itemsOmitted`, "
+    "256 KiB. `customerPhone` is kept as it is written; one that is no number is taken with a warning, and earns "
+    "nothing. An order whose event would pass 32 KiB is taken all the same: its event is thin (`itemsOmitted`, "
     "`itemCount`, `omitted`), and `GET …/orders/{orderId}` has everything.",
     body=OrderBody,
     idempotent=True,
@@ -76,6 +80,7 @@ class OrderRoutes:
     def __init__(self, guard: Guard, committer: Committer) -> None:
         self._guard = guard
         self._committer = committer
+        self._countries = Countries()
 
     def routes(self) -> list[DescribedRoute]:
         """Where they are."""
@@ -93,7 +98,7 @@ class OrderRoutes:
         if body.model.tenant not in (None, caller.tenant):
             raise unknown_tenant()
         attempt = attempt_of(request, caller, body.plain)
-        order = body.model.order()
+        order = body.model.order(self._countries.of(caller.tenant))
         bill = reckon(order)
         wrong = complaints(order, bill, body.model.total_amount)
         if order.scheduled_for is not None and is_too_far(order.scheduled_for, datetime.now(UTC)):
@@ -101,14 +106,28 @@ class OrderRoutes:
         if wrong:
             raise wrong_fields(wrong)
         weight = body.size if body.size > MAX_EVENT_BYTES else None
-        placing = Placing(attempt, new_order_id(), order, bill, new_order_forms(order, bill), weight)
+        country = self._countries.of(caller.tenant)
+        placing = Placing(attempt, new_order_id(), order, bill, new_order_forms(order, bill), weight, country)
         try:
-            written = await self._committer.place(placing)
+            written = await self._place(placing, body.model)
         except Violation as exc:
             raise _name_biggest(exc, body.plain) from exc
         if written.outcome is WriteOutcome.UNKNOWN_SOURCE:
             raise _unknown_source(written)
+        if written.outcome is WriteOutcome.OK and not written.replayed:
+            UNREADABLE_PHONES.inc(order.customer_phone is not None and order.number is None)
         return write_answer(written, 201, PLACE_REFUSALS)
+
+    async def _place(self, placing: Placing, body: OrderBody) -> Written:
+        while True:
+            try:
+                return await self._committer.place(placing)
+            except OtherCountry as exc:
+                # This pod did not know, or somebody has just changed it: the number is read anew, and nothing else.
+                self._countries.learn(placing.attempt.tenant, exc.country)
+                order = body.order(exc.country)
+                forms = new_order_forms(order, placing.bill)
+                placing = replace(placing, order=order, forms=forms, country=exc.country)
 
     async def change_status(self, request: Request) -> Response:
         """`PATCH /api/tenant/{tenant}/orders/{orderId}/status`."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StrictBool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.background.account_numbers import Announce, read_shop
 from api.core.money import json_cents
 from api.core.order_sources import BUILT_IN, MAX_SOURCES, OrderSource, added_sources
 from api.core.tenant_settings import MAX_ROLES, distinct_roles, is_test_slug
@@ -23,7 +24,17 @@ from api.db.tenants import (
     list_tenants,
 )
 from api.http.answer import json_answer
-from api.http.body import Body, FilledText, Name, PointsPerUnit, Word, query_integer, read_body, wrong_fields
+from api.http.body import (
+    Body,
+    Country,
+    FilledText,
+    Name,
+    PointsPerUnit,
+    Word,
+    query_integer,
+    read_body,
+    wrong_fields,
+)
 from api.http.documents.tenants import TenantList, TenantOpened, TenantSettings
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import FieldError, Problem, Refused
@@ -36,6 +47,8 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_SEARCHED = 256
 MAX_PREPARATION_MINUTES = 10_080
 """A week."""
+READING_SECONDS = 2.0
+"""So long a request reads the numbers of a shop that was given a country."""
 
 Roles = Annotated[list[Word], Field(min_length=1, max_length=MAX_ROLES), AfterValidator(distinct_roles)]
 
@@ -70,6 +83,7 @@ class TenantChange(Body):
     order_sources: Sources = Field(default_factory=list)
     time_zone: Word = "UTC"
     preparation_minutes: Annotated[int, Field(ge=0, le=MAX_PREPARATION_MINUTES)] = 0
+    country: Country | None = None
     paused: StrictBool = False
     paused_reason: FilledText | None = None
     disabled: StrictBool = False
@@ -136,6 +150,7 @@ _CHANGE = RouteDoc(
     "`pointsPerUnit`: loyalty points that a completed order of a broadcast source earns for each unit of "
     "money, null is none. "
     "`orderSources`: those that are named replace the shop's own; the five that are built in stay. "
+    "`country`: where a national phone number is from; accounts known by such digits get their international number. "
     "`paused`: the shop takes no orders at the moment, and `acceptingOrders` says so; those that come are taken. "
     "`disabled`: the shop is off. Within 2 s its keys are refused and its sockets closed with 4403; webhooks and "
     "alarms stop, and go on from where they were when it is on again.",
@@ -156,7 +171,8 @@ _DELETE = RouteDoc(
 class TenantRoutes:
     """The five routes."""
 
-    def __init__(self, guard: Guard, reads: Database, writes: Database) -> None:
+    def __init__(self, guard: Guard, reads: Database, writes: Database, announce: Announce) -> None:
+        self._announce = announce
         self._guard = guard
         self._reads = reads
         self._writes = writes
@@ -221,6 +237,9 @@ class TenantRoutes:
         tenant = await change_tenant(self._writes, caller.tenant, settings, entry)
         if tenant is None:
             raise unknown_tenant()
+        if settings.get("country") is not None:
+            # The rest of many accounts is read in the background.
+            await read_shop(self._writes, self._announce, tenant.tenant, settings["country"], READING_SECONDS)
         return json_answer(_document(tenant))
 
     async def delete(self, request: Request) -> Response:
@@ -257,6 +276,7 @@ def _document(tenant: Tenant) -> dict[str, Any]:
         ],
         "timeZone": tenant.time_zone,
         "preparationMinutes": tenant.preparation_minutes,
+        "country": tenant.country,
         "paused": tenant.paused,
         "pausedReason": tenant.paused_reason,
         "disabled": tenant.disabled,

@@ -71,7 +71,8 @@ async def write(database: Database, tenant: str = "t") -> Offset:
 
 async def write_once(database: Database) -> None:
     """The work of `run_write`, without its second attempt."""
-    await database.fetch(PLACE, "t", None, None, "5551234", "add", 1, None, "{}", None, "")
+    attempt = Attempt("t", None, None)
+    await database.fetch(PLACE, *attempt.arguments("5551234", "add", 1, None, "{}"))
 
 
 async def end_history(database: Database) -> None:

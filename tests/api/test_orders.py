@@ -11,7 +11,15 @@ from tests.shop import Shop, bearer
 
 async def test_an_order_is_numbered_priced_and_has_the_offset_of_its_event(shop: Shop) -> None:
     answer = await shop.order()
-    assert set(answer) == {"orderId", "orderNumber", "status", "totalAmount", "broadcast", "offset"}
+    assert set(answer) == {
+        "orderId",
+        "orderNumber",
+        "status",
+        "totalAmount",
+        "broadcast",
+        "offset",
+        "customerPhoneNumber",
+    }
     assert (answer["status"], answer["totalAmount"], answer["offset"]) == ("pending", 17.05, "1-1")
     uuid.UUID(answer["orderId"])
     second = await shop.order()
@@ -33,6 +41,7 @@ async def test_the_event_of_an_order_carries_every_documented_field(shop: Shop) 
         "orderType": "pickup",
         "customerName": "Ada Lovelace",
         "customerPhone": "+49 170 1234567",
+        "customerPhoneNumber": "+491701234567",
         "customerEmail": "ada@example.org",
         "items": [
             {"name": "Döner", "quantity": 2, "unitPrice": 7.5, "notes": "no onions"},

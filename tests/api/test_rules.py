@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.core.idempotency import fingerprint, parse_key
-from api.core.loyalty import normalise_phone
 from api.core.orders import OrderStatus, steps_into
 from api.core.paging import read_cursor, read_report_cursor, write_cursor, write_report_cursor
 from backbone.contract.errors import Violation
@@ -31,40 +30,6 @@ def test_no_walk_leaves_an_end_or_comes_back(walk: list[OrderStatus]) -> None:
 def test_cancelled_can_be_reached_from_all_but_the_ends(status: OrderStatus) -> None:
     ends = {OrderStatus.COMPLETED, OrderStatus.CANCELLED}
     assert (status in steps_into(OrderStatus.CANCELLED)) == (status not in ends)
-
-
-@pytest.mark.parametrize(
-    ("given_", "digits"),
-    [
-        ("+1 (555) 123-4567", "15551234567"),
-        ("15551234567", "15551234567"),
-        ("0049 170 1234567", "491701234567"),
-        ("+49.170/1234567", "491701234567"),
-        ("(030) 1234", "0301234"),
-        (" 110 ", "110"),
-    ],
-)
-def test_a_phone_number_is_its_digits_however_they_are_grouped(given_: str, digits: str) -> None:
-    assert normalise_phone(given_) == digits
-
-
-@pytest.mark.parametrize(
-    "wrong", ["", "12", "1" * 16, "abc", "555-CALL", "1+555", "٥٥٥١٢٣", "555 x12", "-", "1" + " " * 40]
-)
-def test_what_is_no_phone_number_is_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match="phone number"):
-        normalise_phone(wrong)
-
-
-@given(st.text(max_size=40))
-def test_any_text_is_a_phone_number_or_refused(text: str) -> None:
-    try:
-        digits = normalise_phone(text)
-    except ValueError:
-        return
-    assert digits.isascii()
-    assert digits.isdigit()
-    assert normalise_phone(digits) in (digits, digits.removeprefix("00"))
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255))

@@ -17,9 +17,9 @@ REFUSALS: dict[str, Refusals] = {
     "change_order_status": STATUS_REFUSALS,
     "sell_gift_card": {},
     "redeem_gift_card": REDEEM_REFUSALS,
-    "change_loyalty": CHANGE_REFUSALS,
+    "change_points": CHANGE_REFUSALS,
 }
-CALLED_BY_OLDER_PODS = {"place_order": "take_order"}
+CALLED_BY_OLDER_PODS = {"place_order": "take_order", "change_loyalty": "change_points"}
 """Names that only pods of the release before call: each is a thin call of another one."""
 OF_EVERY_WRITE = {WriteOutcome.STILL_RUNNING, WriteOutcome.KEY_REUSED, WriteOutcome.ANSWERS_FULL}
 """Answered by the committer, for all of them."""

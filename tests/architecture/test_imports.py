@@ -125,6 +125,7 @@ HOMES = {
     "opentelemetry": ("backbone/runtime/tracing.py",),
     "httpcore": ("api/webhooks/",),
     "idna": ("api/core/host_name.py",),
+    "phonenumbers": ("api/core/phones.py",),
     "standardwebhooks": ("api/webhooks/message.py",),
 }
 

@@ -69,7 +69,8 @@ async def test_every_kind_of_event_carries_the_documented_fields(gateway: Pod, s
     assert {event["tenant"] for event in events} == {shop.slug}
     assert [event["id"] for event in events] == [f"evt_{shop.slug}_1-{number}" for number in range(1, 7)]
     assert set(data[0]) == {
-        "orderId", "orderNumber", "status", "orderType", "customerName", "customerPhone", "customerEmail", "items",
+        "orderId", "orderNumber", "status", "orderType", "customerName", "customerPhone", "customerPhoneNumber",
+        "customerEmail", "items",
         "totalAmount", "specialInstructions", "orderSource",
     }  # fmt: skip
     assert data[0]["totalAmount"] == 17.05

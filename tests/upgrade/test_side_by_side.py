@@ -28,6 +28,7 @@ from tests.upgrade.baseline import environment, python_for, take_baseline, unsui
 from tests.upgrade.full_orders import full_orders_across
 from tests.upgrade.mixture import Side, Stage, mixture_of
 from tests.upgrade.owners import order_across
+from tests.upgrade.phones import phones_across
 from tests.upgrade.sources import sources_across
 
 COMMAND_SECONDS = 60
@@ -271,12 +272,13 @@ async def test_two_terminals_with_one_idempotency_key_have_an_order_each_at_pods
         await stop(old_alone.new)
 
 
-async def test_an_order_is_broadcast_by_its_source_whichever_release_takes_it(old_alone: Releases) -> None:
+async def test_sources_and_phones_are_one_whichever_release_takes_the_order(old_alone: Releases) -> None:
     try:
         old_alone.new.start()
         await asyncio.to_thread(old_alone.new.await_ready)
         old, new = old_alone.old.pods["api"], old_alone.new.pods["api"]
         assert await sources_across(old, new, old_alone.operator_key) == []
+        assert await phones_across(old, new, old_alone.operator_key) == []
     finally:
         await stop(old_alone.new)
 

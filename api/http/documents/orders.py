@@ -1,6 +1,6 @@
 """The answers about orders: one, many, its journey."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -8,6 +8,21 @@ from pydantic import Field
 from api.http.documents.terminals import Connection
 from api.http.documents.values import Moment, Money, Position, Quantity, Status, Writer
 from backbone.runtime.openapi import Answer
+
+PhoneNumberRead = Annotated[
+    str,
+    Field(
+        description="The number that was read: E.164, or bare digits where its country is not known. Null: none.",
+        examples=["+447700900123"],
+    ),
+]
+
+
+class Warned(Answer):
+    """A field that was taken as it is, and what is wrong with it."""
+
+    loc: str
+    msg: str
 
 
 class OrderPlaced(Answer):
@@ -19,6 +34,10 @@ class OrderPlaced(Answer):
     total_amount: Money
     broadcast: bool = Field(description="Whether its source tells the tills.")
     offset: Position | None = Field(description="Its event; null where it is not broadcast.")
+    customer_phone_number: PhoneNumberRead | None
+    warnings: list[Warned] = Field(
+        default=[], description="Fields that were taken as they are, and are of no use."
+    )
 
 
 class UnderModifier(Answer):
@@ -101,7 +120,8 @@ class Order(Answer):
     external_id: str | None
     order_type: str
     customer_name: str | None
-    customer_phone: str | None
+    customer_phone: str | None = Field(description="As it was written.")
+    customer_phone_number: PhoneNumberRead | None
     customer_email: str | None
     items: list[OrderItem]
     total_amount: Money

@@ -62,6 +62,7 @@ class TenantSettings(Answer):
     )
     time_zone: str
     preparation_minutes: int
+    country: str | None = Field(description="Where a national phone number is from.")
     paused: bool
     paused_reason: str | None
     disabled: bool
