@@ -43,6 +43,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
     "bellwire_postgres_up": ("PostgreSQL", "BellwirePostgresDown"),
     "bellwire_redis_refused_total": ("Redis refused", "BellwireRedisForged", "BellwireRedisUnsigned"),
     "bellwire_redis_up": ("Redis", "BellwireRedisDown"),
+    "bellwire_shared_keys": ("Keys that two devices use",),
     "bellwire_unacked_orders": ("Orders nobody has seen", "BellwireOrdersUnseen"),
     "bellwire_webhook_deliveries_total": ("Webhook deliveries",),
     "bellwire_webhooks_refusing": ("Webhook endpoints that refuse", "BellwireWebhookRefused"),

@@ -147,6 +147,12 @@ ROWS = (
                 "cps",
                 (Query(rate("bellwire_gateway_slow_closed_total", "instance"), "{{instance}}"),),
             ),
+            Panel(
+                "Keys that two devices use",
+                "Terminals whose connections keep replacing each other: the key was copied. Each device needs its own.",
+                "short",
+                (Query("max(bellwire_shared_keys)", "terminals"),),
+            ),
         ),
     ),
     Row(
