@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.core.loyalty import MAX_POINTS_PER_UNIT, parse_points_per_unit
-from backbone.contract.errors import Problem, TooMany, Unavailable, Violation
+from backbone.contract.errors import Problem, TooMany, TooManyAnswers, Unavailable, Violation
 from backbone.contract.rate import Excess, Rate, give_back, look, spend
 
 RATES = st.builds(Rate, st.integers(1, 1000), st.floats(0.5, 3600))
@@ -64,6 +64,9 @@ def test_more_points_per_unit_than_there_may_be_are_refused(points: int) -> None
 def test_every_refusal_says_when_to_come_back_and_what_was_wrong() -> None:
     assert TooMany(5, 10.0, 3).retry_after == 3
     assert TooMany(5, 10.0, 3).problem is Problem.TOO_MANY
+    full = TooManyAnswers(20, 7, 60)
+    assert (full.problem, full.count, full.retry_after) == (Problem.TOO_MANY_ANSWERS, 20, 60)
+    assert "20 answers" in full.detail
     assert "5 in 10 s" in str(TooMany(5, 10.0, 3))
     assert Unavailable("PostgreSQL", 2).retry_after == 2
     assert Violation.field(Problem.BAD_REQUEST, "after", "must be 0").errors[0].loc == "after"

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from typing import Any
 
 import asyncpg
 import httpx
@@ -15,6 +16,7 @@ from backbone.eventlog.postgres import open_database
 from backbone.eventlog.refusals import HOUR_SECONDS, Refusals
 from backbone.runtime.settings import PodSettings
 from infra.local.pods import Pod
+from infra.local.waiting import wait_until
 from tests.conftest import OpenShop, StartGateway
 from tests.gateway.raw import dial, read_answer, request
 from tests.gateway.test_readable_refusals import told
@@ -155,7 +157,12 @@ async def test_refusals_are_lines_of_the_log_now_and_then_with_the_address_and_w
     pod: Pod, lines: list[str], shop: Shop
 ) -> None:
     await until_limited(pod, shop.slug, "198.51.100.6", keyless=False)
-    said = [json.loads(line) for line in lines if "198.51.100.6" in line]
+
+    def told() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in lines if "198.51.100.6" in line]
+
+    assert await asyncio.to_thread(wait_until, lambda: len(told()) == 2, 10.0)
+    said = told()
     assert Counter(line["event"] for line in said) == {"access.refused": 1, "access.limited": 1}
     assert {line["route"] for line in said} == {"GET /ws/pos/{tenant}"}
     assert not any("bw_term_" in line for line in lines)
