@@ -72,6 +72,7 @@ class Work:
         self.placed: list[str] = []
         self.handshakes = 0
         self.start = "0"
+        self.sold = asyncio.Event()
 
     async def sell(self, until: float) -> None:
         """Place orders, one after another, at a steady rate."""
@@ -83,6 +84,7 @@ class Work:
                 self.statuses[answer.status_code] += 1
                 self.placed.append(answer.json()["offset"])
                 await asyncio.sleep(began + len(self.placed) / ORDERS_A_SECOND - time.monotonic())
+        self.sold.set()
 
     async def look(self, number: int, until: float, address: str | None) -> None:
         """A till's other requests, a new connection each time."""
@@ -113,6 +115,7 @@ class Work:
                 over = time.monotonic() >= until
                 await till.until("caught_up")
                 if over:
+                    await self.sold.wait()
                     await till.has(len(self.placed))
                     return till
                 with contextlib.suppress(TimeoutError):
