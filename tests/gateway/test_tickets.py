@@ -244,3 +244,25 @@ async def test_no_log_no_metric_and_no_problem_document_holds_a_ticket(
     seen = (str(told) + "\n".join(lines) + str(till.said)).lower()
     assert ticket.removeprefix("bw_ticket_")[:12] not in seen
     assert 'bellwire_gateway_tickets_total{outcome="used"} 1.0' in seen
+
+
+async def test_wrong_tickets_make_their_address_wait_and_a_good_one_from_there_gets_in(
+    share_gateway: StartGateway, shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    pod = share_gateway({"BELLWIRE_STRANGER_RATE": "1", "BELLWIRE_TRUST_FORWARDED_FOR": "true"})
+    there = {"X-Forwarded-For": "198.51.100.9"}
+    used = with_ticket(await shop.ticket())
+    async with open_stream(pod, shop.slug, None, used):
+        pass
+    async with httpx.AsyncClient(base_url=pod.url, trust_env=False) as http:
+        asked = [http.get(stream_path(shop.slug, used), headers=there) for _ in range(40)]
+        statuses = [answer.status_code for answer in await asyncio.gather(*asked)]
+    assert statuses.count(401) >= 10
+    assert set(statuses) == {401, 429}
+    good = with_ticket(await shop.ticket())
+    async with open_till(pod, shop.slug, None, good, additional_headers=there):
+        pass
+    # An `EventSource` comes back with its used ticket by itself: no attack that an operator has to read of.
+    assert not await database.fetchval(
+        "SELECT count(*) FROM audit_trail WHERE tenant = $1 AND action = 'key.refused'", shop.slug
+    )

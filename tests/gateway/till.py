@@ -85,7 +85,7 @@ async def open_till(
 ) -> AsyncIterator[Till]:
     """A connected terminal that has heard its hello; without a key its query says who it is."""
     url = socket_url(pod, tenant, query)
-    headers = {} if key is None else bearer(key)
+    headers = options.pop("additional_headers", {}) | ({} if key is None else bearer(key))
     async with connect(url, additional_headers=headers, compression=None, proxy=None, **options) as socket:
         till = Till(socket)
         till.hello = await till.next()
