@@ -21,6 +21,7 @@ _PERSONAL: dict[str, dict[str, str | None]] = {
         "specialInstructions": None,
         **dict.fromkeys(PERSONAL_DETAIL),
     },
+    "order_updated": {"reason": None},
     "loyalty_updated": {"customerPhone": None, "reason": None},
     "gift_card_purchased": {"purchasedBy": ERASED, "recipientName": None, "recipientEmail": None},
 }

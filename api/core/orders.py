@@ -27,8 +27,9 @@ class OrderStatus(Enum):
 
 
 _FROM = {
-    OrderStatus.PENDING: (),
-    OrderStatus.PREPARING: (OrderStatus.PENDING,),
+    # A step back is a mistake undone.
+    OrderStatus.PENDING: (OrderStatus.PREPARING,),
+    OrderStatus.PREPARING: (OrderStatus.PENDING, OrderStatus.READY),
     OrderStatus.READY: (OrderStatus.PREPARING,),
     OrderStatus.COMPLETED: (OrderStatus.READY,),
     OrderStatus.CANCELLED: (OrderStatus.PENDING, OrderStatus.PREPARING, OrderStatus.READY),

@@ -50,6 +50,8 @@ _BLANK_ITEMS = "UPDATE order_items SET notes = NULL WHERE order_id = ANY ($1)"
 
 _BLANK_PAYMENTS = "UPDATE order_payments SET reference = NULL WHERE order_id = ANY ($1)"
 
+_BLANK_STEPS = "UPDATE order_step_notes SET reason = NULL WHERE order_id = ANY ($1)"
+
 # The place of the number stays taken by something that is no number.
 _BLANK_ACCOUNT = """
     WITH RECURSIVE mine AS (
@@ -74,6 +76,8 @@ _EVENTS = """
     SELECT seq, committed_at, type, payload FROM pos_sync_logs
     WHERE tenant = $1 AND (
         (type = 'new_order' AND seq = ANY ($2))
+        OR (type = 'order_updated' AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'reason' IS NOT NULL
+            AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'orderId' = ANY ($5))
         OR (type = 'loyalty_updated' AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'customerId' = ANY ($3))
         OR (type = 'gift_card_purchased'
             AND lower(convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'recipientEmail') = ANY ($4))
@@ -115,11 +119,14 @@ async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str,
     await connection.execute(_BLANK_ORDERS, ids, ERASED, PERSONAL_DETAIL)
     await connection.execute(_BLANK_ITEMS, ids)
     await connection.execute(_BLANK_PAYMENTS, ids)
+    await connection.execute(_BLANK_STEPS, ids)
     blanked = await connection.fetch(_BLANK_ACCOUNT, tenant, names)
     accounts = [row["customer_id"] for row in blanked]
     cards = await connection.fetch(_BLANK_CARDS, tenant, emails, ERASED)
     positions = [row["event_seq"] for row in orders if row["event_seq"] is not None]
-    events = await connection.fetch(_EVENTS, tenant, positions, accounts, emails)
+    events = await connection.fetch(
+        _EVENTS, tenant, positions, accounts, emails, [str(order) for order in ids]
+    )
     for event in events:
         payload = anonymous_event(event["type"], event["payload"])
         await connection.execute(_OVERWRITE, tenant, event["seq"], event["committed_at"], payload)

@@ -126,9 +126,11 @@ _JOURNEY = f"""
            ) AS terminals,
            (
                SELECT coalesce(json_agg(json_build_object(
-                          'status', h.status, 'at', rfc3339(h.changed_at), 'by', {writer("h.made_by")}
+                          'status', h.status, 'at', rfc3339(h.changed_at), 'by', {writer("h.made_by")},
+                          'reason', n.reason, 'readyAt', rfc3339(n.ready_at)
                       ) ORDER BY h.position), '[]')::text
-               FROM order_status_history h WHERE h.order_id = it.order_id
+               FROM order_status_history h LEFT JOIN order_step_notes n USING (order_id, position)
+               WHERE h.order_id = it.order_id
            ) AS status,
            (
                SELECT coalesce(json_agg(json_build_object(

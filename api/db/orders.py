@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from asyncpg.pgproto.pgproto import UUID as PgUUID  # noqa: N811 - a UUID in every respect
 
+from api.core.moment import Moment
 from api.core.money import cents_text
 from api.core.orders import Bill, NewOrder, OrderStatus, phone_members
 from api.core.quantity import WHOLE
@@ -118,7 +119,7 @@ def _phone(placing: Placing) -> str:
     return f"{country}/{'' if number is None else number.text}/{members[1:-1]}"
 
 
-_CHANGE_STATUS = write_call("change_order_status", 6)
+_CHANGE_STATUS = write_call("step_order", 8)
 
 
 async def change_status(
@@ -127,10 +128,19 @@ async def change_status(
     order_id: UUID,
     status: OrderStatus,
     allowed: tuple[OrderStatus, ...],
+    reason: str | None,
+    ready_at: Moment | None,
 ) -> Written:
-    """Commit a step. Outcomes `ok`, `not_found`, `wrong_step`. Raises as `run_write`."""
+    """Commit a step. Outcomes `ok`, `not_found`, `wrong_step` with who was there first. Raises as `run_write`."""
     return await run_write(
-        database, _CHANGE_STATUS, attempt, order_id, status.value, [step.value for step in allowed]
+        database,
+        _CHANGE_STATUS,
+        attempt,
+        order_id,
+        status.value,
+        [step.value for step in allowed],
+        reason,
+        ready_at,
     )
 
 
@@ -196,9 +206,11 @@ _GET = f"""
     SELECT {COLUMNS},
            (
                SELECT coalesce(json_agg(json_build_object(
-                          'status', h.status, 'at', rfc3339(h.changed_at), 'by', {writer("h.made_by")}
+                          'status', h.status, 'at', rfc3339(h.changed_at), 'by', {writer("h.made_by")},
+                          'reason', n.reason, 'readyAt', rfc3339(n.ready_at)
                       ) ORDER BY h.position), '[]')::text
-               FROM order_status_history h WHERE h.order_id = o.order_id
+               FROM order_status_history h LEFT JOIN order_step_notes n USING (order_id, position)
+               WHERE h.order_id = o.order_id
            ) AS history,
            (
                SELECT coalesce(json_agg(json_strip_nulls(json_build_object(

@@ -17,7 +17,7 @@ from api.db.orders import Placing, change_status, new_order_id
 from api.db.writes import OtherCountry, WriteOutcome, Written
 from api.http.answer import Refusals, write_answer
 from api.http.attempt import attempt_of
-from api.http.body import Body, biggest_field, path_uuid, read_body, wrong_fields
+from api.http.body import Body, FilledLine, MomentOf, biggest_field, path_uuid, read_body, wrong_fields
 from api.http.documents.orders import OrderPlaced, StatusChanged
 from api.http.guard import Guard, unknown_tenant
 from api.http.order_body import MAX_BYTES, OrderBody
@@ -29,9 +29,11 @@ from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 
 class StatusBody(Body):
-    """The status to step to."""
+    """The status to step to; why, and when the order will be ready."""
 
     status: Literal["pending", "preparing", "ready", "completed", "cancelled"]
+    reason: FilledLine | None = None
+    ready_at: MomentOf | None = None
 
 
 PLACE_REFUSALS: Refusals = {
@@ -67,7 +69,9 @@ _CHANGE_STATUS = RouteDoc(
     "Move an order on.",
     _KEYS,
     StatusChanged,
-    says="`pending` → `preparing` → `ready` → `completed`; `cancelled` from any but `completed`.",
+    says="`pending` → `preparing` → `ready` → `completed`; `cancelled` from any but `completed`. `ready` → `preparing` "
+    "and `preparing` → `pending` undo a mistake, and arm no alarm anew. A 409 `wrong-step` says who was first (`by`), "
+    "and when (`at`).",
     body=StatusBody,
     idempotent=True,
     problems=(Problem.WRONG_STEP,),
@@ -135,10 +139,15 @@ class OrderRoutes:
         body = await read_body(request, StatusBody)
         order_id = path_uuid(request, "orderId", "order")
         attempt = attempt_of(request, caller, body.plain)
-        status = OrderStatus(body.model.status)
+        step = body.model
+        if step.ready_at is not None and is_too_far(step.ready_at, datetime.now(UTC)):
+            raise wrong_fields([FieldError("readyAt", "must be at most a year ahead")])
+        status = OrderStatus(step.status)
         written = await self._committer.commit(
             caller.tenant,
-            lambda database: change_status(database, attempt, order_id, status, steps_into(status)),
+            lambda database: change_status(
+                database, attempt, order_id, status, steps_into(status), step.reason, step.ready_at
+            ),
         )
         return write_answer(written, 200, STATUS_REFUSALS)
 

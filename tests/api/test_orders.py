@@ -79,7 +79,8 @@ async def test_an_order_for_another_tenant_in_the_body_is_not_found(shop: Shop) 
 
 async def test_an_order_walks_from_pending_to_completed_and_each_step_is_an_event(shop: Shop) -> None:
     order = await shop.order()
-    previous = "pending"
+    previous, till = "pending", shop.terminals[0]
+    by = {"kind": "term", "terminalId": till.terminal_id, "name": till.name}
     for seq, status in enumerate(("preparing", "ready", "completed"), start=2):
         response = await shop.step(order["orderId"], status)
         assert response.status_code == 200
@@ -88,6 +89,7 @@ async def test_an_order_walks_from_pending_to_completed_and_each_step_is_an_even
             "orderNumber": order["orderNumber"],
             "status": status,
             "previousStatus": previous,
+            "by": by,
             "offset": f"1-{seq}",
         }
         previous = status
@@ -98,6 +100,7 @@ async def test_an_order_walks_from_pending_to_completed_and_each_step_is_an_even
         "orderNumber": order["orderNumber"],
         "status": "preparing",
         "previousStatus": "pending",
+        "by": by,
     }
 
 
@@ -108,7 +111,7 @@ async def test_an_order_walks_from_pending_to_completed_and_each_step_is_an_even
         ([], "completed"),
         ([], "pending"),
         (["preparing"], "preparing"),
-        (["preparing"], "pending"),
+        (["preparing", "ready"], "pending"),
         (["preparing", "ready", "completed"], "cancelled"),
         (["cancelled"], "preparing"),
         (["cancelled"], "cancelled"),

@@ -88,7 +88,7 @@ def test_nothing_personal_stays_and_every_amount_keeps_its_digits(made: tuple[st
 
 @given(st.sampled_from(list(EventType)), CENTS)
 def test_an_event_about_nobody_stays_as_it_is(type_: EventType, cents: int) -> None:
-    if type_.value in ("new_order", "gift_card_purchased", "loyalty_updated"):
+    if type_.value in ("new_order", "order_updated", "gift_card_purchased", "loyalty_updated"):
         return
     payload = encode_event("kitchen", OFFSET, type_.value, 0, redeemed_data("1" * 17, cents, None))
     assert anonymous_event(type_.value, payload) is payload
@@ -101,8 +101,14 @@ def test_an_order_says_what_its_items_cost_and_begins_pending(order: NewOrder) -
     assert data["status"] == "pending"
 
 
-def test_no_order_comes_into_being_by_a_step() -> None:
-    assert steps_into(OrderStatus.PENDING) == ()
+def test_the_reason_of_a_step_is_nobodys_once_its_customer_is_forgotten() -> None:
+    data = b'{"orderId":"1","status":"cancelled","by":{"kind":"store"},"reason":"Ada called"}'
+    event = encode_event("kitchen", OFFSET, "order_updated", 0, data)
+    assert anonymous_event("order_updated", event) == event.replace(b'"Ada called"', b"null")
+
+
+def test_an_order_comes_back_to_pending_by_a_mistake_undone_alone() -> None:
+    assert steps_into(OrderStatus.PENDING) == (OrderStatus.PREPARING,)
 
 
 # Texts of an order that say nothing about who ordered. Any other one has to be gone from an event once its customer is

@@ -255,7 +255,16 @@ def test_payments_that_are_made_are_paid_and_the_rest_is_due(
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "now", "2026-02-30T00:00:00Z", "2026-02-03T00:00:00", "9999-12-31T23:59:59-01:00", 5]
+    "wrong",
+    [
+        "",
+        "now",
+        "2026-02-30T00:00:00Z",
+        "2026-02-03T00:00:00",
+        "9999-12-31T23:59:59-01:00",
+        "1969-12-31T00:00:00Z",
+        5,
+    ],
 )
 def test_what_is_no_moment_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="must be a moment"):
@@ -274,3 +283,10 @@ def test_an_id_of_somebody_elses_is_visible_characters_alone() -> None:
     for wrong in ("a b", "a\n", "a\u200b"):
         with pytest.raises(ValueError, match="visible"):
             external_id(wrong)
+
+
+def test_a_total_beyond_fifteen_digits_and_metadata_beyond_two_kibibytes_are_refused() -> None:
+    order = order_of(*(Item("n", 10_000_000, MAX_CENTS, modifiers=(Modifier("m", 100, MAX_CENTS),)),) * 10)
+    assert [error.loc for error in complaints(order, reckon(order), None)] == ["totalAmount"]
+    with pytest.raises(ValueError, match="2048 bytes"):
+        check_metadata({"a": "x" * 2048})

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.http.documents.terminals import Connection
-from api.http.documents.values import Moment, Money, Position, Quantity, Status, Writer
+from api.http.documents.values import Moment, Money, Position, Quantity, Status, StepWriter, Writer
 from backbone.runtime.openapi import Answer
 
 PhoneNumberRead = Annotated[
@@ -158,6 +158,8 @@ class StatusStep(Answer):
     status: Status
     at: Moment
     by: Writer | None
+    reason: str | None
+    ready_at: Moment | None
 
 
 class Receipt(Answer):
@@ -227,4 +229,7 @@ class StatusChanged(Answer):
     order_number: str
     status: Status
     previous_status: Status
+    by: StepWriter | None
+    reason: str = Field(default="", description="Only where it was given.")
+    ready_at: Moment = Field(default="", description="Only where it was given.")
     offset: Position | None

@@ -29,3 +29,11 @@ class Writer(Answer):
     terminal_id: UUID = Field(default=None)  # type: ignore[assignment]
     name: str = Field(default=None, description="The terminal's.")  # type: ignore[assignment]
     key_id: str = Field(default=None, description="Of a key that is no terminal's.")  # type: ignore[assignment]
+
+
+class StepWriter(Answer):
+    """The terminal that took a step, or the storefront; what nobody asked for is the system's."""
+
+    kind: Literal["term", "store", "system"]
+    terminal_id: UUID = Field(default=None)  # type: ignore[assignment]
+    name: str = Field(default=None, description="The terminal's.")  # type: ignore[assignment]
