@@ -9,6 +9,8 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from api.background.account_numbers import read_once
 from api.db.account_numbers import ACCOUNTS_A_STEP
@@ -300,3 +302,31 @@ async def test_a_number_goes_when_an_older_command_takes_the_text_away(
     )
     assert row is not None
     assert orjson.loads(row[0])["customer_number"] is None
+
+
+TEXTS = st.text(max_size=40) | st.text("0123456789+ ()-.٠１\u202a", max_size=24)
+
+
+@settings(suppress_health_check=list(HealthCheck), max_examples=30, deadline=None)
+@given(text=TEXTS, source=TEXTS, country=st.sampled_from(["GB", "us", None]))
+async def test_any_text_is_understood_alike_at_every_route_or_refused(
+    shop: Shop, text: str, source: str, country: str | None
+) -> None:
+    await change(shop, country=country)
+    body = {"orderSource": "kiosk", "customerPhone": text}
+    placed = await shop.try_order(**body)
+    if placed.status_code != 201:
+        # Control characters, half characters, and what is longer than the field.
+        assert placed.status_code == 422
+        assert [error["loc"] for error in placed.json()["errors"]] == ["customerPhone"]
+    else:
+        number = placed.json()["customerPhoneNumber"]
+        assert (number is None) == ("warnings" in placed.json())
+        if "/" not in text and text not in ("", ".", ".."):
+            asked = await account(shop, text)
+            assert asked.status_code == (422 if number is None else 404), text
+    assert (await shop.try_order(orderSource=source)).status_code in (201, 422)
+    named = await shop.http.patch(
+        f"/api/tenant/{shop.slug}", json={"country": text}, headers=bearer(shop.operator_key)
+    )
+    assert named.status_code == 422 or named.json()["country"] == text.upper()

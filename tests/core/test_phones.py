@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.core.orders import NewOrder, number_of, phone_members
 from api.core.phones import NoNumber, is_country, names_of, number_at_home, read_phone
 
 LONDON = "+447700900123"
@@ -142,3 +143,16 @@ def test_countries_are_those_that_have_numbers() -> None:
     assert is_country("GB")
     assert not is_country("gb")
     assert not is_country("XX")
+
+
+@given(TEXTS | st.none(), COUNTRIES)
+def test_an_order_says_the_number_or_warns_of_what_is_none(phone: str | None, country: str | None) -> None:
+    number = number_of(phone, country)
+    order = NewOrder("online", "pickup", "Ada", phone, None, (), None, number=number)
+    said = phone_members(order)
+    if phone is None:
+        assert said == {"customerPhoneNumber": None}
+    elif number is None:
+        assert [warning["loc"] for warning in said["warnings"]] == ["customerPhone"]
+    else:
+        assert said == {"customerPhoneNumber": read_phone(phone, country).text}
