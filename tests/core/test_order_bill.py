@@ -15,7 +15,7 @@ from api.core.moment import MOST_AHEAD, is_too_far, parse_moment
 from api.core.money import MAX_CENTS, MAX_TOTAL, cents_text, parse_signed_cents, parse_total
 from api.core.order_event import ENVELOPE_BYTES, LEFT_OUT, new_order_forms
 from api.core.order_items import Adjustment, AdjustmentKind, Item, Modifier, round_half_away
-from api.core.orders import MAX_MODIFIERS, NewOrder, complaints, reckon
+from api.core.orders import MAX_MODIFIERS, NewOrder, complaints, number_of, phone_members, reckon
 from api.core.payments import Payment, PaymentStatus, due_cents
 from api.core.quantity import parse_quantity, quantity_text
 from api.core.text import external_id, route_name
@@ -290,3 +290,23 @@ def test_a_total_beyond_fifteen_digits_and_metadata_beyond_two_kibibytes_are_ref
     assert [error.loc for error in complaints(order, reckon(order), None)] == ["totalAmount"]
     with pytest.raises(ValueError, match="2048 bytes"):
         check_metadata({"a": "x" * 2048})
+
+
+@pytest.mark.parametrize(
+    ("phone", "country", "number", "warned"),
+    [
+        ("+49 170 1234567", None, "+491701234567", False),
+        ("0170 1234567", "DE", "+491701234567", False),
+        (None, "DE", None, False),
+        ("ask Ada", "DE", None, True),
+    ],
+)
+def test_an_answer_says_the_number_of_a_customer_or_warns_that_there_is_none(
+    phone: str | None, country: str | None, number: str | None, warned: bool
+) -> None:
+    order = NewOrder(
+        "online", "pickup", "Ada", phone, None, (Item("n", 1000, 1),), None, number=number_of(phone, country)
+    )
+    said = phone_members(order)
+    assert said["customerPhoneNumber"] == number
+    assert ("warnings" in said) is warned
