@@ -1,8 +1,8 @@
 """`python -m benchmarks.crowd`: what fifty thousand idle terminals cost one `bellwire gateway --workers 4`.
 
 Real PostgreSQL and Valkey, heartbeats and head checks on, clients in C in processes of their own (each may open twenty
-thousand descriptors here). Told: memory of the workers for a connection, and their share of a core while nothing
-happens but heartbeats.
+thousand descriptors here). Told: memory of the workers for a connection, and their share of a core and the rows that
+are written while nothing happens but heartbeats.
 """
 
 import argparse
@@ -25,11 +25,22 @@ A_CLIENT = 17_000
 ATTEMPTS = 3
 """Of two minutes each, for machines that are busy with other things."""
 SETTLE_SECONDS = 20.0
+COUNTED_SECONDS = 11.0
+"""By then every session of PostgreSQL, idle ones too, has told what it has written."""
+_WRITTEN = """
+    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del) FILTER (WHERE relname <> 'gateways'), 0)::bigint AS rows,
+           coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del) FILTER (WHERE relname = 'gateways'), 0)::bigint AS leases
+    FROM pg_stat_user_tables
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One run. `cores` is the workers' share of one core; memory is that of the processes, without the kernel's."""
+    """One run. `cores` is the workers' share of one core; memory is that of the processes, without the kernel's.
+
+    `rows_to_come_in`: written for each terminal until all were open. `rows_at_rest`: written for all of them while they
+    were watched, besides `leases_at_rest`, the rows by which the workers say that they live.
+    """
 
     terminals: int
     tenants: int
@@ -42,6 +53,9 @@ class Held:
     kernel_bytes_each: float
     watched_seconds: float
     cores: float
+    rows_to_come_in: float
+    rows_at_rest: int
+    leases_at_rest: int
     still_open: int
     disturbed: bool
 
@@ -80,6 +94,7 @@ async def measure(terminals: int, tenants: int, workers: int, seconds: float) ->
 
 async def _watch(site: Site, program: Path, folder: Path, crowds: list[Crowd], seconds: float) -> Held:
     seats = await site.seats()
+    empty = await _written(site)
     pids = workers_of(site.pods[0].pid)
     memory, kernel = sum(map(rss_bytes, pids)), tcp_bytes()
     began = time.monotonic()
@@ -93,18 +108,28 @@ async def _watch(site: Site, program: Path, folder: Path, crowds: list[Crowd], s
             break
     took = time.monotonic() - began
     await asyncio.sleep(SETTLE_SECONDS)
+    resting = await _written(site)
     shares = [sockets_of(pid) for pid in pids]
     memory, kernel = sum(map(rss_bytes, pids)) - memory, tcp_bytes() - kernel
     used, began, watch = sum(map(cpu_seconds, pids)), time.monotonic(), Watch()
     await asyncio.sleep(seconds)
     disturbed = watch.read().disturbed
     used, watched = sum(map(cpu_seconds, pids)) - used, time.monotonic() - began
+    written = await _written(site)
     left = await asyncio.gather(*(crowd.ask("report") for crowd in crowds))
     count = sum(answer["open"] for answer in opened)
     return Held(
         site.terminals, len(site.tenants), len(pids), count, took, min(shares), max(shares), memory / count,
-        kernel / count, watched, used / watched, sum(answer["open"] for answer in left), disturbed,
+        kernel / count, watched, used / watched, (resting[0] - empty[0]) / count, written[0] - resting[0],
+        written[1] - resting[1], sum(answer["open"] for answer in left), disturbed,
     )  # fmt: skip
+
+
+async def _written(site: Site) -> tuple[int, int]:
+    """Rows written so far: those of gateways' leases last."""
+    await asyncio.sleep(COUNTED_SECONDS)
+    row = await site.connection.fetchrow(_WRITTEN)
+    return row["rows"], row["leases"]
 
 
 async def _client(program: Path, file: Path, seats: Sequence[str]) -> Crowd:

@@ -51,6 +51,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-examples", action="store_true", help="write api/examples.json from what the API answers now"
     )
+    parser.addoption(
+        "--orders", type=int, help="orders of a busy day in tests/receipts, with Redis and without it"
+    )
+    parser.addoption("--seed", type=int, help="its chance; one is drawn, and told, where none is given")
+    parser.addoption(
+        "--plant", help="a fault that it has to find, by its name in tests/receipts or tests/alarms"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

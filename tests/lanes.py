@@ -22,6 +22,7 @@ LONGEST = (
     "endtoend/test_doors.py",
     "endtoend/test_verify.py",
     "endtoend/test_cluster.py",
+    "receipts/test_day.py",
     "api/test_schema.py",
     "api/test_webhooks.py",
     "gateway/test_messages.py",

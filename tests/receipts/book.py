@@ -69,11 +69,12 @@ class Reading:
 class Circumstances:
     """The rest of the world, as far as it decides what a receipt may be.
 
-    `firm`: whether what a gateway knew at a moment was written for certain. `head`: an offset that the log had not
+    `firm`: whether what a gateway knew at a moment was written for certain, of a reading that began at another: a
+    terminal takes from its socket what a gateway wrote before it died. `head`: an offset that the log had not
     passed by then. `slack`: how long what is written behind may take.
     """
 
-    firm: Callable[[str, float], bool]
+    firm: Callable[[str, float, float], bool]
     head: Callable[[float], float]
     slack: float
 
@@ -104,9 +105,13 @@ class Book:
     def settle(self, around: Circumstances) -> None:
         """Decide where what each reading's acks cover begins."""
         ranks: dict[str, int] = {}
+        lost: dict[Hashable, int] = {}
         for place, mine in enumerate(self.readings):
             if mine.name:
-                ranks.setdefault(mine.name, place)
+                # A chain of polls may have begun with an answer that was lost.
+                ranks.setdefault(mine.name, lost.get(mine.filter, place) if mine.door == "polling" else place)
+            elif mine.door == "polling":
+                lost.setdefault(mine.filter, place)
         for place, mine in enumerate(self.readings):
             mine.may_from, mine.must_from = self._begin(mine, self.readings[:place], ranks, around)
 
@@ -122,6 +127,17 @@ class Book:
                     if ack.sure and reading.must_from < seq:
                         word.add(ack.at, _must(reading, ack, around))
         return word
+
+    def tell(self, upto: int) -> str:
+        """The readings that an order may be in, for people: place, door, gateway, begin, where it counts from, acks."""
+        return "; ".join(
+            f"{place} {one.door} {one.gateway} at {one.at:.2f} {one.filter and sorted(map(str, one.filter))}"  # type: ignore[call-overload]
+            f" began {one.began}{' named' * one.named} may {one.may_from} must {one.must_from}"
+            f" through {one.through()} ended {one.ended:.2f} acks"
+            f" {[(ack.seq, round(ack.at, 2), ack.heard and round(ack.heard, 2), ack.sure) for ack in one.acks]}"
+            for place, one in enumerate(self.readings)
+            if one.began is None or (one.may_from < upto and (one.acks or one.through() >= upto))
+        )
 
     @staticmethod
     def _begin(
@@ -162,7 +178,7 @@ def _must(reading: Reading, ack: Ack, around: Circumstances) -> float:
         return ack.heard
     # At a socket the ack itself is written behind, at a stream how far it came; either may die with its gateway.
     told = ack.at if reading.door == "websocket" else reading.reached(ack.seq)
-    return max(ack.heard, told) + around.slack if around.firm(reading.gateway, told) else inf
+    return max(ack.heard, told) + around.slack if around.firm(reading.gateway, reading.at, told) else inf
 
 
 def _reaches(one: Reading, offset: int, around: Circumstances) -> bool:
@@ -172,12 +188,16 @@ def _reaches(one: Reading, offset: int, around: Circumstances) -> bool:
     if one.door == "polling":
         return one.began is None or one.ended == inf or one.through() >= offset
     # A stream whose end was not written may have come anywhere.
-    return one.began is None or not around.firm(one.gateway, one.ended) or around.head(one.ended) >= offset
+    return (
+        one.began is None
+        or not around.firm(one.gateway, one.at, one.ended)
+        or around.head(one.ended) >= offset
+    )
 
 
 def _written(one: Reading, offset: int, around: Circumstances) -> bool:
     """Whether it is written for certain that a reading came to an offset."""
-    return one.door == "polling" or around.firm(one.gateway, one.reached(offset))
+    return one.door == "polling" or around.firm(one.gateway, one.at, one.reached(offset))
 
 
 def head_of(moments: list[float], slack: float) -> Callable[[float], float]:

@@ -55,10 +55,10 @@ class NotedWorld(World):
                     must.add((t, order.id))
         return may, must
 
-    def _firm(self, gateway: str, at: float) -> bool:
+    def _firm(self, gateway: str, began: float, at: float) -> bool:
         """Whether the news of then was written before anything killed it."""
         written = min((when for when in self.flushes[gateway] if when > at), default=inf)
-        return written < inf and not any(at <= when <= written for when in self.crashes[gateway])
+        return written < inf and not any(began <= when <= written for when in self.crashes[gateway])
 
     # -- the steps, and what a terminal notes of them ------------------------------------------------------------
 
