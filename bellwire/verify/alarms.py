@@ -1,11 +1,19 @@
-"""Judge the alarms that a log lists: each attempt once and in its turn, and an end only where something began. Pure."""
+"""Judge the alarms that a log lists, and those that it lacks. Pure.
+
+Each attempt once and in its turn, an end only where something began; none of an order that was seen long ago, and
+none missing of one that nobody saw.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bellwire.verify.notes import Listed, Violation
+from bellwire.verify.notes import Listed, Look, Notes, Violation
 
 ATTEMPTS = 11
+# An alarm comes within two seconds of its moment; one that is late by more is missing.
+LATE_SECONDS = 5.0
+# A gateway that stands still for ten seconds may hold an ack for that long, and the order alarms meanwhile.
+HELD_SECONDS = 20.0
 
 
 @dataclass(slots=True)
@@ -79,3 +87,46 @@ def _of_any(alarm: _Alarm, event: Listed) -> list[str]:
     if type(waited) is not int or waited < 0:
         wrong.append(f"says that it waited {waited!r} seconds")
     return wrong
+
+
+def judge_attention(notes: Notes) -> Iterator[Violation]:
+    """Return the orders whose alarm should have come and did not, or came though they were seen, or has no end."""
+    for look in notes.looks:
+        raised, ended = _told_of(notes, look)
+        seen_at = min((receipt.acked_at for receipt in look.receipts), default=None)
+        if seen_at is not None:
+            for event in raised:
+                late = event.committed_at - seen_at
+                if late > HELD_SECONDS:
+                    text = f"{event.offset} is of {look.offset}, which was seen {late:.0f} s before"
+                    yield Violation("alarm", look.tenant, text)
+        if lacks := _silence(look, seen=seen_at is not None, raised=bool(raised), ended=ended):
+            yield Violation("silence", look.tenant, f"{look.offset} {lacks}")
+
+
+def is_silent(notes: Notes, look: Look) -> bool:
+    """Whether something is missing that should be in the log by now."""
+    raised, ended = _told_of(notes, look)
+    return _silence(look, seen=bool(look.receipts), raised=bool(raised), ended=ended) is not None
+
+
+def _told_of(notes: Notes, look: Look) -> tuple[list[Listed], bool]:
+    """The attempts that the log has of an order, and whether it says that its alarm is over."""
+    log = (*notes.listed.get(look.tenant, ()), *notes.later.get(look.tenant, ()))
+    order = next((event.data["orderId"] for event in log if event.offset == look.offset), None)
+    told = [event for event in log if event.data.get("orderId") == order]
+    return (
+        [event for event in told if event.type == "order_unacknowledged"],
+        any(event.type == "order_acknowledged" for event in told),
+    )
+
+
+def _silence(look: Look, *, seen: bool, raised: bool, ended: bool) -> str | None:
+    """What is missing, in words."""
+    if not look.pending or look.deadline_seconds is None:
+        return None
+    if seen:
+        return "was seen, and its alarm has no end" if raised and not ended else None
+    if raised or look.age_seconds <= look.deadline_seconds + LATE_SECONDS:
+        return None
+    return f"was placed {look.age_seconds:.0f} s ago, nobody saw it, and there is no alarm"

@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -106,3 +107,10 @@ class Client:
         self.statuses[status] += 1
         if status == NO_ANSWER or status >= 500:
             self.troubles.append((time.time(), status))
+
+
+async def ack_by_http(client: Client, path: str, key: str, offset: str, reading: str | None) -> bool:
+    """One ack of a terminal without a socket; whether it was taken. A release that gave no reading knows none."""
+    body = {"offset": offset} if reading is None else {"offset": offset, "reading": reading}
+    reply = await client.once("POST", path, key, json=body)
+    return reply is not None and reply.status == HTTPStatus.NO_CONTENT

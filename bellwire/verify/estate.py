@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -36,6 +37,8 @@ class Shop:
     slug: str
     key: str
     terminals: dict[str, Terminal] = field(default_factory=dict)
+    # How long its orders wait for an ack before they alarm; not known of one that a release of before opened.
+    deadline_seconds: int | None = None
 
     @property
     def auditor(self) -> str:
@@ -54,8 +57,11 @@ class Unknown(Unreachable):
 class Estate:
     """Shops by number, test tenants all. With a `file` they outlive the run; without one `leave` deletes them."""
 
-    def __init__(self, client: Client, operator_key: str, name: str, file: Path | None) -> None:
+    def __init__(
+        self, client: Client, operator_key: str, name: str, file: Path | None, deadline_seconds: int = 30
+    ) -> None:
         self._client = client
+        self._deadline_seconds = deadline_seconds
         self._operator_key = operator_key
         self._name = name
         self._file = file
@@ -87,7 +93,8 @@ class Estate:
         slug = f"verify-{self._name}-{number}"
         if slug not in self._shops:
             made = await self._open(slug, until)
-            self._shops[slug] = Shop(slug, made["storefrontKey"])
+            deadline = None if slug in self._plain else self._deadline_seconds
+            self._shops[slug] = Shop(slug, made["storefrontKey"], deadline_seconds=deadline)
         shop = self._shops[slug]
         missing = [name for name in (AUDITOR, *terminals) if name not in shop.terminals]
         await asyncio.gather(*(self._add(shop, name, until) for name in missing))
@@ -95,7 +102,10 @@ class Estate:
 
     async def _open(self, slug: str, until: float) -> dict[str, str]:
         """Open a test tenant; at a pod of a release that knows none, a tenant like any other."""
-        body: dict[str, object] = {"slug": slug, "name": f"Verify {slug.rpartition('-')[2]}", "test": True}
+        name = f"Verify {slug.rpartition('-')[2]}"
+        body: dict[str, object] = {
+            "slug": slug, "name": name, "ackDeadlineSeconds": self._deadline_seconds, "test": True,
+        }  # fmt: skip
         # From now on it may be there, whether an answer comes or not; one that was there before is somebody else's.
         if self._file is None:
             self._opened.add(slug)
@@ -169,6 +179,6 @@ class Estate:
         return {name: str(value) for name, value in answer.body.items()}
 
 
-def _shop(kept: dict[str, dict[str, dict[str, str]]]) -> Shop:
+def _shop(kept: dict[str, Any]) -> Shop:
     terminals = {name: Terminal(**each) for name, each in kept["terminals"].items()}
-    return Shop(str(kept["slug"]), str(kept["key"]), terminals)
+    return Shop(str(kept["slug"]), str(kept["key"]), terminals, kept.get("deadline_seconds"))

@@ -9,8 +9,9 @@ Why: docs/decisions/0040-black-box-checker.md
 from collections import Counter
 from collections.abc import Iterator
 
-from bellwire.verify.alarms import judge_alarms
+from bellwire.verify.alarms import judge_alarms, judge_attention
 from bellwire.verify.notes import Connection, Listed, Notes, TerminalNotes, Violation, Write, parse
+from bellwire.verify.receipts import judge_receipts
 
 INVARIANTS = {
     "loss": "an accepted write or a listed event that did not arrive",
@@ -20,7 +21,8 @@ INVARIANTS = {
     "isolation": "an event of another tenant",
     "once": "an accepted write that happened not exactly once",
     "alarm": "an alarm twice, out of its turn, or of an order that was seen or moved on; an end of none",
-    "receipt": "a receipt of a terminal that did not have the order",
+    "silence": "an unseen order without its alarm, or an alarm without its end",
+    "receipt": "a receipt of a terminal that did not ack the order, or none of one that did",
     "money": "a sum that does not add up",
     "reset": "history that was not replayed although nothing was lost",
     "unresolved": "a write whose outcome stayed unknown",
@@ -41,11 +43,13 @@ def judge(notes: Notes) -> list[Violation]:
     for terminal in notes.terminals:
         for connection in terminal.connections:
             found += _of_connection(terminal, connection)
-        found += _of_terminal(terminal, notes.listed.get(terminal.tenant, []))
+        listed, waited = notes.listed.get(terminal.tenant, []), notes.waited.get(terminal.tenant)
+        found += _of_terminal(terminal, listed, waited)
     for tenant, listed in notes.listed.items():
         found += _of_log(tenant, listed)
         found += judge_alarms(tenant, listed)
-    found += _of_receipts(notes)
+    found += judge_receipts(notes)
+    found += judge_attention(notes)
     found += _of_writes(notes)
     found += _of_money(notes)
     return found
@@ -89,7 +93,7 @@ def _same_place(asked: tuple[int, int], after: tuple[int, int]) -> bool:
     return asked == after or (after[0] > asked[0] and after[1] == asked[1])
 
 
-def _of_terminal(terminal: TerminalNotes, listed: list[Listed]) -> Iterator[Violation]:
+def _of_terminal(terminal: TerminalNotes, listed: list[Listed], waited: str | None) -> Iterator[Violation]:
     """Judge a terminal's notes against the log: all of it, once, and nothing else."""
     if terminal.start is None:
         yield Violation("loss", terminal.tenant, f"{terminal.terminal}: never got a connection")
@@ -110,6 +114,7 @@ def _of_terminal(terminal: TerminalNotes, listed: list[Listed]) -> Iterator[Viol
     for known in listed:
         wanted = terminal.types is None or known.type in terminal.types
         due = start < parse(known.offset) and not (terminal.ended and parse(known.offset) > position)
+        due = due and (waited is None or parse(known.offset) <= parse(waited))
         if wanted and due and known.offset not in applied:
             yield Violation("loss", terminal.tenant, f"{terminal.terminal}: never applied {known.offset}")
 
@@ -128,21 +133,6 @@ def _of_log(tenant: str, listed: list[Listed]) -> Iterator[Violation]:
                 "order", tenant, f"the log lists {event.offset} behind {previous[0]}-{previous[1]}"
             )
         previous = now
-
-
-def _of_receipts(notes: Notes) -> Iterator[Violation]:
-    """A terminal acks what it applied, and nothing else: so it applied whatever it has a receipt of."""
-    held = {
-        (terminal.tenant, terminal.terminal): {event.offset for event in terminal.applied}
-        for terminal in notes.terminals
-    }
-    for receipt in notes.receipts:
-        # Another run's terminal is nobody's here.
-        applied = held.get((receipt.tenant, receipt.terminal))
-        if applied is not None and receipt.offset not in applied:
-            yield Violation(
-                "receipt", receipt.tenant, f"{receipt.terminal}: has a receipt of {receipt.offset}, unapplied"
-            )
 
 
 def _of_writes(notes: Notes) -> Iterator[Violation]:

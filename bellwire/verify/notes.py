@@ -31,20 +31,26 @@ class Seen:
 
 @dataclass(slots=True)
 class Connection:
-    """One connection, or one answer to a poll: asked from `asked`, started behind `after`, raw as it came."""
+    """One connection, or one answer to a poll: asked from `asked`, started behind `after`, raw as it came.
+
+    `acked` is how far the acks on it came that were taken; one that is `over` may have lost some on the way.
+    """
 
     asked: str | None
     after: str
     tenant: str
     raw: list[Seen] = field(default_factory=list)
     resets: list[str] = field(default_factory=list)
+    acked: str | None = None
+    over: bool = False
 
 
 @dataclass(slots=True)
 class TerminalNotes:
     """All that one terminal saw. `applied` is what its handler took; `start` is where its history begins.
 
-    One that `ended` before the run did owes nothing beyond its position.
+    One that `ended` before the run did owes nothing beyond its position. `said` is how far it ever acked, whether that
+    was heard or not; None of one that never did.
     """
 
     tenant: str
@@ -53,6 +59,7 @@ class TerminalNotes:
     types: frozenset[str] | None = None
     start: str | None = None
     ended: bool = False
+    said: str | None = None
     connections: list[Connection] = field(default_factory=list)
     applied: list[Seen] = field(default_factory=list)
 
@@ -64,13 +71,14 @@ class TerminalNotes:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One event as the events endpoint lists it at the end."""
+    """One event as the events endpoint lists it at the end; `committed_at` in seconds since 1970, by the cluster."""
 
     offset: str
     tenant: str
     type: str
     digest: str
     data: dict[str, Any]
+    committed_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ class Write:
     """One write. Several answers come from repeats with the same key; none means that its outcome stayed unknown.
 
     `amount` is cents for orders and cards, points for loyalty, with the sign of the change; `target` is the card, the
-    phone or the order that it moves.
+    phone or the order that it moves. `decided_at` is the moment of the first final answer, in seconds since 1970.
     """
 
     kind: str
@@ -101,6 +109,7 @@ class Write:
     target: str = ""
     detail: str = ""
     attempts: int = 0
+    decided_at: float = 0.0
     answers: list[Answer] = field(default_factory=list)
 
     @property
@@ -120,22 +129,44 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The cluster's word that a terminal's stream brought it the order at `offset`."""
+    """The cluster's word that a terminal's stream brought it an order; `acked_at` in seconds since 1970."""
+
+    terminal: str
+    acked_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the order at `offset`, at the end.
+
+    `pending` is whether it was then, `age_seconds` how long ago its write was answered. `deadline_seconds` is how long
+    the shop's orders wait for an ack; None: it is not known.
+    """
 
     tenant: str
     offset: str
-    terminal: str
+    receipts: tuple[Receipt, ...] = ()
+    pending: bool = True
+    age_seconds: float = 0.0
+    deadline_seconds: int | None = None
 
 
 @dataclass(slots=True)
 class Notes:
-    """Everything that was written down in one run."""
+    """Everything that was written down in one run.
+
+    `waited` is for each tenant the offset up to which terminals were waited for; they owe no event behind it, since one
+    that came when they were cut may have found some and not others. `later` are events that the log had when orders
+    were looked at.
+    """
 
     terminals: list[TerminalNotes] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     listed: dict[str, list[Listed]] = field(default_factory=dict)
     balances: list[Balance] = field(default_factory=list)
-    receipts: list[Receipt] = field(default_factory=list)
+    waited: dict[str, str] = field(default_factory=dict)
+    looks: list[Look] = field(default_factory=list)
+    later: dict[str, list[Listed]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 import random
 from typing import Any
 
-from bellwire.verify.client import Client
+from bellwire.verify.client import Client, ack_by_http
 from bellwire.verify.till import HandlerCrash, Till
 
 WAIT_SECONDS = 5
@@ -37,7 +37,14 @@ class PollingTill(Till):
                 continue
             if answer["events"]:
                 offset = answer["events"][-1]["offset"]
-                await self._client.once("POST", f"{path}/acks", self._key, json={"offset": offset})
+                await self._ack(f"{path}/acks", offset, answer.get("reading"))
+
+    async def _ack(self, path: str, offset: str, reading: str | None) -> None:
+        if self._mute:
+            return
+        self.acking(offset)
+        if await ack_by_http(self._client, path, self._key, offset, reading):
+            self.acked(offset)
 
     def _receive(self, asked: str | None, answer: dict[str, Any]) -> None:
         if not answer["events"] and "reset" not in answer and asked is not None:

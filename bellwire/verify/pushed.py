@@ -48,8 +48,8 @@ class Stream(Protocol):
     async def receive(self) -> dict[str, Any]:
         """Return the next message; `Closed`, or an `OSError` when it just broke."""
 
-    async def ack(self, offset: str) -> None:
-        """Say that all up to there was stored."""
+    async def ack(self, offset: str, reading: str | None) -> bool:
+        """Say that all up to there was stored of the reading that `hello` named; whether that was taken."""
 
     async def close(self, *, abrupt: bool) -> None:
         """Leave, politely or not."""
@@ -84,6 +84,7 @@ class PushedTill(Till):
                 pause = exc.retry_seconds
             except (OSError, TimeoutError, EOFError, Standstill) as exc:
                 self._telemetry.closes[type(exc).__name__] += 1
+            self._connection.over = True
             if len(self.notes.connections) > count:
                 wait = FIRST_WAIT_SECONDS
             await asyncio.sleep(wait * self._chance.random() if pause is None else pause)
@@ -110,7 +111,7 @@ class PushedTill(Till):
         loop = asyncio.get_running_loop()
         silence = patience = OPEN_SECONDS
         behind_since, unacked = float("inf"), 0
-        leave_at = float("inf")
+        leave_at, reading = float("inf"), None
         while loop.time() < leave_at or not self._reconnect_seconds:
             try:
                 async with asyncio.timeout(min(patience, BEHIND_SECONDS)):
@@ -124,6 +125,7 @@ class PushedTill(Till):
                 case "hello":
                     silence = patience = 2.5 * message["heartbeatSeconds"]
                     leave_at = loop.time() + time_to_leave(self._chance, self._reconnect_seconds)
+                    reading = message.get("reading")
                     self.opened(asked, message["after"], message["tenant"])
                 case "heartbeat":
                     if not self._is_behind(message["head"]):
@@ -132,7 +134,7 @@ class PushedTill(Till):
                         behind_since = loop.time()
                     if unacked and (self._calm or self._chance.random() < ACK_AT_HEARTBEAT):
                         unacked = 0
-                        await stream.ack(self.notes.position or "0")
+                        await self._ack(stream, self.notes.position or "0", reading)
                 case "reset":
                     self.reset(message["to"])
                 case _ if "data" in message:
@@ -141,8 +143,15 @@ class PushedTill(Till):
                     unacked += 1
                     if unacked >= ACK_EVERY:
                         unacked = 0
-                        await stream.ack(message["offset"])
+                        await self._ack(stream, message["offset"], reading)
             patience = silence
+
+    async def _ack(self, stream: Stream, offset: str, reading: str | None) -> None:
+        if self._mute:
+            return
+        self.acking(offset)
+        if await stream.ack(offset, reading):
+            self.acked(offset)
 
     def _is_behind(self, head: str) -> bool:
         """Whether the server has what we did not get; a filtered terminal cannot tell."""

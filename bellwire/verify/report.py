@@ -7,6 +7,7 @@ from bellwire.verify.judge import INVARIANTS
 from bellwire.verify.run import Outcome
 
 EXAMPLES = 10
+ALARMS = ("order_unacknowledged", "order_acknowledged")
 
 
 def quantile(values: list[float], share: float) -> float | None:
@@ -46,6 +47,7 @@ def document(outcome: Outcome, *, samples: bool) -> dict[str, Any]:
         "troubles": outcome.troubles,
         "writes": dict(answered),
         "events": sum(len(listed) for listed in notes.listed.values()),
+        "alarms": sum(event.type in ALARMS for listed in notes.listed.values() for event in listed),
         "applied": sum(len(terminal.applied) for terminal in notes.terminals),
         "terminals": len(notes.terminals),
         "connections": outcome.telemetry.connections,

@@ -13,14 +13,15 @@ from http import HTTPStatus
 from typing import Any
 
 from bellwire.verify.client import Client, Reply
-from bellwire.verify.estate import Estate
+from bellwire.verify.estate import Estate, Shop
 from bellwire.verify.judge import judge
-from bellwire.verify.notes import Listed, Notes, Receipt, TerminalNotes, Violation, parse
+from bellwire.verify.looks import list_events, look_at_orders
+from bellwire.verify.notes import Listed, Notes, TerminalNotes, Violation, parse
 from bellwire.verify.polling import PollingTill
 from bellwire.verify.settings import Load
 from bellwire.verify.storefront import Storefront
 from bellwire.verify.streaming import StreamingTill
-from bellwire.verify.till import Telemetry, Till, digest
+from bellwire.verify.till import Telemetry, Till
 from bellwire.verify.trouble import Unreachable
 from bellwire.verify.websocket import WebSocketTill
 
@@ -28,11 +29,11 @@ KNOCK_SECONDS = 5.0
 REGISTERING_SECONDS = 120.0
 LOOKING_AT_ONCE = 16
 READY_SECONDS = 30.0
-PAGE_EVENTS = 500
-RECEIPTS_A_SHOP = 100
 LOOK_SECONDS = 0.1
-# After everything has arrived, what should not arrive is given this long to be wrong.
-SILENCE_SECONDS = 0.5
+# After everything has arrived, what should not arrive is given this long to be wrong, and the last acks to be heard.
+SILENCE_SECONDS = 1.0
+# Short, so that orders alarm within a run: always at the last shop, whose terminals never ack.
+ACK_DEADLINE_SECONDS = 5
 FILTERED = 0.1
 # A terminal that joins in mid-load stays for a moment only: the client's own machine has to follow all of them.
 JOINED_SECONDS = 1.0
@@ -65,11 +66,11 @@ class Run:
         # Apart, so that the statuses of polls through a broken network are not those of the cluster's answers.
         self._polls = Client(load.terminal_url, random.Random(load.seed + 2))  # noqa: S311
         self._telemetry = Telemetry()
-        self._estate = Estate(self._client, load.operator_key, load.name, load.estate)
+        self._estate = Estate(self._client, load.operator_key, load.name, load.estate, ACK_DEADLINE_SECONDS)
         self._shops: list[Storefront] = []
         self._tills: list[Till] = []
         self._joiners: list[Till] = []
-        self._auditors: dict[str, str] = {}
+        self._places: dict[str, Shop] = {}
         self._slots = asyncio.Semaphore(LOOKING_AT_ONCE)
         self._over = asyncio.Event()
 
@@ -112,9 +113,10 @@ class Run:
             await asyncio.gather(*tasks, return_exceptions=True)
         # The terminals are quiet now; only then does the log stand still for those who compare.
         await self._look_again(outcome.notes)
-        await self._look_at_receipts(outcome.notes)
         outcome.notes.terminals = [till.notes for till in self._tills]
         outcome.notes.writes = [write for shop in self._shops for write in shop.writes]
+        until = asyncio.get_running_loop().time() + self._load.settle_seconds
+        await look_at_orders(self._client, list(self._places.values()), outcome.notes, self._chance, until)
         outcome.violations = judge(outcome.notes)
         outcome.statuses = dict(self._client.statuses)
         outcome.troubles = self._client.troubles
@@ -160,20 +162,21 @@ class Run:
         tills = [f"till-{index}" for index in range(load.terminals)]
         joins = [f"join-{index}" for index in range(load.joins if number == 1 else 0)]
         shop = await self._estate.shop(number, tills + joins, until)
-        self._auditors[shop.slug] = shop.auditor
-        self._tills += [self._till(shop.slug, name, shop.terminals[name].key) for name in tills]
+        self._places[shop.slug] = shop
+        mute = 1 < number == load.tenants
+        self._tills += [self._till(shop.slug, name, shop.terminals[name].key, mute=mute) for name in tills]
         self._joiners += [self._joiner(shop.slug, name, shop.terminals[name].key) for name in joins]
         # The run is part of it: two runs at one shop are not to be the same customers.
         chance = random.Random(f"{load.seed}/{load.run}/{number}")  # noqa: S311
         front = Storefront(self._client, shop.slug, shop.key, shop.auditor, load.run, chance)
         self._shops.insert(0 if number == 1 else len(self._shops), front)
 
-    def _till(self, tenant: str, name: str, key: str) -> Till:
+    def _till(self, tenant: str, name: str, key: str, *, mute: bool) -> Till:
         load = self._load
         # A chance of its own for each, by name: who is what does not hang on who came first.
         chance = random.Random(f"{load.seed}/{tenant}/{name}")  # noqa: S311
         transport = chance.random()
-        options: dict[str, Any] = {"crash": load.crash}
+        options: dict[str, Any] = {"crash": load.crash, "mute": mute}
         arguments = (load.terminal_url, tenant, key, name, self._telemetry, chance)
         if transport < load.polling:
             return PollingTill(self._polls, *arguments, **options)
@@ -258,12 +261,17 @@ class Run:
         late = [(till.notes, last_for(till.notes, notes.listed[till.notes.tenant])) for till in self._tills]
         while late and asyncio.get_running_loop().time() < until:
             late = [(mine, last) for mine, last in late if not has_come_to(mine, last)]
-            await asyncio.sleep(LOOK_SECONDS if late else SILENCE_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
+        for till in self._tills:
+            till.hush()
+        await asyncio.sleep(SILENCE_SECONDS)
 
     async def _look(self, shop: Storefront, notes: Notes, until: float) -> None:
         async with self._slots:
             notes.balances += await shop.balances(until)
-            notes.listed[shop.tenant] = await self._list(shop.tenant, self._begin(shop.tenant), until)
+            listed = await self._list(shop.tenant, self._begin(shop.tenant), until)
+            notes.listed[shop.tenant] = listed
+            notes.waited[shop.tenant] = listed[-1].offset if listed else self._begin(shop.tenant)
 
     async def _look_again(self, notes: Notes) -> None:
         """An alarm may have come in the meantime, and what came to a terminal must be in the log."""
@@ -282,48 +290,13 @@ class Run:
 
         await asyncio.gather(*(look(tenant) for tenant in notes.listed))
 
-    async def _look_at_receipts(self, notes: Notes) -> None:
-        """Ask for the receipts of some orders of each shop."""
-        until = asyncio.get_running_loop().time() + self._load.settle_seconds
-
-        async def look(shop: Storefront, order: Listed) -> None:
-            async with self._slots:
-                path = f"/api/tenant/{shop.tenant}/orders/{order.data['orderId']}"
-                answer = await self._client.decided("GET", path, shop.store_key, until=until)
-            if answer.accepted:
-                notes.receipts += [
-                    Receipt(shop.tenant, order.offset, receipt["name"])
-                    for receipt in answer.body["receipts"]
-                    # Releases that do not say whence a receipt is give it for more than was given.
-                    if receipt.get("by") == "stream"
-                ]
-
-        looks = []
-        for shop in self._shops:
-            orders = [event for event in notes.listed[shop.tenant] if event.type == "new_order"]
-            some = self._chance.sample(orders, min(len(orders), RECEIPTS_A_SHOP))
-            looks += [look(shop, order) for order in some]
-        await asyncio.gather(*looks)
+    async def _list(self, tenant: str, after: str, until: float) -> list[Listed]:
+        return await list_events(self._client, tenant, after, self._places[tenant].auditor, until)
 
     def _begin(self, tenant: str) -> str:
         """Where the first terminal of the shop began; nothing before it is of this run."""
         starts = (till.notes.start for till in self._tills if till.notes.tenant == tenant)
         return min((start for start in starts if start is not None), key=parse)
-
-    async def _list(self, tenant: str, after: str, until: float) -> list[Listed]:
-        listed: list[Listed] = []
-        more = True
-        while more:
-            path = f"/api/tenant/{tenant}/events?after={after}&limit={PAGE_EVENTS}"
-            answer = await self._client.decided("GET", path, self._auditors[tenant], until=until)
-            if not answer.accepted:
-                raise Unreachable(f"GET {path}: {answer.status}")
-            listed += [
-                Listed(event["offset"], event["tenant"], event["type"], digest(event), event["data"])
-                for event in answer.body["events"]
-            ]
-            after, more = answer.body["offset"], answer.body["more"]
-        return listed
 
 
 def last_for(notes: TerminalNotes, listed: list[Listed]) -> tuple[int, int]:

@@ -6,6 +6,7 @@ at once.
 
 import asyncio
 import random
+import time
 from typing import Any
 
 from bellwire.verify.client import Client
@@ -41,11 +42,6 @@ class Storefront:
         self._phone = f"+1555{chance.randrange(10**10):010d}"
         self._has_account = False
 
-    @property
-    def store_key(self) -> str:
-        """The storefront's key."""
-        return self._store_key
-
     async def write(self, until: float, kind: str | None = None) -> None:
         """Do one write of some kind, and note what was answered; `until` is the loop's time."""
         kind = kind or self._chance.choices([name for name, _ in MIX], [weight for _, weight in MIX])[0]
@@ -73,6 +69,7 @@ class Storefront:
             )
         except Unreachable:
             return
+        write.decided_at = write.decided_at or time.time()
         write.answers.append(answer)
 
     def _learn(self, write: Write) -> None:

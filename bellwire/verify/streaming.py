@@ -11,7 +11,7 @@ import httpx
 import orjson
 from httpx_sse import EventSource, ServerSentEvent
 
-from bellwire.verify.client import Client
+from bellwire.verify.client import Client, ack_by_http
 from bellwire.verify.pushed import OPEN_SECONDS, Closed, PushedTill, Refused
 
 
@@ -92,9 +92,9 @@ class EventStream:
             message["offset"] = event.id
         return message
 
-    async def ack(self, offset: str) -> None:
+    async def ack(self, offset: str, reading: str | None) -> bool:
         """An ack by HTTP."""
-        await self._client.once("POST", self._acks, self._key, json={"offset": offset})
+        return await ack_by_http(self._client, self._acks, self._key, offset, reading)
 
     async def close(self, *, abrupt: bool) -> None:
         """Leave; HTTP has no polite way."""

@@ -51,8 +51,9 @@ class Till:
         types: frozenset[str] | None = None,
         reconnect_seconds: float = 0.0,
         crash: float = 0.0,
+        mute: bool = False,
     ) -> None:
-        """`start`: the offset to begin behind; None is live from the head."""
+        """`start`: the offset to begin behind; None is live from the head. One that is `mute` never acks."""
         self.notes = TerminalNotes(tenant, name, self.transport, types, start)
         self.ready = asyncio.Event()
         self._url = url
@@ -61,6 +62,7 @@ class Till:
         self._chance = chance
         self._reconnect_seconds = reconnect_seconds
         self._crash = crash
+        self._mute = mute
         self._calm = False
         # Events that were committed before this moment found us away by our own will: their delay says nothing.
         self._here_since = float("inf")
@@ -75,6 +77,18 @@ class Till:
         self._reconnect_seconds = 0.0
         self._crash = 0.0
         self._calm = True
+
+    def hush(self) -> None:
+        """Ack nothing more: an ack on its way when the connection is cut would be neither heard nor lost."""
+        self._mute = True
+
+    def acking(self, offset: str) -> None:
+        """An ack is about to go out."""
+        self.notes.said = offset
+
+    def acked(self, offset: str) -> None:
+        """It was taken."""
+        self._connection.acked = offset
 
     def opened(self, asked: str | None, after: str, tenant: str) -> None:
         """A connection stands; what comes belongs to it."""

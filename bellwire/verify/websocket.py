@@ -48,12 +48,13 @@ class WebSocketStream:
         except ConnectionClosed as exc:
             raise _closed(exc) from exc
 
-    async def ack(self, offset: str) -> None:
+    async def ack(self, offset: str, reading: str | None) -> bool:
         """An ack message."""
         try:
             await self._socket.send(orjson.dumps({"type": "ack", "offset": offset}).decode())
         except ConnectionClosed as exc:
             raise _closed(exc) from exc
+        return True
 
     async def close(self, *, abrupt: bool) -> None:
         """With a close frame, or by cutting the line."""

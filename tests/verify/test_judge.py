@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwire.verify.judge import INVARIANTS, judge
-from bellwire.verify.notes import Answer, Listed, Notes, Receipt, Seen, Write
+from bellwire.verify.notes import Answer, Listed, Notes, Seen, Write
 from tests.verify.histories import good
 
 COUNT = 12
@@ -222,6 +222,16 @@ def test_a_terminal_that_ended_before_the_run_did_owes_nothing_beyond_its_positi
     assert "loss" in found(notes)
 
 
+def test_an_event_behind_what_terminals_were_waited_for_is_owed_to_nobody_and_one_before_it_is() -> None:
+    notes = good(COUNT, [])
+    del notes.terminals[0].connections[0].raw[-1]
+    reapply(notes)
+    notes.waited["kitchen"] = f"1-{COUNT + 1}"
+    assert judge(notes) == []
+    notes.waited["kitchen"] = f"1-{COUNT + 2}"
+    assert found(notes) == {"loss"}
+
+
 def test_a_filtered_terminal_may_miss_other_types_and_nothing_else() -> None:
     notes = good(COUNT, [])
     terminal = notes.terminals[0]
@@ -295,19 +305,6 @@ FALSE_ALARMS: dict[str, Story] = {
 @pytest.mark.parametrize("story", FALSE_ALARMS)
 def test_a_false_alarm_is_found(story: str) -> None:
     assert of_alarms(FALSE_ALARMS[story]) == {"alarm"}
-
-
-@given(Cuts, Place)
-def test_a_receipt_of_an_order_that_its_terminal_did_not_apply_is_false(cuts: list[int], place: int) -> None:
-    notes = good(COUNT, cuts)
-    terminal = notes.terminals[0]
-    notes.receipts = [Receipt(terminal.tenant, event.offset, terminal.terminal) for event in terminal.applied]
-    notes.receipts.append(Receipt(terminal.tenant, "1-1", "a terminal of another run"))
-    assert judge(notes) == []
-    gone = terminal.applied[place]
-    terminal.applied = [event for event in terminal.applied if event is not gone]
-    false = [violation for violation in judge(notes) if violation.invariant == "receipt"]
-    assert [violation.text for violation in false] == [f"till: has a receipt of {gone.offset}, unapplied"]
 
 
 def test_every_violation_has_a_name_that_the_table_explains() -> None:
