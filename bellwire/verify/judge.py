@@ -69,7 +69,7 @@ def _of_connection(terminal: TerminalNotes, connection: Connection) -> Iterator[
     for reset in connection.resets:
         yield violation("reset", f"was sent on to {reset}")
     seen: set[str] = set()
-    position = parse(connection.after)
+    position = _begin_of(connection)
     for event in connection.raw:
         if event.tenant != terminal.tenant:
             yield violation("isolation", f"got {event.offset} of {event.tenant}")
@@ -86,6 +86,16 @@ def _of_connection(terminal: TerminalNotes, connection: Connection) -> Iterator[
         if gap and terminal.types is None and not connection.resets:
             yield violation("order", f"got {event.offset} right behind {position[0]}-{position[1]}")
         position = now
+
+
+def _begin_of(connection: Connection) -> tuple[int, int]:
+    """Where the stream begins, in the words of its first event.
+
+    A place that both epochs share is called by the later one, also when events of the earlier one are still to come.
+    """
+    epoch, seq = parse(connection.after)
+    first = parse(connection.raw[0].offset)[0] if connection.raw else epoch
+    return min(epoch, first), seq
 
 
 def _same_place(asked: tuple[int, int], after: tuple[int, int]) -> bool:
