@@ -8,12 +8,9 @@ everywhere, the end of the old release. An addition to schema, event, Redis mess
 import asyncio
 import contextlib
 import re
-import subprocess
-import sys
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -22,16 +19,14 @@ import pytest
 from api.db.migrate import migrate
 from api.db.migration_files import Migration, load_migrations
 from backbone.runtime.version import RELEASE, VERSION
-from infra.local.workdir import Workdir
-from tests.conftest import CARD_SECRET, REDIS_SECRET, ROOT, MakeDatabase
-from tests.upgrade.baseline import environment, python_for, take_baseline, unsuited
+from tests.conftest import MakeDatabase
+from tests.upgrade.baseline import unsuited
 from tests.upgrade.full_orders import full_orders_across
-from tests.upgrade.mixture import Side, Stage, mixture_of
+from tests.upgrade.mixture import Stage, mixture_of
 from tests.upgrade.owners import order_across
 from tests.upgrade.phones import phones_across
+from tests.upgrade.releases import Releases, both_on, run, stop
 from tests.upgrade.sources import sources_across
-
-COMMAND_SECONDS = 60
 
 UPGRADE = (
     Stage("the API first", apis="both", gateways="old", kill=("new api", "old gateway")),
@@ -51,66 +46,6 @@ UPGRADE_THE_OTHER_WAY = (
     Stage("everywhere again", apis="new", gateways="new"),
 )
 JOURNEY = (*UPGRADE, *BACK, *UPGRADE_THE_OTHER_WAY)
-
-
-async def run(side: Side, *words: str) -> str:
-    """Run a command of a release and return what it printed; it must end with 0."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        side.command(*words),
-        capture_output=True,
-        text=True,
-        cwd=side.tree,
-        env=side.env,
-        timeout=COMMAND_SECONDS,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def baseline() -> Iterator[Path]:
-    """A folder with the last release's tree, `tree`, and room for an environment."""
-    workdir = Workdir("baseline")
-    (workdir.path / "tree").mkdir()
-    take_baseline(workdir.path / "tree")
-    yield workdir.path
-    workdir.remove()
-
-
-@dataclass(frozen=True, slots=True)
-class Releases:
-    """Both, on one database that the old one has made."""
-
-    old: Side
-    new: Side
-    database_url: str
-    operator_key: str
-
-
-async def both_on(url: str, redis_url: str, baseline: Path) -> Releases:
-    """Two releases on a new database; no pod runs yet."""
-    settings = {
-        "BELLWIRE_DATABASE_URL": url,
-        "BELLWIRE_REDIS_URL": redis_url,
-        "BELLWIRE_CARD_SECRET": CARD_SECRET,
-        # The old release does not know it: its pods neither sign nor look.
-        "BELLWIRE_REDIS_SECRET": REDIS_SECRET,
-        "BELLWIRE_LOG_FORMAT": "json",
-        "BELLWIRE_DRAIN_SECONDS": "1",
-        "BELLWIRE_API_DRAIN_SECONDS": "0",
-        "PYTHONUNBUFFERED": "1",
-    }
-    tree = baseline / "tree"
-    python = await asyncio.to_thread(python_for, tree, baseline / "venv")
-    old = Side("old", tree, python, {**environment(tree), **settings})
-    new = Side("new", ROOT, sys.executable, {**environment(ROOT), **settings})
-    await run(old, "migrate")
-    return Releases(old, new, url, (await run(old, "operator-key")).strip())
-
-
-async def stop(*sides: Side) -> None:
-    await asyncio.gather(*(asyncio.to_thread(side.stop) for side in sides))
 
 
 @pytest.fixture
