@@ -2,6 +2,8 @@
 
 A terminal earned the receipt of an order that it applied and acked. A cluster may lose an ack on its way, with the
 connection or the gateway that carried it; so a receipt is only owed where neither ended since.
+
+Why: docs/decisions/0105-receipts-are-judged.md
 """
 
 from collections.abc import Iterator
