@@ -122,7 +122,7 @@ def _told_of(notes: Notes, look: Look) -> tuple[list[Listed], bool]:
 
 
 def _silence(look: Look, *, seen: bool, raised: bool, ended: bool) -> str | None:
-    """What is missing, in words."""
+    """Say in words which event is missing, if any."""
     if not look.pending or look.deadline_seconds is None:
         return None
     if seen:

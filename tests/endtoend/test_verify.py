@@ -104,7 +104,7 @@ async def test_a_wrong_operator_key_is_one_sentence_and_not_a_verdict(town: Town
     assert "KEPT" not in output
 
 
-# What is wrong, what makes it so as a trigger, and words of the violations that tell of it.
+# Faults by name, each with the trigger that makes it, and words of the violations that tell of it.
 PLANTED = {
     "what was sent counts as acked": (
         "BEFORE INSERT OR UPDATE ON readings",

@@ -1,6 +1,6 @@
 """Acks and alarms while two releases run side by side: not one alarm too many, and none missing for what is unseen.
 
-What a till acked at a pod of either release is silent; what nobody acked has each attempt once, whichever pod gives it.
+Orders that a till acked at a pod of either release are silent. Each other one has every attempt once, at whichever pod.
 """
 
 import asyncio
@@ -307,7 +307,7 @@ async def _ack_at_old_gateway(stack: contextlib.AsyncExitStack, old: Side, shop:
     """A till that acks everything that there is."""
     head = f"1-{ORDERS}"
     till = await stack.enter_async_context(
-        # Nobody reads it for minutes.
+        # It is left unread for minutes.
         open_till(
             old.pods["gateway"],
             shop.slug,
