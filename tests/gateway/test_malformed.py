@@ -84,7 +84,7 @@ def log() -> list[str]:
 @pytest.fixture(scope="module")
 def pod(share_gateway: StartGateway, log: list[str]) -> Pod:
     """A gateway that is silent by itself: no heartbeat comes between what a test sends and hears."""
-    return share_gateway({"BELLWIRE_HEARTBEAT_SECONDS": "60"}, log)
+    return share_gateway({"BELLWIRE_HEARTBEAT_SECONDS": "60", "BELLWIRE_KEY_HANDSHAKES": "100000"}, log)
 
 
 def bugs(log: list[str]) -> list[str]:
