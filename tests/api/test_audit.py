@@ -27,7 +27,11 @@ DAMAGE = [
     ),
     (
         "UPDATE orders SET total_cents = total_cents + 1 WHERE order_seq = 1",
-        "an order's items sum to its total",
+        "an order's items and adjustments sum to its total",
+    ),
+    (
+        "UPDATE order_items SET line_cents = 1",
+        "a line without modifiers costs its quantity times its price",
     ),
     ("UPDATE orders SET status = 'ready' WHERE order_seq = 2", "an order's history ends with its status"),
     ("UPDATE tenant_streams SET order_seq = order_seq + 1", "orders are numbered without a hole"),

@@ -70,8 +70,8 @@ async def test_every_kind_of_event_carries_the_documented_fields(gateway: Pod, s
     assert [event["id"] for event in events] == [f"evt_{shop.slug}_1-{number}" for number in range(1, 7)]
     assert set(data[0]) == {
         "orderId", "orderNumber", "status", "orderType", "customerName", "customerPhone", "customerPhoneNumber",
-        "customerEmail", "items",
-        "totalAmount", "specialInstructions", "orderSource",
+        "customerEmail", "items", "totalAmount", "amountPaid", "amountDue", "dueAt", "stations", "categories",
+        "specialInstructions", "orderSource",
     }  # fmt: skip
     assert data[0]["totalAmount"] == 17.05
     assert data[0]["items"][0] == {"name": "Döner", "quantity": 2, "unitPrice": 7.5, "notes": "no onions"}
@@ -80,6 +80,11 @@ async def test_every_kind_of_event_carries_the_documented_fields(gateway: Pod, s
         "orderNumber": order["orderNumber"],
         "status": "preparing",
         "previousStatus": "pending",
+        "by": {
+            "kind": "term",
+            "terminalId": shop.terminals[0].terminal_id,
+            "name": shop.terminals[0].name,
+        },
     }
     assert set(data[2]) == {
         "cardNumber", "balance", "purchasedBy", "recipientName", "recipientEmail", "expiryDate",
