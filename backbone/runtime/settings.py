@@ -211,10 +211,11 @@ def load_settings(cls: type[S], **overrides: object) -> S:
     except ValidationError as exc:
         lines = []
         for error in exc.errors(include_url=False, include_input=False):
-            name = "_".join(str(part) for part in error["loc"]) or "settings"
+            name, *inside = map(str, error["loc"] or ("settings",))
             field = cls.model_fields.get(name)
+            where = "".join(f"{part}: " for part in inside)
             hint = f" ({field.description})" if field is not None and field.description else ""
-            lines.append(f"BELLWIRE_{name.upper()}: {error['msg']}{hint}")
+            lines.append(f"BELLWIRE_{name.upper()}: {where}{error['msg']}{hint}")
         raise InvalidSettings("\n".join(lines)) from exc
 
 

@@ -89,6 +89,7 @@ async def test_a_connected_terminal_is_online_while_its_gateway_lives(
         "receivers": [{"terminalId": shop.terminals[0].terminal_id, "name": "counter", "role": None}],
         "paused": False,
         "pausedReason": None,
+        "preparationMinutes": 0,
         "oldestUnackedSeconds": None,
     }
     await database.execute(

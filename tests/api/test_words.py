@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import httpx
 import orjson
@@ -61,7 +61,8 @@ def texts_of(model: type[BaseModel], before: tuple[str, ...] = ()) -> list[tuple
         inner += [argument for one in inner for argument in get_args(one)]
         models = [one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)]
         if models:
-            found += texts_of(models[0], (*here, "0"))
+            listed = any(get_origin(one) in (list, tuple) for one in inner)
+            found += texts_of(models[0], (*here, "0") if listed else here)
         elif str in inner:
             found.append(here)
     return found
