@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+from pathlib import Path
 
 from benchmarks.fanout.run import cost, latency, profile, together
 from infra.local.interrupt import Stopped, raise_on_signals
@@ -30,6 +31,12 @@ def main() -> None:
     kind.add_argument(
         "--together", action="store_true", help="all at once instead of in turns; for a few, see --only"
     )
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="TREE",
+        help="with --together: another version's checkout, with its .venv",
+    )
     kind.add_argument("--latency", action="store_true", help="the last socket's wait, and a quiet tenant's")
     kind.add_argument("--profile", action="store_true", help="where the gateway's time goes")
     words = parser.parse_args()
@@ -37,6 +44,8 @@ def main() -> None:
         parser.error("argument --rooms: at least 1, and no more than there are sockets")
     if words.together and words.rooms > 1:
         parser.error("argument --together: not allowed with argument --rooms")
+    if words.beside and not words.together:
+        parser.error("argument --beside: only with argument --together")
     raise_on_signals()
     with contextlib.suppress(Stopped):
         run(words)
@@ -49,7 +58,10 @@ def run(words: argparse.Namespace) -> None:
             latency(words.sockets or 10_000, words.rate or 10.0, words.seconds, words.rounds, words.only)
         )
     elif words.together:
-        asyncio.run(together(words.sockets or 1000, words.broadcasts, words.rate, words.rounds, words.only))
+        beside = words.beside and words.beside.resolve()
+        asyncio.run(
+            together(words.sockets or 1000, words.broadcasts, words.rate, words.rounds, words.only, beside)
+        )
     elif words.profile:
         asyncio.run(profile(words.sockets or 1000, words.rate, words.seconds))
     else:

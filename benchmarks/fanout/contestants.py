@@ -58,10 +58,11 @@ async def gather(
     only: Sequence[str] = (),
     *,
     patient: bool = True,
+    beside: Path | None = None,
 ) -> Contestants:
     """Build, fetch and install what those need that are chosen, see `Contestants.only`; programs go to `folder`.
 
-    `patient` waits for what takes minutes.
+    `patient` waits for what takes minutes; `beside` is a checkout of another version of ours.
 
     Raises:
         NoCompiler: the limit is written in C, and there is nobody to compile it.
@@ -74,6 +75,10 @@ async def gather(
 
     piped(LIMIT, limit)
     found.makers[Gateway.name] = lambda: Gateway(backends, placement=placement)
+    if beside is not None:
+        found.makers[f"{Gateway.name} of {beside.name}"] = lambda: Gateway(
+            backends, placement=placement, tree=beside
+        )
     if _is_chosen(Nchan.name, only):
         await _add_nchan(found, placement)
     if _is_chosen(Centrifugo.name, only):

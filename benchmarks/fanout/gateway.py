@@ -6,6 +6,7 @@ import secrets
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import asyncpg
 
@@ -39,9 +40,16 @@ class Gateway(Server):
         backends: Backends | None = None,
         *,
         placement: Placement = NOWHERE,
+        tree: Path | None = None,
         **settings: str,
     ) -> None:
-        """`settings` are words of the environment; databases that are not given are its own and end with it."""
+        """`settings` are words of the environment; databases that are not given are its own and end with it.
+
+        `tree` is another version's checkout, whose gateway runs beside ours, with its own `.venv`.
+        """
+        if tree is not None:
+            self.name = f"{self.name} of {tree.name}"
+        self._tree = tree
         self._shared = backends is not None
         self._backends = backends or Backends()
         self._placement = placement
@@ -67,8 +75,9 @@ class Gateway(Server):
         }
         self._stream = Stream(PodSettings(database_url=database, redis_url=redis))  # type: ignore[arg-type, call-arg]
         self.port = free_port()
-        command = self._placement.server(sys.executable, "-m", "bellwire", "gateway")
-        self._pod = Pod("gateway", "gateway", [str(word) for word in command], self.port, env=env)
+        python = sys.executable if self._tree is None else self._tree / ".venv/bin/python"
+        command = [str(word) for word in self._placement.server(python, "-m", "bellwire", "gateway")]
+        self._pod = Pod("gateway", "gateway", command, self.port, env=env, cwd=self._tree)
         self._pod.start()
         await asyncio.to_thread(self._pod.await_ready)
         return seats

@@ -73,12 +73,17 @@ async def cost(
 
 
 async def together(
-    sockets: int, broadcasts: int | None, rate: float | None, rounds: int, only: Sequence[str]
+    sockets: int,
+    broadcasts: int | None,
+    rate: float | None,
+    rounds: int,
+    only: Sequence[str],
+    beside: Path | None = None,
 ) -> None:
     """CPU of a few, all at once: for ratios that a machine's moods leave alone."""
     broadcasts = broadcasts or min(TOGETHER_BROADCASTS, max(1, 2 * DELIVERIES // sockets))
     async with site() as here:
-        contestants = await _contestants(here, only)
+        contestants = await _contestants(here, only, beside)
         count = len(contestants.makers)
         rate = rate or pace(sockets * count)
         runs = await compare_together(contestants, here.program, sockets, broadcasts, rate, rounds)
@@ -107,8 +112,8 @@ async def profile(sockets: int, rate: float | None, seconds: float) -> None:
     print_and_keep(f"profile-{sockets}", table)
 
 
-async def _contestants(here: Site, only: Sequence[str]) -> Contestants:
-    return await gather(here.program.parent, here.backends, here.placement, only)
+async def _contestants(here: Site, only: Sequence[str], beside: Path | None = None) -> Contestants:
+    return await gather(here.program.parent, here.backends, here.placement, only, beside=beside)
 
 
 def print_and_keep(name: str, *parts: str) -> None:
