@@ -136,7 +136,9 @@ async def test_exactly_so_many_answers_are_stored_and_nothing_is_done_without_on
         (f"/api/{shop.slug}/loyalty/5551234/add", {"points": 1}, headers),
         (f"/api/{shop.slug}/loyalty/5559999/redeem", {"points": 1}, headers),
     ]
-    assert {answer.status_code for answer in await at_once(pods, ways)} == {429}
+    # One after the other: at once, one owner's two requests with one value are each other's 409.
+    for way in ways:
+        assert [answer.status_code for answer in await at_once(pods, [way])] == [429]
     # As they are forgotten there is room again, for exactly as many.
     await database.execute(
         "UPDATE idempotency_keys SET created_at = now() - interval '8 days' WHERE tenant = $1 AND key = ANY ($2)",
