@@ -71,7 +71,7 @@ def refused_for_good(attempt: Attempt) -> bool:
 def excerpt(raw: bytes) -> str:
     r"""Return the beginning of an answer as a text that is safe to show, of at most 200 bytes in UTF-8.
 
-    What is no UTF-8, control characters but tab and newline, and those that turn a line's direction are U+FFFD.
+    Bytes that are no UTF-8, control characters but tab and newline, and those that turn a line's direction are U+FFFD.
 
     >>> excerpt(b"no such item\xff\x1b[31m") == "no such item\ufffd\ufffd[31m"
     True

@@ -6,8 +6,8 @@ A reading is a stretch of a connection, or a chain of polls; the stretches of on
 from dataclasses import dataclass
 from uuid import UUID
 
+from api.db.orders import steps_of
 from api.db.status import POLL_SECONDS
-from api.db.writes import writer
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import LEASE_SECONDS
 
@@ -124,14 +124,7 @@ _JOURNEY = f"""
                ) ORDER BY t.created_at, t.terminal_id), '[]')::text
                FROM there t
            ) AS terminals,
-           (
-               SELECT coalesce(json_agg(json_build_object(
-                          'status', h.status, 'at', rfc3339(h.changed_at), 'by', {writer("h.made_by")},
-                          'reason', n.reason, 'readyAt', rfc3339(n.ready_at)
-                      ) ORDER BY h.position), '[]')::text
-               FROM order_status_history h LEFT JOIN order_step_notes n USING (order_id, position)
-               WHERE h.order_id = it.order_id
-           ) AS status,
+           ({steps_of("it")}) AS status,
            (
                SELECT coalesce(json_agg(json_build_object(
                    'type', l.type, 'at', rfc3339(l.committed_at), 'offset', l.epoch || '-' || l.seq,

@@ -202,16 +202,22 @@ COLUMNS = """
     coalesce(o.detail ->> 'courier', 'null') AS courier, coalesce(o.detail ->> 'metadata', 'null') AS metadata
 """
 
+
+def steps_of(order: str) -> str:
+    """Return the SQL of an order's steps, oldest first, as finished JSON; `order` is the name of its row."""
+    return f"""
+        SELECT coalesce(json_agg(json_build_object(
+                   'status', h.status, 'at', rfc3339(h.changed_at), 'by', {writer("h.made_by")},
+                   'reason', n.reason, 'readyAt', rfc3339(n.ready_at)
+               ) ORDER BY h.position), '[]')::text
+        FROM order_status_history h LEFT JOIN order_step_notes n USING (order_id, position)
+        WHERE h.order_id = {order}.order_id
+    """  # noqa: S608 - put together from constants
+
+
 _GET = f"""
     SELECT {COLUMNS},
-           (
-               SELECT coalesce(json_agg(json_build_object(
-                          'status', h.status, 'at', rfc3339(h.changed_at), 'by', {writer("h.made_by")},
-                          'reason', n.reason, 'readyAt', rfc3339(n.ready_at)
-                      ) ORDER BY h.position), '[]')::text
-               FROM order_status_history h LEFT JOIN order_step_notes n USING (order_id, position)
-               WHERE h.order_id = o.order_id
-           ) AS history,
+           ({steps_of("o")}) AS history,
            (
                SELECT coalesce(json_agg(json_strip_nulls(json_build_object(
                           'terminalId', r.terminal_id, 'webhookId', r.webhook_id, 'name', r.name,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.committer import Committer
 from api.core.moment import is_too_far
 from api.core.order_event import new_order_forms
-from api.core.orders import OrderStatus, complaints, reckon, steps_into
+from api.core.orders import NewOrder, OrderStatus, complaints, reckon, steps_into
 from api.countries import Countries
 from api.db.orders import Placing, change_status, new_order_id
 from api.db.writes import OtherCountry, WriteOutcome, Written
@@ -102,7 +102,8 @@ class OrderRoutes:
         if body.model.tenant not in (None, caller.tenant):
             raise unknown_tenant()
         attempt = attempt_of(request, caller, body.plain)
-        order = body.model.order(self._countries.of(caller.tenant))
+        country = self._countries.of(caller.tenant)
+        order = body.model.order(country)
         bill = reckon(order)
         wrong = complaints(order, bill, body.model.total_amount)
         if order.scheduled_for is not None and is_too_far(order.scheduled_for, datetime.now(UTC)):
@@ -110,22 +111,22 @@ class OrderRoutes:
         if wrong:
             raise wrong_fields(wrong)
         weight = body.size if body.size > MAX_EVENT_BYTES else None
-        country = self._countries.of(caller.tenant)
         placing = Placing(attempt, new_order_id(), order, bill, new_order_forms(order, bill), weight, country)
         try:
-            written = await self._place(placing, body.model)
+            placed, written = await self._place(placing, body.model)
         except Violation as exc:
             raise _name_biggest(exc, body.plain) from exc
         if written.outcome is WriteOutcome.UNKNOWN_SOURCE:
             raise _unknown_source(written)
         if written.outcome is WriteOutcome.OK and not written.replayed:
-            UNREADABLE_PHONES.inc(order.customer_phone is not None and order.number is None)
+            UNREADABLE_PHONES.inc(placed.customer_phone is not None and placed.number is None)
         return write_answer(written, 201, PLACE_REFUSALS)
 
-    async def _place(self, placing: Placing, body: OrderBody) -> Written:
+    async def _place(self, placing: Placing, body: OrderBody) -> tuple[NewOrder, Written]:
+        """Commit it; returns what became of it, and the order with its number as the database took it."""
         while True:
             try:
-                return await self._committer.place(placing)
+                return placing.order, await self._committer.place(placing)
             except OtherCountry as exc:
                 # This pod did not know, or somebody has just changed it: the number is read anew, and nothing else.
                 self._countries.learn(placing.attempt.tenant, exc.country)

@@ -11,6 +11,15 @@ from tests.gateway.till import open_till
 from tests.shop import Shop
 
 
+async def until_acked_beyond(
+    database: "asyncpg.Connection[asyncpg.Record]", shop: Shop, before: tuple[int, int] | None
+) -> None:
+    """Wait until the first terminal's ack on record is another one than `before`."""
+    async with asyncio.timeout(15):
+        while await acked(database, shop.terminals[0].terminal_id) == before:
+            await asyncio.sleep(0.05)
+
+
 async def test_it_is_reset_to_the_fork_and_its_ack_of_a_lost_event_counts_for_nothing(
     shop: Shop, gateway: Pod, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
@@ -24,14 +33,10 @@ async def test_it_is_reset_to_the_fork_and_its_ack_of_a_lost_event_counts_for_no
         assert till.offsets == ["1-1", "1-2", "1-3", "1-4", "2-4"]
         await till.say(type="ack", offset="1-4")
         await till.say(type="ack", offset="1-3")
-        async with asyncio.timeout(15):
-            while await acked(database, shop.terminals[0].terminal_id) is None:
-                await asyncio.sleep(0.05)
+        await until_acked_beyond(database, shop, None)
         assert await acked(database, shop.terminals[0].terminal_id) == (2, 3)
         await till.say(type="ack", offset="2-4")
-        async with asyncio.timeout(15):
-            while await acked(database, shop.terminals[0].terminal_id) == (2, 3):
-                await asyncio.sleep(0.05)
+        await until_acked_beyond(database, shop, (2, 3))
         assert await acked(database, shop.terminals[0].terminal_id) == (2, 4)
 
 
@@ -43,17 +48,13 @@ async def test_it_may_ack_what_it_held_before_again_under_the_new_offset(
     async with open_till(gateway, shop.slug, shop.terminal_key, "?after=0") as till:
         await till.has(2)
         await till.say(type="ack", offset="1-2")
-        async with asyncio.timeout(15):
-            while await acked(database, shop.terminals[0].terminal_id) is None:
-                await asyncio.sleep(0.05)
+        await until_acked_beyond(database, shop, None)
         await fork_last_event(database, shop.slug, 2)
         await till.until("reset")
         await till.has(3)
         # The seq that it had acked already is another event now.
         await till.say(type="ack", offset="2-2")
-        async with asyncio.timeout(15):
-            while await acked(database, shop.terminals[0].terminal_id) == (1, 2):
-                await asyncio.sleep(0.05)
+        await until_acked_beyond(database, shop, (1, 2))
         assert await acked(database, shop.terminals[0].terminal_id) == (2, 2)
 
 
