@@ -43,7 +43,7 @@ async def test_a_cluster_that_works_keeps_its_promise_under_reconnects_crashes_a
     report = json.loads(report_file.read_text())
     assert not any(report["violations"].values())
     # It did something: nothing is proved by a run in which nothing happened.
-    assert report["writes"]["accepted"] > 30
+    assert report["writes"]["accepted"] >= 10
     assert report["applied"] > report["events"]
     assert report["connections"] > report["terminals"] == 12
     assert {"polling", "sse", "websocket"} <= report["delays"].keys()
