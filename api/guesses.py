@@ -1,8 +1,8 @@
 """Wrong gift card numbers are counted: a holder of a key that guesses is slowed down, and nobody else of its shop.
 
 A look at a card counts from its beginning, so that many at once are no more than many one after another; one that was
-not wrong is given back at its end. The tenant's bucket is for many holders that guess together: it binds those alone
-that were wrong lately.
+not wrong is given back at its end. The tenant's bucket is for many terminals that guess together: it binds those alone
+that were wrong lately. A storefront's key looks for the public, and slows itself alone; an operator is not counted.
 """
 
 import time
@@ -50,13 +50,17 @@ class Guesses:
         """Count a look at a card by a terminal, or by a storefront's key, for as long as it is under way.
 
         Raises:
-            TooMany: the holder, or the tenant, was wrong too often. Right numbers are refused then as well, so an
-                answer says nothing about a number.
+            TooMany: the holder, or a terminal's tenant, was wrong too often. Right numbers are refused then as well, so
+                an answer says nothing about a number.
         """
-        own = self._holders[kind]
-        suspect = own.missing(holder) > self._under_way[holder] + _SOME
+        own = self._holders.get(kind)
+        if own is None:
+            yield Guess()
+            return
+        together = kind is KeyKind.TERMINAL
+        suspect = together and own.missing(holder) > self._under_way[holder] + _SOME
         own.spend(holder)
-        taken = self._tenants.take(tenant)
+        taken = together and self._tenants.take(tenant)
         self._under_way[holder] += 1
         guess = Guess()
         try:

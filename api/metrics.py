@@ -131,6 +131,10 @@ def count_alarm(type_: str, data: dict[str, Any]) -> None:
         ALARMS_ENDED.labels("terminal" if "terminalId" in data else "webhook").inc()
 
 
+NOT_RETURNED = Counter(
+    "bellwire_gift_cards_not_returned_total",
+    "Redemptions of orders that were cancelled whose money could not go back, because the gift card was voided.",
+)
 UNREADABLE_PHONES = Counter(
     "bellwire_unreadable_phones_total",
     "Orders that were taken although their customerPhone is no phone number; they earn no points.",

@@ -255,6 +255,10 @@ def readable(event: dict[str, Any], now: datetime) -> str:
             what = f"{data['cardNumber']}  {data['balance']:.2f}  by {data['purchasedBy']}"
         case "gift_card_redeemed":
             what = f"{data['cardNumber']}  -{data['amount']:.2f}, {data['balance']:.2f} left"
+        case "gift_card_refunded" | "gift_card_topped_up":
+            what = f"{data['cardNumber']}  +{data['amount']:.2f}, {data['balance']:.2f} now"
+        case "gift_card_voided":
+            what = f"{data['cardNumber']}  voided, with {data['amount']:.2f}"
         case "loyalty_updated":
             what = f"{data['pointsChange']:+d} points, {data['newBalance']} now"
         case _:

@@ -110,6 +110,22 @@ class Shop:
             self.path(f"gift-cards/{number}/redeem"), json={"amount": amount, **more}, headers=headers
         )
 
+    async def move_card(
+        self, number: str, what: str, key: str | None = None, idempotency_key: str | None = None, **body: Any
+    ) -> httpx.Response:
+        """Refund to a gift card, top it up or void it, as the storefront where no key is given."""
+        headers = bearer(key or self.storefront_key)
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        return await self.http.post(self.path(f"gift-cards/{number}/{what}"), json=body, headers=headers)
+
+    async def balance(self, number: str) -> float:
+        """What is on a gift card."""
+        response = await self.http.get(self.path(f"gift-cards/{number}"), headers=bearer(self.terminal_key))
+        assert response.status_code == 200, response.text
+        balance: float = response.json()["balance"]
+        return balance
+
     async def change_points(self, phone: str, action: str, points: Any, **more: Any) -> httpx.Response:
         """Add or redeem points."""
         return await self.http.post(

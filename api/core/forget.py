@@ -24,6 +24,9 @@ _PERSONAL: dict[str, dict[str, str | None]] = {
     "order_updated": {"reason": None},
     "loyalty_updated": {"customerPhone": None, "reason": None},
     "gift_card_purchased": {"purchasedBy": ERASED, "recipientName": None, "recipientEmail": None},
+    "gift_card_refunded": {"reason": None},
+    "gift_card_topped_up": {"purchasedBy": ERASED},
+    "gift_card_voided": {"reason": None},
 }
 
 

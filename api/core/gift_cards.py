@@ -120,5 +120,7 @@ def purchased_data(
 
 
 def redeemed_data(number: str, cents: int, order_id: str | None) -> bytes:
-    """Return the `data` of the `gift_card_redeemed` event, but for `balance`, which the database adds."""
+    """Return the `data` of the `gift_card_redeemed` event, but for what the database adds: `redemptionId`, `balance`,
+    `by`.
+    """
     return orjson.dumps({"cardNumber": mask_number(number), "amount": json_cents(cents), "orderId": order_id})

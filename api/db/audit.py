@@ -50,6 +50,38 @@ RULES = (
         """,
     ),
     Rule(
+        "a redemption is given back once, to the card that paid",
+        """
+        SELECT b.tenant, 'card ' || b.card_id || ', line ' || b.transaction_id FROM (
+            SELECT *, sum(amount_cents) OVER (PARTITION BY gives_back) AS in_all FROM pos_gift_card_transactions
+            WHERE transaction_type = 'refund'
+        ) b LEFT JOIN pos_gift_card_transactions r ON r.transaction_id = b.gives_back
+        WHERE r.transaction_type IS DISTINCT FROM 'redeem' OR b.tenant <> r.tenant OR b.card_id <> r.card_id
+              OR b.order_id IS DISTINCT FROM r.order_id OR b.in_all > -r.amount_cents
+        """,
+    ),
+    Rule(
+        # A redemption of before has no name, and its order may have been cancelled then.
+        "a cancelled order keeps nothing of a gift card, but of a voided one",
+        """
+        SELECT t.tenant, order_number(o.order_seq) || ', card ' || t.card_id FROM pos_gift_card_transactions t
+        JOIN orders o ON o.tenant = t.tenant AND o.order_id::text = lower(t.order_id)
+        JOIN gift_cards c ON c.card_id = t.card_id
+        WHERE t.transaction_type = 'redeem' AND t.redemption_id IS NOT NULL AND o.status = 'cancelled'
+              AND c.voided_at IS NULL AND left_of_redemption(t) > 0
+        """,
+    ),
+    Rule(
+        "a gift card's ledger has each top-up, and its end",
+        """
+        SELECT c.tenant, 'card ' || c.card_id FROM gift_cards c
+        LEFT JOIN pos_gift_card_transactions t ON t.card_id = c.card_id AND t.transaction_type IN ('top_up', 'void')
+        GROUP BY c.card_id
+        HAVING coalesce(sum(t.amount_cents) FILTER (WHERE t.transaction_type = 'top_up'), 0) <> c.topped_up_cents
+               OR count(*) FILTER (WHERE t.transaction_type = 'void') <> (c.voided_at IS NOT NULL)::integer
+        """,
+    ),
+    Rule(
         "a loyalty ledger sums to its points",
         """
         SELECT a.tenant, 'customer ' || a.customer_id FROM loyalty_accounts a
@@ -65,6 +97,19 @@ RULES = (
                    sum(points_change) OVER (PARTITION BY customer_id ORDER BY transaction_id) AS running
             FROM pos_loyalty_transactions
         ) t WHERE running <> balance_after OR running < 0
+        """,
+    ),
+    Rule(
+        "points that paid for an order came back if it was cancelled, once",
+        """
+        SELECT r.tenant, order_number(o.order_seq) || ', line ' || r.transaction_id FROM pos_loyalty_transactions r
+        JOIN orders o ON o.tenant = r.tenant AND o.order_id = r.order_id
+        LEFT JOIN pos_loyalty_transactions b ON b.tenant = r.tenant AND b.order_id = r.order_id
+             AND b.gives_back = r.transaction_id
+        WHERE r.gives_back IS NULL
+        GROUP BY r.tenant, o.order_id, r.transaction_id
+        HAVING coalesce(sum(b.points_change), 0)
+            <> CASE WHEN o.status = 'cancelled' THEN -r.points_change ELSE 0 END
         """,
     ),
     Rule(

@@ -72,10 +72,19 @@ _BLANK_CARDS = """
     RETURNING card_id
 """
 
+_BLANK_NOTES = """
+    UPDATE gift_card_notes n SET reason = NULL, purchased_by = CASE WHEN purchased_by IS NOT NULL THEN $4 END
+    FROM pos_gift_card_transactions t
+    WHERE n.tenant = $1 AND t.transaction_id = n.transaction_id
+      AND (n.card_id = ANY ($2) OR lower(t.order_id) = ANY ($3))
+    RETURNING n.event_seq
+"""
+
 _EVENTS = """
     SELECT seq, committed_at, type, payload FROM pos_sync_logs
     WHERE tenant = $1 AND (
         (type = 'new_order' AND seq = ANY ($2))
+        OR (type IN ('gift_card_refunded', 'gift_card_topped_up', 'gift_card_voided') AND seq = ANY ($6))
         OR (type = 'order_updated' AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'reason' IS NOT NULL
             AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'orderId' = ANY ($5))
         OR (type = 'loyalty_updated' AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'customerId' = ANY ($3))
@@ -123,10 +132,11 @@ async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str,
     blanked = await connection.fetch(_BLANK_ACCOUNT, tenant, names)
     accounts = [row["customer_id"] for row in blanked]
     cards = await connection.fetch(_BLANK_CARDS, tenant, emails, ERASED)
+    named = [str(order) for order in ids]
+    notes = await connection.fetch(_BLANK_NOTES, tenant, [row["card_id"] for row in cards], named, ERASED)
     positions = [row["event_seq"] for row in orders if row["event_seq"] is not None]
-    events = await connection.fetch(
-        _EVENTS, tenant, positions, accounts, emails, [str(order) for order in ids]
-    )
+    noted = [row["event_seq"] for row in notes]
+    events = await connection.fetch(_EVENTS, tenant, positions, accounts, emails, named, noted)
     for event in events:
         payload = anonymous_event(event["type"], event["payload"])
         await connection.execute(_OVERWRITE, tenant, event["seq"], event["committed_at"], payload)

@@ -63,16 +63,67 @@ class Presented:
     secret_id: bytes
 
 
-_REDEEM = write_call("redeem_gift_card", 8)
+_REDEEM = write_call("use_gift_card", 8)
 
 
 async def redeem_card(
     database: Database, attempt: Attempt, number: Presented, cents: int, order_id: str | None, data: bytes
 ) -> Written:
-    """Commit a redemption. Outcomes `ok`, `not_found`, `expired`, `insufficient`. Raises as `run_write`."""
+    """Commit a redemption, for an order where one is named.
+
+    Outcomes `ok`, `not_found`, `voided`, `expired`, `insufficient`; `no_order`, `order_cancelled` with how the order
+    stands, `too_many` for one order. Raises as `run_write`.
+    """
     return await run_write(
         database, _REDEEM, attempt, number.hmacs, cents, order_id, data.decode(), number.secret_id
     )
+
+
+_REFUND = write_call("refund_gift_card", 9)
+
+
+async def refund_card(
+    database: Database,
+    attempt: Attempt,
+    number: Presented,
+    cents: int,
+    redemption_id: str | None,
+    order_id: str | None,
+    reason: str | None,
+) -> Written:
+    """Commit a give-back of one redemption, or of those with which the card paid for an order.
+
+    Outcomes `ok`, `not_found`, `voided`, `not_redeemed` with what is `left`. Raises as `run_write`.
+    """
+    return await run_write(
+        database,
+        _REFUND,
+        attempt,
+        number.hmacs,
+        cents,
+        redemption_id,
+        order_id,
+        reason,
+        number.secret_id,
+    )
+
+
+_TOP_UP = write_call("top_up_gift_card", 7)
+
+
+async def top_up_card(
+    database: Database, attempt: Attempt, number: Presented, cents: int, purchased_by: str
+) -> Written:
+    """Commit a top-up. Outcomes `ok`, `not_found`, `voided`, `expired`, which is not kept. Raises as `run_write`."""
+    return await run_write(database, _TOP_UP, attempt, number.hmacs, cents, purchased_by, number.secret_id)
+
+
+_VOID = write_call("void_gift_card", 6)
+
+
+async def void_card(database: Database, attempt: Attempt, number: Presented, reason: str | None) -> Written:
+    """Commit a card's end. Outcomes `ok`, `not_found`, `voided`. Raises as `run_write`."""
+    return await run_write(database, _VOID, attempt, number.hmacs, reason, number.secret_id)
 
 
 @dataclass(frozen=True, slots=True)

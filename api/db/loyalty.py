@@ -8,7 +8,7 @@ from api.core.phones import PhoneNumber
 from api.db.writes import Attempt, Written, run_write, write_call, writer
 from backbone.eventlog.postgres import Database
 
-_CHANGE = write_call("change_points", 9)
+_CHANGE = write_call("change_points", 10)
 
 
 async def change_points(
@@ -19,8 +19,13 @@ async def change_points(
     change: int,
     reason: str | None,
     data: bytes,
+    order_id: str | None = None,
 ) -> Written:
-    """Commit a change of points. Outcomes `ok`, `not_found`, `insufficient`. Raises as `run_write`."""
+    """Commit a change of points, for an order where one is named.
+
+    Outcomes `ok`, `not_found`, `insufficient`; `no_order`, `order_cancelled` with how the order stands, `too_many` for
+    one order. Raises as `run_write`.
+    """
     return await run_write(
         database,
         _CHANGE,
@@ -31,6 +36,7 @@ async def change_points(
         change,
         reason,
         data.decode(),
+        order_id,
     )
 
 

@@ -97,6 +97,11 @@ class WriteOutcome(StrEnum):
     INSUFFICIENT = "insufficient"
     UNKNOWN_SOURCE = "unknown_source"
     EXTERNAL_ID_TAKEN = "external_id_taken"
+    NO_ORDER = "no_order"
+    ORDER_CANCELLED = "order_cancelled"
+    VOIDED = "voided"
+    NOT_REDEEMED = "not_redeemed"
+    TOO_MANY = "too_many"
 
 
 @dataclass(frozen=True, slots=True)

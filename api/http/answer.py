@@ -16,6 +16,13 @@ REPLAYED = "Idempotency-Replayed"
 Refusals = Mapping[WriteOutcome, tuple[Problem, str]]
 """The problem that a client is told for each outcome of a write but `ok`; it has the members of the result."""
 
+ORDER_REFUSALS: Refusals = {
+    WriteOutcome.NO_ORDER: (Problem.NOT_FOUND, "There is no such order"),
+    WriteOutcome.ORDER_CANCELLED: (Problem.WRONG_STEP, "The order is {status}"),
+    WriteOutcome.TOO_MANY: (Problem.TOO_MANY_REDEMPTIONS, "An order may have 500 of them"),
+}
+"""Those of what pays for an order."""
+
 
 def json_answer(document: Any, status: int = 200) -> Response:
     """Answer with a document."""

@@ -1,9 +1,13 @@
-"""Gift cards over HTTP: sell one, look at its balance, take from it. The number is said once, at the sale."""
+"""Gift cards over HTTP: sell one, look at its balance, take from it, give back, top up, void.
+
+The number is said once, at the sale.
+"""
 
 import contextlib
 import logging
 import secrets
 import uuid
+from collections.abc import Awaitable, Callable
 
 import orjson
 from starlette.requests import Request
@@ -13,14 +17,41 @@ from api.committer import Committer
 from api.core import gift_cards as core
 from api.core.money import json_cents
 from api.core.secret_ring import SecretRing
-from api.db.gift_cards import NewCard, Presented, get_card, move_card, redeem_card, sell_card
+from api.db.gift_cards import (
+    NewCard,
+    Presented,
+    get_card,
+    move_card,
+    redeem_card,
+    refund_card,
+    sell_card,
+    top_up_card,
+    void_card,
+)
 from api.db.secrets_in_use import first_secret
-from api.db.writes import DayOver, WriteOutcome
-from api.http.answer import Refusals, json_answer, write_answer
+from api.db.writes import DayOver, WriteOutcome, Written
+from api.http.answer import ORDER_REFUSALS, Refusals, json_answer, write_answer
 from api.http.attempt import attempt_of
-from api.http.body import Body, Day, Email, FilledText, Name, PositiveCents, read_body, wrong_fields
-from api.http.documents.money import CardBalance, CardRedeemed, CardSold
-from api.http.guard import Guard
+from api.http.body import (
+    Body,
+    Day,
+    Email,
+    FilledLine,
+    FilledText,
+    Name,
+    PositiveCents,
+    read_body,
+    wrong_fields,
+)
+from api.http.documents.money import (
+    CardBalance,
+    CardGivenBack,
+    CardRedeemed,
+    CardSold,
+    CardToppedUp,
+    CardVoided,
+)
+from api.http.guard import Caller, Guard
 from api.limits import Limits
 from backbone.contract.errors import FieldError, Problem, Refused, Unavailable
 from backbone.contract.keys import KeyKind
@@ -47,14 +78,51 @@ class RedeemBody(Body):
     order_id: FilledText | None = None
 
 
+class RefundBody(Body):
+    """The body that gives back to a card: of one redemption, or of what it paid for an order."""
+
+    amount: PositiveCents
+    redemption_id: FilledText | None = None
+    order_id: FilledText | None = None
+    reason: FilledLine | None = None
+
+
+class TopUpBody(Body):
+    """The body that puts more on a card."""
+
+    amount: PositiveCents
+    purchased_by: Name
+
+
+class VoidBody(Body):
+    """The body that ends a card."""
+
+    reason: FilledLine | None = None
+
+
 _NO_CARD = (Problem.NOT_FOUND, "There is no such gift card")
+_VOIDED = (Problem.CARD_VOIDED, "It was voided, and holds nothing any more")
 REDEEM_REFUSALS: Refusals = {
     WriteOutcome.NOT_FOUND: _NO_CARD,
+    WriteOutcome.VOIDED: _VOIDED,
     WriteOutcome.EXPIRED: (Problem.CARD_EXPIRED, "Its expiry date has passed"),
     WriteOutcome.INSUFFICIENT: (Problem.INSUFFICIENT_BALANCE, "The balance is less than the amount"),
+    **ORDER_REFUSALS,
 }
+REFUND_REFUSALS: Refusals = {
+    WriteOutcome.NOT_FOUND: _NO_CARD,
+    WriteOutcome.VOIDED: _VOIDED,
+    WriteOutcome.NOT_REDEEMED: (Problem.NOT_REDEEMED, "{left} is left of it to be given back"),
+}
+TOP_UP_REFUSALS: Refusals = {
+    WriteOutcome.NOT_FOUND: _NO_CARD,
+    WriteOutcome.VOIDED: _VOIDED,
+    WriteOutcome.EXPIRED: (Problem.INVALID_FIELDS, "of this card has passed where the shop is"),
+}
+VOID_REFUSALS: Refusals = {WriteOutcome.NOT_FOUND: _NO_CARD, WriteOutcome.VOIDED: _VOIDED}
 
 
+_TILL_OR_SHOP = (KeyKind.STOREFRONT, KeyKind.TERMINAL)
 _PURCHASE = RouteDoc(
     "Gift cards",
     "Sell a gift card.",
@@ -69,23 +137,61 @@ _PURCHASE = RouteDoc(
 _GET = RouteDoc(
     "Gift cards",
     "The balance of a gift card.",
-    (KeyKind.TERMINAL,),
+    _TILL_OR_SHOP,
     CardBalance,
-    says="Guessing is slowed down: a terminal that asks for many wrong numbers is answered with 429 for a while.",
+    says="Guessing is slowed down: a key that asks for many wrong numbers is answered with 429 for a while.",
 )
 _REDEEM = RouteDoc(
     "Gift cards",
     "Take from a gift card.",
-    (KeyKind.TERMINAL,),
+    _TILL_OR_SHOP,
     CardRedeemed,
+    says="`orderId` is an order of the shop that is not cancelled; what was taken for it comes back when it is.",
     body=RedeemBody,
     idempotent=True,
-    problems=(Problem.INSUFFICIENT_BALANCE, Problem.CARD_EXPIRED),
+    problems=(
+        Problem.INSUFFICIENT_BALANCE,
+        Problem.CARD_EXPIRED,
+        Problem.CARD_VOIDED,
+        Problem.WRONG_STEP,
+        Problem.TOO_MANY_REDEMPTIONS,
+    ),
+)
+_REFUND = RouteDoc(
+    "Gift cards",
+    "Give back to a gift card.",
+    _TILL_OR_SHOP,
+    CardGivenBack,
+    says="Of one redemption (`redemptionId`), or of what the card paid for an order (`orderId`), the oldest redemption "
+    "first; one of the two is required. A redemption is given back once in all, by refunds and by its order's cancel "
+    "together. An expired card gets it, and stays expired.",
+    body=RefundBody,
+    idempotent=True,
+    problems=(Problem.NOT_REDEEMED, Problem.CARD_VOIDED),
+)
+_TOP_UP = RouteDoc(
+    "Gift cards",
+    "Put more on a gift card.",
+    (KeyKind.STOREFRONT,),
+    CardToppedUp,
+    says="A card whose last day has passed where the shop is (`timeZone`) is 422.",
+    body=TopUpBody,
+    idempotent=True,
+    problems=(Problem.CARD_VOIDED,),
+)
+_VOID = RouteDoc(
+    "Gift cards",
+    "Void a gift card, with all that is on it.",
+    (KeyKind.OPERATOR, KeyKind.STOREFRONT),
+    CardVoided,
+    body=VoidBody,
+    idempotent=True,
+    problems=(Problem.CARD_VOIDED,),
 )
 
 
 class GiftCardRoutes:
-    """The three routes. `ring` makes and finds card numbers."""
+    """The routes. `ring` makes and finds card numbers."""
 
     def __init__(
         self,
@@ -110,6 +216,9 @@ class GiftCardRoutes:
             DescribedRoute("POST", f"{path}/purchase", self.purchase, _PURCHASE),
             DescribedRoute("GET", f"{path}/{{cardNumber}}", self.get, _GET),
             DescribedRoute("POST", f"{path}/{{cardNumber}}/redeem", self.redeem, _REDEEM),
+            DescribedRoute("POST", f"{path}/{{cardNumber}}/refund", self.refund, _REFUND),
+            DescribedRoute("POST", f"{path}/{{cardNumber}}/top-up", self.top_up, _TOP_UP),
+            DescribedRoute("POST", f"{path}/{{cardNumber}}/void", self.void, _VOID),
         ]
 
     async def purchase(self, request: Request) -> Response:
@@ -164,16 +273,67 @@ class GiftCardRoutes:
         body = await read_body(request, RedeemBody)
         attempt = attempt_of(request, caller, body.plain)
         use = body.model
+        # As the order says it; what is no order's is refused.
+        order_id = None if use.order_id is None else use.order_id.lower()
+
+        def redeem(database: Database, number: str) -> Awaitable[Written]:
+            data = core.redeemed_data(number, use.amount, order_id)
+            return redeem_card(database, attempt, self._presented(number), use.amount, order_id, data)
+
+        return write_answer(await self._move(request, caller, redeem), 200, REDEEM_REFUSALS)
+
+    async def refund(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/refund`."""
+        caller = await self._guard.authorize(request)
+        body = await read_body(request, RefundBody)
+        attempt = attempt_of(request, caller, body.plain)
+        back = body.model
+        if back.redemption_id is None and back.order_id is None:
+            raise wrong_fields([FieldError("redemptionId", "or orderId is required")])
+
+        def refund(database: Database, number: str) -> Awaitable[Written]:
+            presented = self._presented(number)
+            return refund_card(
+                database, attempt, presented, back.amount, back.redemption_id, back.order_id, back.reason
+            )
+
+        return write_answer(await self._move(request, caller, refund), 200, REFUND_REFUSALS)
+
+    async def top_up(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/top-up`."""
+        caller = await self._guard.authorize(request)
+        body = await read_body(request, TopUpBody)
+        attempt = attempt_of(request, caller, body.plain)
+        more = body.model
+
+        def top_up(database: Database, number: str) -> Awaitable[Written]:
+            return top_up_card(database, attempt, self._presented(number), more.amount, more.purchased_by)
+
+        written = await self._move(request, caller, top_up)
+        if written.outcome is WriteOutcome.EXPIRED:
+            raise wrong_fields([FieldError("expiryDate", TOP_UP_REFUSALS[written.outcome][1])])
+        return write_answer(written, 200, TOP_UP_REFUSALS)
+
+    async def void(self, request: Request) -> Response:
+        """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/void`."""
+        caller = await self._guard.authorize(request)
+        body = await read_body(request, VoidBody, optional=True)
+        attempt = attempt_of(request, caller, body.plain)
+
+        def void(database: Database, number: str) -> Awaitable[Written]:
+            return void_card(database, attempt, self._presented(number), body.model.reason)
+
+        return write_answer(await self._move(request, caller, void), 200, VOID_REFUSALS)
+
+    async def _move(
+        self, request: Request, caller: Caller, write: Callable[[Database, str], Awaitable[Written]]
+    ) -> Written:
+        """Commit what is done with the card that the path names; a wrong number counts as a guess."""
         with self._limits.guesses.guess(caller.tenant, caller.kind, caller.guesser) as guess:
             number = self._number(request)
-            presented = self._presented(number)
-            data = core.redeemed_data(number, use.amount, use.order_id)
-            written = await self._committer.commit(
-                caller.tenant,
-                lambda database: redeem_card(database, attempt, presented, use.amount, use.order_id, data),
-            )
+            written = await self._committer.commit(caller.tenant, lambda database: write(database, number))
             guess.wrong = written.outcome is WriteOutcome.NOT_FOUND
-        return write_answer(written, 200, REDEEM_REFUSALS)
+        return written
 
     def _number(self, request: Request) -> str:
         """Read the number; one that cannot be a card's is answered like one that is not, and is no guess."""

@@ -12,9 +12,9 @@ from api.core.phones import NoNumber, PhoneNumber, names_of, read_phone
 from api.db.account_numbers import country_of
 from api.db.loyalty import change_points, get_account
 from api.db.writes import WriteOutcome
-from api.http.answer import Refusals, json_answer, ready_json, write_answer
+from api.http.answer import ORDER_REFUSALS, Refusals, json_answer, ready_json, write_answer
 from api.http.attempt import attempt_of
-from api.http.body import Body, FilledText, read_body, wrong_fields
+from api.http.body import Body, FilledText, Read, read_body, wrong_fields
 from api.http.documents.money import Account, PointsChanged
 from api.http.guard import Caller, Guard
 from backbone.contract.errors import FieldError, Problem, Refused
@@ -30,10 +30,17 @@ class PointsBody(Body):
     reason: FilledText | None = None
 
 
+class RedeemPointsBody(PointsBody):
+    """The order that they pay for, too."""
+
+    order_id: FilledText | None = None
+
+
 _NO_ACCOUNT = (Problem.NOT_FOUND, "There is no loyalty account with this phone number")
 CHANGE_REFUSALS: Refusals = {
     WriteOutcome.NOT_FOUND: _NO_ACCOUNT,
     WriteOutcome.INSUFFICIENT: (Problem.INSUFFICIENT_POINTS, "The account has fewer points than that"),
+    **ORDER_REFUSALS,
 }
 
 
@@ -52,9 +59,10 @@ _REDEEM = RouteDoc(
     "Redeem points.",
     _KEYS,
     PointsChanged,
-    body=PointsBody,
+    says="Those that name an `orderId` come back when that order is cancelled.",
+    body=RedeemPointsBody,
     idempotent=True,
-    problems=(Problem.INSUFFICIENT_POINTS,),
+    problems=(Problem.INSUFFICIENT_POINTS, Problem.WRONG_STEP, Problem.TOO_MANY_REDEMPTIONS),
 )
 # The phone number in the path can be none.
 _GET = RouteDoc(
@@ -84,22 +92,34 @@ class LoyaltyRoutes:
 
     async def add(self, request: Request) -> Response:
         """`POST /api/{tenant}/loyalty/{phone}/add`."""
-        return await self._change(request, "add", 1)
+        caller = await self._guard.authorize(request)
+        body = await read_body(request, PointsBody)
+        return await self._change(request, caller, body, "add", body.model.points, None)
 
     async def redeem(self, request: Request) -> Response:
         """`POST /api/{tenant}/loyalty/{phone}/redeem`."""
-        return await self._change(request, "redeem", -1)
-
-    async def _change(self, request: Request, transaction_type: str, sign: int) -> Response:
         caller = await self._guard.authorize(request)
-        body = await read_body(request, PointsBody)
+        body = await read_body(request, RedeemPointsBody)
+        return await self._change(request, caller, body, "redeem", -body.model.points, body.model.order_id)
+
+    async def _change(
+        self,
+        request: Request,
+        caller: Caller,
+        body: Read[PointsBody] | Read[RedeemPointsBody],
+        transaction_type: str,
+        change: int,
+        order_id: str | None,
+    ) -> Response:
         number, _ = await self._number(request, caller)
         attempt = attempt_of(request, caller, body.plain)
-        change, reason = sign * body.model.points, body.model.reason
+        reason = body.model.reason
         data = loyalty_data(request.path_params["phone"], change, transaction_type, reason)
         written = await self._committer.commit(
             caller.tenant,
-            lambda database: change_points(database, attempt, number, transaction_type, change, reason, data),
+            lambda database: change_points(
+                database, attempt, number, transaction_type, change, reason, data, order_id
+            ),
         )
         return write_answer(written, 200, CHANGE_REFUSALS)
 

@@ -21,7 +21,7 @@ from api.http.body import Body, FilledLine, MomentOf, biggest_field, path_uuid, 
 from api.http.documents.orders import OrderPlaced, StatusChanged
 from api.http.guard import Guard, unknown_tenant
 from api.http.order_body import MAX_BYTES, OrderBody
-from api.metrics import UNREADABLE_PHONES
+from api.metrics import NOT_RETURNED, UNREADABLE_PHONES
 from backbone.contract.errors import FieldError, Problem, Violation
 from backbone.contract.event import MAX_EVENT_BYTES
 from backbone.contract.keys import KeyKind
@@ -71,7 +71,8 @@ _CHANGE_STATUS = RouteDoc(
     StatusChanged,
     says="`pending` → `preparing` → `ready` → `completed`; `cancelled` from any but `completed`. `ready` → `preparing` "
     "and `preparing` → `pending` undo a mistake, and arm no alarm anew. A 409 `wrong-step` says who was first (`by`), "
-    "and when (`at`).",
+    "and when (`at`). A cancel gives back what gift cards and points paid for the order; what a voided card paid "
+    "stands in `giftCardsNotReturned`.",
     body=StatusBody,
     idempotent=True,
     problems=(Problem.WRONG_STEP,),
@@ -150,6 +151,8 @@ class OrderRoutes:
                 database, attempt, order_id, status, steps_into(status), step.reason, step.ready_at
             ),
         )
+        if status is OrderStatus.CANCELLED and written.outcome is WriteOutcome.OK and not written.replayed:
+            NOT_RETURNED.inc(len(orjson.loads(written.result).get("giftCardsNotReturned", ())))
         return write_answer(written, 200, STATUS_REFUSALS)
 
 

@@ -15,10 +15,50 @@ from tests.shop import Operator, Shop
 
 # Each breaks one rule, which stands beside it. The tables' guards are switched off for the moment.
 DAMAGE = [
-    ("UPDATE gift_cards SET balance_cents = balance_cents - 1", "a gift card's ledger sums to its balance"),
+    (
+        "UPDATE gift_cards SET balance_cents = balance_cents - 1 WHERE balance_cents > 0",
+        "a gift card's ledger sums to its balance",
+    ),
     (
         "UPDATE pos_gift_card_transactions SET balance_after_cents = 7 WHERE transaction_type = 'redeem'",
         "each line of a gift card's ledger follows from the one before",
+    ),
+    (
+        """
+        INSERT INTO pos_gift_card_transactions
+            (tenant, card_id, transaction_type, amount_cents, balance_after_cents, order_id, gives_back)
+        SELECT tenant, card_id, transaction_type, 1, 0, order_id, gives_back
+        FROM pos_gift_card_transactions WHERE transaction_type = 'refund'
+        """,
+        "a redemption is given back once, to the card that paid",
+    ),
+    (
+        "UPDATE pos_gift_card_transactions SET gives_back = 0 WHERE transaction_type = 'refund'",
+        "a redemption is given back once, to the card that paid",
+    ),
+    (
+        "UPDATE pos_gift_card_transactions SET order_id = 'ORD-1' WHERE transaction_type = 'refund'",
+        "a redemption is given back once, to the card that paid",
+    ),
+    (
+        "DELETE FROM pos_gift_card_transactions WHERE transaction_type = 'refund'",
+        "a cancelled order keeps nothing of a gift card, but of a voided one",
+    ),
+    (
+        "UPDATE gift_cards SET topped_up_cents = topped_up_cents + 1",
+        "a gift card's ledger has each top-up, and its end",
+    ),
+    (
+        "UPDATE gift_cards SET voided_at = now(), balance_cents = 0",
+        "a gift card's ledger has each top-up, and its end",
+    ),
+    (
+        "DELETE FROM pos_loyalty_transactions WHERE gives_back IS NOT NULL",
+        "points that paid for an order came back if it was cancelled, once",
+    ),
+    (
+        "UPDATE orders SET status = 'pending' WHERE status = 'cancelled'",
+        "points that paid for an order came back if it was cancelled, once",
     ),
     ("UPDATE loyalty_accounts SET points = points + 1", "a loyalty ledger sums to its points"),
     (
@@ -69,6 +109,17 @@ async def live(shop: Shop) -> None:
     assert (await shop.redeem_card(card["cardNumber"], 2.5)).status_code == 200
     assert (await shop.change_points("5551234", "add", 5)).status_code == 200
     assert (await shop.change_points("5551234", "redeem", 2)).status_code == 200
+    paid = (await shop.order())["orderId"]
+    assert (await shop.redeem_card(card["cardNumber"], 2, orderId=paid)).status_code == 200
+    assert (await shop.move_card(card["cardNumber"], "refund", amount=0.5, orderId=paid)).status_code == 200
+    assert (
+        await shop.move_card(card["cardNumber"], "top-up", amount=3, purchasedBy="Ada")
+    ).status_code == 200
+    assert (await shop.change_points("5551234", "redeem", 1, orderId=paid)).status_code == 200
+    ended = (await shop.sell_card(4))["cardNumber"]
+    assert (await shop.redeem_card(ended, 1, orderId=paid)).status_code == 200
+    assert (await shop.move_card(ended, "void")).status_code == 200
+    assert (await shop.step(paid, "cancelled")).status_code == 200
 
 
 async def test_the_audit_is_content_with_what_the_api_did_and_names_whatever_was_done_behind_its_back(

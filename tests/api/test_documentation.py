@@ -97,8 +97,14 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     sale = {"amount": 25, "purchasedBy": "Grace Hopper", "recipientName": "Ada Lovelace"}
     card = await ask("POST", shop + "/gift-cards/purchase", store, sale, **t)
     number = {**t, "cardNumber": card["cardNumber"]}
-    await ask("POST", shop + "/gift-cards/{cardNumber}/redeem", term, {"amount": 5.25}, **number)
+    use = {"amount": 5.25, "orderId": order["orderId"]}
+    used = await ask("POST", shop + "/gift-cards/{cardNumber}/redeem", term, use, **number)
+    back = {"amount": 2.5, "redemptionId": used["redemptionId"], "reason": "cold"}
+    await ask("POST", shop + "/gift-cards/{cardNumber}/refund", term, back, **number)
+    more = {"amount": 10, "purchasedBy": "Grace Hopper"}
+    await ask("POST", shop + "/gift-cards/{cardNumber}/top-up", store, more, **number)
     await ask("GET", shop + "/gift-cards/{cardNumber}", term, **number)
+    await ask("POST", shop + "/gift-cards/{cardNumber}/void", store, {"reason": "lost"}, **number)
     phone = {**t, "phone": "+491701234567"}
     points = {"points": 20, "reason": "birthday"}
     await ask("POST", "/api/{tenant}/loyalty/{phone}/add", term, points, **phone)

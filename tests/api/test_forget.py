@@ -28,7 +28,7 @@ PERSONAL_DETAIL = {
 }
 TABLES = (
     "orders", "gift_cards", "pos_gift_card_transactions", "loyalty_accounts", "pos_loyalty_transactions",
-    "idempotency_keys", "order_payments", "order_step_notes",
+    "idempotency_keys", "order_payments", "order_step_notes", "gift_card_notes",
 )  # fmt: skip
 
 
@@ -127,6 +127,41 @@ async def test_a_forgotten_customer_is_nowhere_and_everything_else_is_where_it_w
     assert (await shop.order())["offset"] == "1-7"
     again = await asyncio.to_thread(run_forget, database_url, redis_url, shop.slug, PHONE)
     assert again.stdout.startswith("0 orders, 0 loyalty accounts")
+
+
+async def test_who_paid_for_a_card_and_why_money_went_back_is_nobodys_and_the_amounts_stay(
+    shop: Shop, database: "asyncpg.Connection[asyncpg.Record]", database_url: str, redis_url: str
+) -> None:
+    order = (await shop.order(customerPhone=PHONE, customerEmail=EMAIL))["orderId"]
+    others = (await shop.order(customerPhone="+49 170 999"))["orderId"]
+    own = (await shop.sell_card(10, recipientEmail=EMAIL))["cardNumber"]
+    gift = (await shop.sell_card(10))["cardNumber"]
+    for number, paid in ((own, others), (gift, order), (gift, others)):
+        assert (await shop.redeem_card(number, 2, orderId=paid)).status_code == 200
+    why = f"{NAME} called"
+    for number, what, body in (
+        (own, "top-up", {"amount": 1, "purchasedBy": NAME}),
+        (own, "refund", {"amount": 1, "orderId": others, "reason": why}),
+        (gift, "refund", {"amount": 1, "orderId": order, "reason": why}),
+        (own, "void", {"reason": why}),
+        (gift, "top-up", {"amount": 1, "purchasedBy": "Grace"}),
+        (gift, "refund", {"amount": 1, "orderId": others, "reason": "cold"}),
+    ):
+        assert (await shop.move_card(number, what, **body)).status_code == 200
+    before = await shop.events()
+    result = await asyncio.to_thread(run_forget, database_url, redis_url, shop.slug, PHONE)
+    assert result.returncode == 0, result.stderr
+    after = await shop.events()
+    assert NAME not in orjson.dumps(after).decode() + await everything_of(database, shop.slug)
+    for was, now in zip(before[-6:-2], after[-6:-2], strict=True):
+        blanked = {
+            name: "(erased)" if name == "purchasedBy" else None if name == "reason" else value
+            for name, value in was["data"].items()
+        }
+        assert (now["data"], was["data"] != blanked) == (blanked, True)
+    # Another customer's.
+    assert after[-2:] == before[-2:]
+    assert after[-2]["data"]["purchasedBy"] == "Grace"
 
 
 async def test_with_redis_away_it_says_what_is_left_to_do(

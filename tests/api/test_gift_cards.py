@@ -24,8 +24,11 @@ async def test_a_card_is_sold_looked_at_and_used_and_each_sale_and_use_is_an_eve
     assert card == {"cardNumber": number, "balance": 25.0, "expiryDate": "2999-12-31", "offset": "1-1"}
     seen = await balance(shop, number)
     assert (seen.status_code, seen.json()) == (200, {"balance": 25.0, "expiryDate": "2999-12-31"})
-    used = await shop.redeem_card(number, 10.05, orderId="ORD-7")
-    assert (used.status_code, used.text) == (200, '{"balance":14.95,"offset":"1-2"}')
+    order = (await shop.order(orderSource="till"))["orderId"]
+    used = await shop.redeem_card(number, 10.05, orderId=order)
+    redemption = used.json()["redemptionId"]
+    answer = f'{{"balance":14.95,"redemptionId":"{redemption}","offset":"1-2"}}'
+    assert (used.status_code, used.text) == (200, answer)
     sold, redeemed = await shop.events()
     masked = "*" * 13 + number[-4:]
     assert (sold["type"], redeemed["type"]) == ("gift_card_purchased", "gift_card_redeemed")
@@ -37,7 +40,15 @@ async def test_a_card_is_sold_looked_at_and_used_and_each_sale_and_use_is_an_eve
         "recipientEmail": "bob@example.org",
         "expiryDate": "2999-12-31",
     }
-    assert redeemed["data"] == {"cardNumber": masked, "amount": 10.05, "balance": 14.95, "orderId": "ORD-7"}
+    till = {"kind": "term", "terminalId": shop.terminals[0].terminal_id, "name": "counter"}
+    assert redeemed["data"] == {
+        "cardNumber": masked,
+        "amount": 10.05,
+        "balance": 14.95,
+        "orderId": order,
+        "redemptionId": redemption,
+        "by": till,
+    }
 
 
 async def test_a_number_may_be_typed_in_any_case_with_dashes_and_spaces(shop: Shop) -> None:

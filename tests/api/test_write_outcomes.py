@@ -7,7 +7,7 @@ import pytest
 
 from api.db.writes import WriteOutcome
 from api.http.answer import Refusals
-from api.routes.gift_cards import REDEEM_REFUSALS
+from api.routes.gift_cards import REDEEM_REFUSALS, REFUND_REFUSALS, TOP_UP_REFUSALS, VOID_REFUSALS
 from api.routes.loyalty import CHANGE_REFUSALS
 from api.routes.orders import PLACE_REFUSALS, STATUS_REFUSALS
 
@@ -16,11 +16,15 @@ REFUSALS: dict[str, Refusals] = {
     "take_order": PLACE_REFUSALS,
     "step_order": STATUS_REFUSALS,
     "sell_gift_card": {},
-    "redeem_gift_card": REDEEM_REFUSALS,
+    "use_gift_card": REDEEM_REFUSALS,
+    "refund_gift_card": REFUND_REFUSALS,
+    "top_up_gift_card": TOP_UP_REFUSALS,
+    "void_gift_card": VOID_REFUSALS,
     "change_points": CHANGE_REFUSALS,
 }
 CALLED_BY_OLDER_PODS = {
-    "place_order": "take_order", "change_order_status": "step_order", "change_loyalty": "change_points"
+    "place_order": "take_order", "change_order_status": "step_order", "change_loyalty": "change_points",
+    "redeem_gift_card": "use_gift_card",
 }  # fmt: skip
 """Names that only pods of the release before call: each is a thin call of another one."""
 OF_EVERY_WRITE = {WriteOutcome.STILL_RUNNING, WriteOutcome.KEY_REUSED, WriteOutcome.ANSWERS_FULL}

@@ -24,7 +24,30 @@ class CardBalance(Answer):
 
 
 class CardRedeemed(Answer):
-    """The balance that is left on a gift card."""
+    """The balance that is left on a gift card, and what the redemption is given back by."""
+
+    balance: Money
+    redemption_id: UUID
+    offset: Position
+
+
+class CardGivenBack(Answer):
+    """The balance of a gift card that was given back to."""
+
+    balance: Money
+    offset: Position
+
+
+class CardToppedUp(Answer):
+    """The balance of a gift card that was topped up."""
+
+    balance: Money
+    expiry_date: CalendarDay | None
+    offset: Position
+
+
+class CardVoided(Answer):
+    """A gift card that is no more."""
 
     balance: Money
     offset: Position

@@ -222,6 +222,14 @@ class OrderJourney(Answer):
     webhooks: list[WebhookOfJourney]
 
 
+class CardNotReturned(Answer):
+    """An amount that a gift card paid, and cannot get back because it was voided."""
+
+    card_number: str = Field(description="Masked but for the last four.")
+    redemption_id: UUID | None = Field(description="Null for one of before release 0.2.")
+    amount: Money
+
+
 class StatusChanged(Answer):
     """A step that is committed."""
 
@@ -232,4 +240,7 @@ class StatusChanged(Answer):
     by: StepWriter | None
     reason: str = Field(default="", description="Only where it was given.")
     ready_at: Moment = Field(default="", description="Only where it was given.")
+    gift_cards_not_returned: list[CardNotReturned] = Field(
+        default=[], description="Of a cancel, and only where there are any."
+    )
     offset: Position | None
