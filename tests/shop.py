@@ -120,7 +120,7 @@ class Shop:
         return await self.http.post(self.path(f"gift-cards/{number}/{what}"), json=body, headers=headers)
 
     async def balance(self, number: str) -> float:
-        """What is on a gift card."""
+        """The balance of a gift card."""
         response = await self.http.get(self.path(f"gift-cards/{number}"), headers=bearer(self.terminal_key))
         assert response.status_code == 200, response.text
         balance: float = response.json()["balance"]

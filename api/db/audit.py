@@ -62,13 +62,13 @@ RULES = (
     ),
     Rule(
         # A redemption of before has no name, and its order may have been cancelled then.
-        "a cancelled order keeps nothing of a gift card, but of a voided one",
+        "a cancelled order keeps nothing of a gift card, but of a voided one, or what went back outside",
         """
         SELECT t.tenant, order_number(o.order_seq) || ', card ' || t.card_id FROM pos_gift_card_transactions t
         JOIN orders o ON o.tenant = t.tenant AND o.order_id::text = lower(t.order_id)
         JOIN gift_cards c ON c.card_id = t.card_id
         WHERE t.transaction_type = 'redeem' AND t.redemption_id IS NOT NULL AND o.status = 'cancelled'
-              AND c.voided_at IS NULL AND left_of_redemption(t) > 0
+              AND c.voided_at IS NULL AND left_of_redemption(t) > 0 AND (order_money(o)).paid > 0
         """,
     ),
     Rule(

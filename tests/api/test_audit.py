@@ -42,7 +42,7 @@ DAMAGE = [
     ),
     (
         "DELETE FROM pos_gift_card_transactions WHERE transaction_type = 'refund'",
-        "a cancelled order keeps nothing of a gift card, but of a voided one",
+        "a cancelled order keeps nothing of a gift card, but of a voided one, or what went back outside",
     ),
     (
         "UPDATE gift_cards SET topped_up_cents = topped_up_cents + 1",

@@ -1,4 +1,4 @@
-"""What cards and points paid goes back the way it came: once in all, by refunds and by the order's cancel together."""
+"""Money of cards and points goes back the way it came: once in all, by refunds and by the order's cancel together."""
 
 import asyncio
 import os
@@ -267,6 +267,36 @@ async def test_a_voided_card_holds_nothing_takes_nothing_and_gives_nothing(shop:
     assert answer.status_code == 200, answer.text
 
 
+async def refund_outside(
+    database: "asyncpg.Connection[asyncpg.Record]", shop: Shop, order: str, cents: int
+) -> None:
+    await database.execute(
+        """
+        INSERT INTO order_refunds (refund_id, tenant, order_id, position, amount_cents, total_after_cents)
+        VALUES (gen_random_uuid(), $1, $2, 1, $3, $3)
+        """,
+        shop.slug,
+        uuid.UUID(order),
+        cents,
+    )
+
+
+async def test_money_that_was_given_back_outside_is_not_given_back_again(
+    shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    order, number, redemption = await paid(shop, 10)
+    ended = (await shop.sell_card(25))["cardNumber"]
+    await shop.redeem_card(ended, 2, orderId=order)
+    await shop.move_card(ended, "void")
+    await refund_outside(database, shop, order, 900)
+    refused = await shop.move_card(number, "refund", amount=3.01, redemptionId=redemption)
+    assert (code(refused), refused.json()["left"]) == ((409, "not-redeemed"), 3)
+    assert (await shop.move_card(number, "refund", amount=1, redemptionId=redemption)).status_code == 200
+    # Of 12.00 that were paid 2.00 are there: the card that is good gets them, and nothing is lost.
+    assert "giftCardsNotReturned" not in await step(shop, order, "cancelled")
+    assert (await shop.balance(number), await amount_paid(shop, order)) == (18, 0)
+
+
 async def test_a_card_that_has_expired_gets_what_it_paid_and_stays_expired(
     shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
@@ -373,7 +403,7 @@ async def test_of_a_cancel_and_a_redemption_at_the_same_moment_nothing_is_lost(
 
 @dataclass(slots=True)
 class Model:
-    """What a card and its redemptions come to, in cents, if all is right."""
+    """A card and its redemptions, in cents, if all is right."""
 
     balance: int = 2500
     voided: bool = False

@@ -244,7 +244,8 @@ LANGUAGE sql AS $$
 $$;
 
 -- A part of what a card paid goes back to it: of one redemption, or of all with which it paid for an order, the oldest
--- first. `not_redeemed` says what is `left`. Each redemption that is touched has its line and its event.
+-- first. `not_redeemed` says what is `left`, which is no more than is paid for the order at all: what was given back outside
+-- is not given back again. Each redemption that is touched has its line and its event.
 CREATE FUNCTION refund_gift_card(
     p_tenant text, p_key text, p_fingerprint bytea,
     p_hmacs bytea[], p_cents bigint, p_redemption_id text, p_order_id text, p_reason text, p_secret_id bytea
@@ -252,6 +253,7 @@ CREATE FUNCTION refund_gift_card(
 LANGUAGE plpgsql AS $$
 DECLARE
     stored write_result;
+    paid_for orders;
     card gift_cards;
     lines bigint[];
     line pos_gift_card_transactions;
@@ -266,12 +268,13 @@ BEGIN
         RETURN;
     END IF;
     -- A redemption's order never changes, so it can be found before anything is locked.
-    PERFORM FROM orders WHERE tenant = p_tenant AND order_id IN (
+    SELECT * INTO paid_for FROM orders WHERE tenant = p_tenant AND order_id = (
         SELECT order_id_of(t.order_id) FROM gift_cards c JOIN pos_gift_card_transactions t USING (tenant, card_id)
         WHERE c.tenant = p_tenant AND c.number_hmac = ANY (p_hmacs) AND t.transaction_type = 'redeem'
           AND (p_redemption_id IS NULL OR t.redemption_id::text = lower(p_redemption_id))
           AND (p_order_id IS NULL OR lower(t.order_id) = lower(p_order_id))
-    ) ORDER BY order_id FOR UPDATE;
+        LIMIT 1
+    ) FOR UPDATE;
     card := present_gift_card(p_tenant, p_hmacs, p_secret_id);
     IF card.card_id IS NULL THEN
         RETURN NEXT idempotency_keep(p_tenant, p_key, p_fingerprint, 'not_found', '{}', NULL);
@@ -287,6 +290,9 @@ BEGIN
     WHERE t.card_id = card.card_id AND t.transaction_type = 'redeem'
       AND (p_redemption_id IS NULL OR t.redemption_id::text = lower(p_redemption_id))
       AND (p_order_id IS NULL OR lower(t.order_id) = lower(p_order_id));
+    IF paid_for.order_id IS NOT NULL THEN
+        left_cents := least(left_cents, greatest((order_money(paid_for)).paid, 0));
+    END IF;
     IF left_cents < p_cents THEN
         RETURN NEXT idempotency_keep(
             p_tenant, p_key, p_fingerprint, 'not_redeemed', '{"left":' || json_cents(left_cents) || '}', NULL
@@ -484,11 +490,15 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Lock all that an order which is cancelled gives back to. Returns what cannot go back, because its card was voided, as
--- the members of a JSON array; null where there is none.
+-- the members of a JSON array; null where there is none. No more goes back in all than is paid for the order, which is
+-- less where something was given back outside.
 CREATE FUNCTION lock_what_paid(p_order orders) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
     accounts uuid[];
+    use pos_gift_card_transactions;
+    still bigint;
+    kept bigint;
     lost text;
 BEGIN
     PERFORM FROM gift_cards WHERE card_id IN (
@@ -506,14 +516,24 @@ BEGIN
             SELECT FROM loyalty_accounts WHERE customer_id = ANY (accounts) AND joined_to IS NOT NULL
         );
     END LOOP;
-    SELECT string_agg(
-        '{"cardNumber":"' || masked_number(c.last4) || '","redemptionId":'
-        || coalesce('"' || t.redemption_id || '"', 'null') || ',"amount":' || json_cents(left_of_redemption(t)) || '}',
-        ',' ORDER BY t.transaction_id
-    ) INTO lost
-    FROM pos_gift_card_transactions t JOIN gift_cards c USING (tenant, card_id)
-    WHERE t.tenant = p_order.tenant AND lower(t.order_id) = p_order.order_id::text
-      AND t.transaction_type = 'redeem' AND c.voided_at IS NOT NULL AND left_of_redemption(t) > 0;
+    still := greatest((order_money(p_order)).paid, 0) - coalesce((
+        SELECT sum(left_of_redemption(t)) FROM pos_gift_card_transactions t JOIN gift_cards c USING (tenant, card_id)
+        WHERE t.tenant = p_order.tenant AND lower(t.order_id) = p_order.order_id::text
+          AND t.transaction_type = 'redeem' AND c.voided_at IS NULL
+    ), 0);
+    FOR use IN
+        SELECT t.* FROM pos_gift_card_transactions t JOIN gift_cards c USING (tenant, card_id)
+        WHERE t.tenant = p_order.tenant AND lower(t.order_id) = p_order.order_id::text
+          AND t.transaction_type = 'redeem' AND c.voided_at IS NOT NULL
+        ORDER BY t.transaction_id
+    LOOP
+        kept := least(left_of_redemption(use), still);
+        CONTINUE WHEN kept <= 0;
+        still := still - kept;
+        lost := coalesce(lost || ',', '') || '{"cardNumber":"'
+            || masked_number((SELECT last4 FROM gift_cards WHERE card_id = use.card_id)) || '","redemptionId":'
+            || coalesce('"' || use.redemption_id || '"', 'null') || ',"amount":' || json_cents(kept) || '}';
+    END LOOP;
     RETURN lost;
 END $$;
 
@@ -522,6 +542,8 @@ CREATE FUNCTION return_what_paid(p_order orders) RETURNS SETOF committed_event
 LANGUAGE plpgsql AS $$
 DECLARE
     use pos_gift_card_transactions;
+    still bigint := greatest((order_money(p_order)).paid, 0);
+    back bigint;
     redeemed pos_loyalty_transactions;
     account loyalty_accounts;
     reason text := 'order ' || order_number(p_order.order_seq) || ' cancelled';
@@ -529,10 +551,13 @@ BEGIN
     FOR use IN
         SELECT t.* FROM pos_gift_card_transactions t JOIN gift_cards c USING (tenant, card_id)
         WHERE t.tenant = p_order.tenant AND lower(t.order_id) = p_order.order_id::text
-          AND t.transaction_type = 'redeem' AND c.voided_at IS NULL AND left_of_redemption(t) > 0
+          AND t.transaction_type = 'redeem' AND c.voided_at IS NULL
         ORDER BY t.transaction_id
     LOOP
-        RETURN NEXT give_back(use, left_of_redemption(use), NULL);
+        back := least(left_of_redemption(use), still);
+        CONTINUE WHEN back = 0;
+        still := still - back;
+        RETURN NEXT give_back(use, back, NULL);
     END LOOP;
     FOR redeemed IN
         SELECT l.* FROM pos_loyalty_transactions l
