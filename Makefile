@@ -5,8 +5,8 @@ ARGS ?=
 SEEDS ?= 5000
 BIN := .venv/bin
 SETUP := infra/local/bootstrap.sh
-PACKAGES := api backbone bellwire gateway infra loadtests benchmarks chaos conformance tests
-LOCKED := pyproject.toml uv.lock $(SETUP)
+PACKAGES := sdk/python api backbone bellwire gateway infra loadtests benchmarks chaos conformance tests
+LOCKED := pyproject.toml sdk/python/pyproject.toml uv.lock $(SETUP)
 # Killing make ends the demo too: what the recipe becomes gets SIGTERM when make is gone.
 WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$(id -g)
 # Tests run in processes side by side, each with servers of its own; a file stays in one. LANES=0 is one after another.
@@ -17,7 +17,7 @@ PURE := core contract $(addprefix api/test_, card_numbers.py migration_files.py 
 	gateway/test_drain.py gateway/test_plain_frames.py
 # What the lock says, with the hash of each file, for those who install without uv: everything, the image's part, what
 # builds the wheel there, and uv itself.
-EXPORT := $(BIN)/uv export --quiet --locked --no-header --no-emit-project
+EXPORT := $(BIN)/uv export --quiet --locked --no-header --no-emit-workspace
 EXPORTS := "requirements.txt --all-extras" "infra/images/requirements.txt --no-dev --extra otel" \
 	"infra/images/build.txt --only-group build" "infra/local/uv.txt --only-group uv"
 
@@ -59,6 +59,7 @@ check: .venv/.all ## check format, lint, types and the lock
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --python-version 3.10 --package bellwire_terminal
 	@for each in $(EXPORTS); do set -- $$each; file=$$1; shift; \
 		$(EXPORT) "$$@" | diff "$$file" - || { echo "$$file differs from the lock: make lock"; exit 1; }; done
 

@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "api", "backbone", "bellwire", "gateway", "infra", "loadtests", "benchmarks", "chaos", "conformance", "tests"
+    "api", "backbone", "bellwire", "gateway", "infra", "loadtests", "benchmarks", "chaos", "conformance", "tests",
+    "sdk/python",
 )  # fmt: skip
 # A sentence begins at the start of a text or a paragraph, behind a full stop, in a cell or behind a list's mark.
 START = re.compile(
@@ -59,7 +60,11 @@ def texts_of(path: Path) -> Iterator[str]:
 
 def pages() -> list[Path]:
     """Every page of Markdown that we write; conformance.md is a report that a program writes."""
-    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+    folders = (ROOT / "docs", ROOT / "sdk" / "python", ROOT / "sdk" / "vectors")
+    return [
+        *sorted(ROOT.glob("*.md")),
+        *(page for folder in folders for page in sorted(folder.rglob("*.md"))),
+    ]
 
 
 def found_in(paths: list[Path]) -> list[str]:

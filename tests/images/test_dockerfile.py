@@ -66,6 +66,7 @@ def test_every_package_of_the_wheel_is_in_the_image() -> None:
         "README.md",
         "LICENSE",
         "hatch_build.py",
+        "sdk/python",
         *HASHED,
     }
 
@@ -85,12 +86,13 @@ def test_whatever_is_installed_is_known_by_its_hash_and_nothing_else_is() -> Non
     installs = [command for command in commands if "pip install" in command]
     assert len(installs) == 4
     for command in installs:
-        # The last one is the wheel that was built from the checkout, and may ask for nothing.
+        # The last one is of the wheels that were built from the checkout, and may ask for nothing.
         assert "--require-hashes" in command or {"--no-deps", "--no-index"} <= set(command.split()), command
     named = {word for command in installs for word in command.split() if word.endswith(".txt")}
     assert named == {Path(file).name for file in HASHED}
-    (build,) = [command for command in commands if command.startswith("uv build")]
-    assert "--no-build-isolation" in build
+    builds = [command for command in commands if command.startswith("uv build")]
+    assert [command.split()[-1] for command in builds] == [".", "sdk/python"]
+    assert all("--no-build-isolation" in command for command in builds)
 
 
 @pytest.mark.parametrize("file", [*HASHED, "requirements.txt"])

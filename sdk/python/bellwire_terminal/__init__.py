@@ -1,0 +1,1 @@
+"""A till for Bellwire that cannot get it wrong."""
