@@ -156,7 +156,8 @@ class Book:
         # Of several, the one that claims least.
         claims = [one.may_from for one in certain]
         may = max(claims) if claims else min((one.may_from for one in same), default=offset)
-        written = [one for one in certain if _written(one, offset, around)]
+        # A poll whose answer was lost goes on in a chain that nobody knows, and gave nothing.
+        written = [one for one in certain if not _lost(one) and _written(one, offset, around)]
         must = max(one.must_from for one in same) if written else offset
         if written and mine.door != "polling":
             places = {id(one): place for place, one in enumerate(before)}
@@ -193,6 +194,11 @@ def _reaches(one: Reading, offset: int, around: Circumstances) -> bool:
         or not around.firm(one.gateway, one.at, one.ended)
         or around.head(one.ended) >= offset
     )
+
+
+def _lost(one: Reading) -> bool:
+    """Whether it is a poll whose answer did not come."""
+    return one.door == "polling" and not one.name
 
 
 def _written(one: Reading, offset: int, around: Circumstances) -> bool:

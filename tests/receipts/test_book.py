@@ -35,6 +35,14 @@ def stream(
     return reading
 
 
+def page(at: float, began: int, through: int, name: str) -> Reading:
+    """A page of a poll that named its offset; without a name its answer was lost."""
+    reading = Reading("polling", None, "", at, began, True, name=name, ended=at if name else inf)
+    for seq in range(began + 1, through + 1):
+        reading.give(at, seq)
+    return reading
+
+
 def words(
     *readings: Reading, around: Circumstances = NEVER_KILLED, upto: int = 6
 ) -> tuple[list[int], list[int]]:
@@ -60,6 +68,14 @@ CASES: dict[str, tuple[list[Reading], list[int], list[int]]] = {
         [stream(10, 0, 2), stream(20, 0, 2, filter_=BAR), stream(30, 2, 4, 4)], [1, 2, 3, 4], [3, 4],
     ),
     "an ack that nobody heard is open": ([stream(10, 0, 2, 2, heard=False)], [1, 2], []),
+    "a poll whose answer was lost gave no offset": (
+        [page(10, 0, 2, "chain"), stream(20, 0, 2, filter_=BAR), page(30, 2, 2, ""), stream(40, 2, 4, 4)],
+        [1, 2, 3, 4], [3, 4],
+    ),
+    "a chain stands where it began, and another filter behind that may have given its offset": (
+        [page(10, 0, 2, "chain"), stream(20, 0, 2, filter_=BAR), page(30, 2, 3, "chain"), stream(40, 3, 4, 4)],
+        [1, 2, 3, 4], [4],
+    ),
     "an answer that was lost may have begun anywhere": (
         [stream(10, 0, 2), Reading("websocket", None, "gateway", 12, None, False), stream(20, 2, 4, 4)],
         [1, 2, 3, 4], [3, 4],

@@ -239,3 +239,17 @@ def test_a_fault_that_is_planted_into_a_pod_is_found(judge: Judge, fault: str) -
     judge.play(POD_FAULTS[fault])
     with pytest.raises(AssertionError, match=r"false (receipts|silence)"):
         judge.play(POD_FAULTS[fault], fault=fault)
+
+
+def test_a_poll_from_the_last_ack_goes_on_in_no_chain_whose_begin_may_yet_fall(judge: Judge) -> None:
+    # A stream came to 1, and a poll names that: its chain goes on from the stream as soon as it is acked. Another
+    # filter's ack is at 1, too; the poll from there claims nothing.
+    history: list[Step] = [
+        ("order", "bar"), ("connect", 0, "websocket", "new-1", "zero", "bar"), ("send", 0, 1), ("receive", 0, 1),
+        ("flush", "new-1"), ("poll", 0, "stream", "bar", 9, False),
+        ("connect", 0, "websocket", "new-1", "live", "all"), ("ack", 0, "again"), ("flush", "new-1"),
+        ("poll", 0, "acked", "bar", 9, False), ("poll_ack", 0, "bar", "named"),
+    ]  # fmt: skip
+    judge.play(history, world=NotedWorld)
+    with pytest.raises(AssertionError, match="false receipts"):
+        judge.play(history, sql=("poll_reading", "AND NOT r.tail AND", "AND"), world=NotedWorld)
