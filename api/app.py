@@ -30,6 +30,7 @@ from api.publisher import Publisher
 from api.quotas import Quotas
 from api.request_metrics import RequestMetrics
 from api.routes.acks import AckRoutes
+from api.routes.asyncapi import AsyncApiRoutes
 from api.routes.audit import AuditRoutes
 from api.routes.daily_reports import DailyReportRoutes
 from api.routes.events import EventRoutes
@@ -89,7 +90,7 @@ SEND_BUFFER_BYTES = 128 * 1024
 _INTRODUCTION = """\
 Every order on every till within a tenth of a second. A storefront places orders here; tills follow their shop's events
 by WebSocket (`GET /ws/pos/{tenant}`), by server-sent events (`GET /sse/pos/{tenant}`), by polling or by webhooks, and
-name the last offset they have when they come back.
+name the last offset they have when they come back. `/asyncapi.json` describes those doors and each event.
 
 Every request but those of the pod itself carries `Authorization: Bearer <key>`. The key of another tenant finds nothing
 (404). Errors are `application/problem+json` (RFC 9457). A POST that moves value may be repeated safely with its
@@ -174,6 +175,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
             [
                 *health.routes(),
                 metrics_route(),
+                *AsyncApiRoutes(load_examples()).routes(),
                 *_routes(settings, reads, writes, committer, watch, uses, refusals, carrier),
             ]
         )

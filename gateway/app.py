@@ -11,7 +11,6 @@ from backbone.contract.errors import Problem, Unavailable
 from backbone.contract.frames import MAX_INBOUND_BYTES
 from backbone.contract.keys import KeyKind
 from backbone.contract.origin import AllowedOrigins
-from backbone.contract.tickets import PARAMETER
 from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
 from backbone.eventlog.postgres import open_database
@@ -26,9 +25,10 @@ from backbone.runtime.logs import configure_logging
 from backbone.runtime.metrics import metrics_route
 from backbone.runtime.origins import warn_of_strangers
 from backbone.runtime.problems import HANDLERS
-from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 from backbone.runtime.server import Pod, raise_descriptor_limit, serve_pod
 from backbone.runtime.settings import load_settings
+from backbone.runtime.stream_query import SOCKET_QUERY, STREAM_QUERY
 from backbone.runtime.tasks import TaskOwner
 from backbone.runtime.version import VERSION
 from backbone.runtime.worker_states import WorkerStates
@@ -36,7 +36,7 @@ from gateway.hub import Hub
 from gateway.processes.parent import run_workers
 from gateway.routes.admission import LOOKUPS_APART_SECONDS, Admission
 from gateway.routes.doorkeeper import Doorkeeper
-from gateway.routes.event_stream import RESUME_WORDS, EventStreamEndpoint
+from gateway.routes.event_stream import EventStreamEndpoint
 from gateway.routes.tickets import Tickets
 from gateway.routes.websocket import Endpoint
 from gateway.settings import GatewaySettings
@@ -54,27 +54,9 @@ SPARE_DESCRIPTORS = 256
 
 
 _INTRODUCTION = """\
-A tenant's events, in order and exactly once, from any offset that is retained. The messages on the socket are described
-in the contract, `docs/protocol.md`; what a storefront asks is described by the API pods.
+A tenant's events, in order and exactly once, from any offset that is retained. The messages are described by the API
+pods' `/asyncapi.json`, what a storefront asks by their `/openapi.json`.
 """
-_QUERY = (
-    Query(
-        "after",
-        "Behind this offset; `0` is everything retained, `acked` all behind this terminal's last ack; without it from "
-        "the head.",
-        {"type": "string"},
-    ),
-    Query("types", "Only events of these types, comma-separated.", {"type": "string"}),
-    Query(
-        PARAMETER,
-        "A ticket in the place of a key: `POST /api/tenant/{tenant}/tickets` of the API gives one; it is good once.",
-        {"type": "string"},
-    ),
-)
-_RESUME_WORDS = tuple(
-    Query(name, "As the header `Last-Event-ID`, which goes before it; before `after`.", {"type": "string"})
-    for name in RESUME_WORDS
-)
 _SOCKET = RouteDoc(
     "Events",
     "The tenant's events, by WebSocket.",
@@ -82,7 +64,7 @@ _SOCKET = RouteDoc(
     None,
     101,
     says="Without an `Upgrade` it is answered with 426.",
-    query=_QUERY,
+    query=SOCKET_QUERY,
     problems=(Problem.ORIGIN, Problem.UPGRADE_REQUIRED),
 )
 _STREAM = RouteDoc(
@@ -91,7 +73,7 @@ _STREAM = RouteDoc(
     (KeyKind.TERMINAL,),
     "text/event-stream",
     says="`Last-Event-ID` resumes as `after` does.",
-    query=(*_QUERY, *_RESUME_WORDS),
+    query=STREAM_QUERY,
     problems=(Problem.ORIGIN,),
 )
 

@@ -84,10 +84,16 @@ class ProblemDocument(BaseModel):
     errors: list[WrongField] = Field(default=[], description="Every wrong field, when fields are wrong.")
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    # A member that an answer does not have means nothing; a default would be a meaning.
+    for member in schema.get("properties", {}).values():
+        member.pop("default", None)
+
+
 class Answer(BaseModel):
     """The base of answers: camelCase outside; a later version may add members."""
 
-    model_config = {"alias_generator": to_camel}
+    model_config = {"alias_generator": to_camel, "json_schema_extra": _without_defaults}
 
 
 def document(

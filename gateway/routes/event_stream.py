@@ -12,6 +12,7 @@ from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.sse import CONTENT_TYPE
 from backbone.contract.tickets import PARAMETER
 from backbone.runtime.problems import response_of
+from backbone.runtime.stream_query import RESUME_WORDS
 from gateway import metrics
 from gateway.core.encoding import EVENT_STREAM
 from gateway.routes.admission import Admission
@@ -32,8 +33,6 @@ HEAD = {
 
 
 LAST_EVENT_ID = "Last-Event-ID"
-RESUME_WORDS = (LAST_EVENT_ID, "lastEventId")
-"""Parameters in which libraries that stand in for `EventSource` put what belongs in the header."""
 PARAMETERS = frozenset({"after", "types", PARAMETER, *RESUME_WORDS})
 
 

@@ -111,7 +111,7 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     await ask("POST", "/api/{tenant}/loyalty/{phone}/redeem", term, {"points": 5}, **phone)
     await ask("GET", "/api/{tenant}/loyalty/{phone}", term, **phone)
     events = await http.get(
-        f"/api/tenant/{SLUG}/events", params={"after": "0", "limit": 1}, headers=bearer(term)
+        f"/api/tenant/{SLUG}/events", params={"after": "0", "limit": 50}, headers=bearer(term)
     )
     notes[f"GET {shop}/events"] = {"answer": events.json()}
     ack = {"offset": "1-1", "reading": events.json()["reading"]}
@@ -224,4 +224,4 @@ async def test_every_route_that_answers_with_json_has_an_example(http: httpx.Asy
         for kind, content in response.get("content", {}).items()
         if kind == "application/json" and "example" not in content
     }
-    assert without == {"get /openapi.json"}
+    assert without == {"get /openapi.json", "get /asyncapi.json"}

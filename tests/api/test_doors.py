@@ -69,7 +69,7 @@ TENANTLESS = [
     ("GET", "/api/whoami", {OP, STORE, TERM}),
 ]
 # These need no key.
-OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json", "/docs"}
 NO_ORDER = "00000000-0000-4000-8000-000000000000"
 
 

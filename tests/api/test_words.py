@@ -98,7 +98,9 @@ async def test_a_key_in_the_query_is_said_first_and_who_may_not_hears_that_befor
         assert problem(await walk.ask(route, "?surprise=1", headers=headers))[0] == 401
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json", "/docs"]
+)
 async def test_probes_and_documents_pass_over_what_they_do_not_know(shop: Shop, path: str) -> None:
     assert (await shop.http.get(f"{path}?surprise=1&surprise=2")).status_code == 200
 

@@ -77,7 +77,7 @@ async def test_every_route_is_served(
         await a_day(http, operator)
         await the_rest_of_the_day(http, operator)
         document = (await http.get("/openapi.json")).json()
-        for path in ("/docs", "/metrics", "/healthz", "/readyz"):
+        for path in ("/docs", "/asyncapi.json", "/metrics", "/healthz", "/readyz"):
             await http.get(path)
         wanted = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
         unserved = {

@@ -6,7 +6,16 @@ from uuid import UUID
 from pydantic import Field
 
 from api.http.documents.terminals import Connection
-from api.http.documents.values import Moment, Money, Position, Quantity, Status, StepWriter, Writer
+from api.http.documents.values import (
+    Moment,
+    Money,
+    Position,
+    Quantity,
+    Status,
+    StepWriter,
+    Writer,
+    sometimes,
+)
 from backbone.runtime.openapi import Answer
 
 PhoneNumberRead = Annotated[
@@ -79,12 +88,12 @@ class OrderAdjustment(Answer):
 
 
 class OrderPayment(Answer):
-    """A payment; `reference` is there only where it was given."""
+    """A payment; `reference` is null in an event of a customer who was forgotten."""
 
     method: str
     amount: Money
     status: Literal["due", "authorized", "paid"]
-    reference: str = Field(default="")
+    reference: str | None = sometimes()
 
 
 class Address(Answer):

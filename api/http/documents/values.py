@@ -1,7 +1,7 @@
 """The values that answers are made of, as their schemas say them."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, WithJsonSchema
@@ -19,6 +19,13 @@ Quantity = Annotated[
     Decimal,
     WithJsonSchema({"type": "number", "description": "At most three decimals.", "examples": [2, 0.35]}),
 ]
+
+
+def sometimes(says: str = "Only where it was given.") -> Any:
+    """A member that is not always there; null only where its type says so."""
+    return Field(default=None, description=says)
+
+
 Status = Literal["pending", "preparing", "ready", "completed", "cancelled"]
 
 
