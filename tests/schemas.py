@@ -38,7 +38,7 @@ def _validator(channel: str, name: str) -> Draft202012Validator:
 
 
 def faults(channel: str, message: dict[str, Any], name: str | None = None) -> list[str]:
-    """What is wrong with a message of a channel (`socket`, `stream`, `webhook`), by its schema and no other."""
+    """The faults of a message of a channel (`socket`, `stream`, `webhook`), by its schema and no other."""
     validator = _validator(channel, name or message["type"])
     return [
         f"{message['type']}: {error.instance_path}: {error.message}"

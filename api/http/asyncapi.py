@@ -134,20 +134,22 @@ def document(version: str, event_examples: Mapping[str, Any]) -> dict[str, Any]:
             },
         },
         "operations": {
-            "sendToSocket": _operation("send", "socket", [*EVENTS, *_SOCKET], "What a terminal hears."),
+            "sendToSocket": _operation(
+                "send", "socket", [*EVENTS, *_SOCKET], "Everything that a terminal hears."
+            ),
             "hearAck": _operation("receive", "socket", ["ack"], "A terminal has stored what came so far."),
             "hearPing": {
                 **_operation("receive", "socket", ["ping"], "A terminal asks whether we are there."),
                 "reply": {"channel": {"$ref": "#/channels/socket"}, "messages": _refs("socket", ["pong"])},
             },
             "sendToStream": {
-                **_operation("send", "stream", [*EVENTS, *_STREAM], "What a terminal hears."),
+                **_operation("send", "stream", [*EVENTS, *_STREAM], "Everything that a terminal hears."),
                 "bindings": {
                     "http": {"method": "GET", "query": _query(STREAM_QUERY), "bindingVersion": "0.3.0"}
                 },
             },
             "sendToWebhook": {
-                **_operation("send", "webhook", [*EVENTS, *_WEBHOOK], "What an endpoint is sent."),
+                **_operation("send", "webhook", [*EVENTS, *_WEBHOOK], "Everything that an endpoint is sent."),
                 "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
             },
         },
