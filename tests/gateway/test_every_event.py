@@ -53,15 +53,20 @@ async def live(shop: Shop) -> list[str]:
     await say(shop, "PATCH", steps, term, {"status": "preparing", "readyAt": ready_at}, traceparent=TRACE)
     await say(shop, "PATCH", steps, store, {"status": "ready"})
     await say(shop, "PATCH", steps, term, {"status": "completed"})
+    card = (await shop.sell_card(25))["cardNumber"]
+    for more in ({}, {"orderId": thin["orderId"]}, {"orderId": later["orderId"]}):
+        assert (await shop.redeem_card(card, 5, **more)).status_code == 200
+    for action, more in (("add", {"reason": f"for {PHONE}"}), ("redeem", {"orderId": later["orderId"]})):
+        assert (await shop.change_points(PHONE, action, 3, **more)).status_code == 200
+    # What the card and the points paid comes back.
     cancelled = {"status": "cancelled", "reason": f"{PHONE} called"}
     await say(shop, "PATCH", f"orders/{later['orderId']}/status", store, cancelled)
     named = {"recipientName": "Ada", "recipientEmail": "ada@example.org", "expiryDate": "2100-01-01"}
     await shop.sell_card(12.5, **named)
-    card = (await shop.sell_card(25))["cardNumber"]
-    for more in ({}, {"orderId": thin["orderId"]}):
-        assert (await shop.redeem_card(card, 5, **more)).status_code == 200
-    for action, more in (("add", {"reason": f"for {PHONE}"}), ("redeem", {})):
-        assert (await shop.change_points(PHONE, action, 3, **more)).status_code == 200
+    back = {"amount": 2, "orderId": thin["orderId"], "reason": f"{PHONE} called"}
+    await say(shop, "POST", f"gift-cards/{card}/refund", term, back)
+    await say(shop, "POST", f"gift-cards/{card}/top-up", store, {"amount": 3, "purchasedBy": PHONE})
+    await say(shop, "POST", f"gift-cards/{card}/void", shop.operator_key, {"reason": f"{PHONE} lost it"})
     return [thin["orderId"], thinner["orderId"]]
 
 

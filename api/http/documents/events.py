@@ -123,6 +123,12 @@ class CardPurchasedData(Answer):
     expiry_date: CalendarDay | None
 
 
+class CardWriter(StepWriter):
+    """The writer of a movement on a card; operators may void one."""
+
+    kind: Literal["term", "store", "op", "system"]  # type: ignore[assignment]
+
+
 class CardMovementData(Answer):
     """A movement on a gift card: how much, and what the card has then."""
 
@@ -136,14 +142,14 @@ class CardRedeemedData(CardMovementData):
     """A gift card that was used at a till."""
 
     redemption_id: UUID = sometimes("Not in events of a release before 0.2.")
-    by: StepWriter | None = sometimes("Not in events of a release before 0.2.")
+    by: CardWriter | None = sometimes("Not in events of a release before 0.2.")
 
 
 class CardMovedData(CardMovementData):
-    """A movement that is no redemption."""
+    """A movement that is no redemption; of one that belongs to no order both ids are null."""
 
     redemption_id: UUID | None
-    by: StepWriter | None
+    by: CardWriter | None
     reason: str | None = sometimes()
 
 

@@ -27,7 +27,7 @@ class Hello(Answer):
     protocol: int = Field(description="Of these messages.", examples=[PROTOCOL_VERSION])
     reading: UUID = Field(description="The name of the reading; `POST …/acks` takes it.")
     acked_offset: Position | None = Field(
-        description="What `after=acked` means for this filter; null: no ack yet."
+        description="Where `after=acked` begins with this filter; null: no ack yet."
     )
 
 
@@ -123,4 +123,4 @@ CLOSE_CODES = {
     CloseCode.TOO_MANY_MESSAGES: "Too many messages or handshakes.",
     CloseCode.UNAVAILABLE: "The gateway is full or away.",
 }
-"""What each code means that a socket is closed with, and a stream in its `close`."""
+"""The meaning of each code that a socket is closed with, and a stream in its `close`."""
