@@ -58,7 +58,7 @@ async def live(shop: Shop) -> list[str]:
         assert (await shop.redeem_card(card, 5, **more)).status_code == 200
     for action, more in (("add", {"reason": f"for {PHONE}"}), ("redeem", {"orderId": later["orderId"]})):
         assert (await shop.change_points(PHONE, action, 3, **more)).status_code == 200
-    # What the card and the points paid comes back.
+    # The card and the account get back what they paid.
     cancelled = {"status": "cancelled", "reason": f"{PHONE} called"}
     await say(shop, "PATCH", f"orders/{later['orderId']}/status", store, cancelled)
     named = {"recipientName": "Ada", "recipientEmail": "ada@example.org", "expiryDate": "2100-01-01"}
