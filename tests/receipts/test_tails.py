@@ -1,4 +1,4 @@
-"""What a reading goes on from is decided for good: acks cost what is new, however often a terminal came back.
+"""Where the acks of a reading begin is decided for good: they cost no more, however often a terminal came back.
 
 The streams are those of gateways that were killed and came back under their names: none of them has ever ended.
 """

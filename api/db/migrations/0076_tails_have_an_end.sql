@@ -1,7 +1,7 @@
 -- release: 0.2.0
 -- phase: pre
 --
--- What a reading goes on from is decided for good at some time. A stream at a gateway that was killed never ends in the
+-- Where the acks of a reading begin is decided for good at some time. A stream at a gateway that was killed never ends in the
 -- table, and where its gateway came back under its name, everything behind it was decided anew with each ack: those of
 -- 100 terminals that had come back 50 times each took 1.5 s of a busy machine, and a request that waited for their rows
 -- was told 503. Now such a stream may still grow for 20 seconds behind a newer one, and of each terminal no more than 32
