@@ -89,7 +89,7 @@ class ApiSettings(PodSettings):
     tenant_guesses: int = Field(
         100,
         ge=1,
-        description="wrong gift card numbers of one tenant in ten minutes before those of its keys "
+        description="wrong gift card numbers of one tenant's terminals in ten minutes before those of them "
         "have to wait that were wrong lately",
     )
     publish_queue: int = Field(10_000, ge=1, description="committed events that wait for Redis at most")

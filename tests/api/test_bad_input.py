@@ -361,3 +361,28 @@ async def test_a_wrong_poll_is_refused(shop: Shop, query: dict[str, str], status
     response = await shop.poll(**query)
     assert response.status_code == status
     assert locs(response) == [loc]
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "wrong"),
+    [
+        ("refund", {"amount": 0, "orderId": "x"}, ["amount"]),
+        ("refund", {"amount": -1, "orderId": "x"}, ["amount"]),
+        ("refund", {"amount": 1.001, "redemptionId": ""}, ["amount", "redemptionId"]),
+        ("refund", {"amount": 1, "orderId": None, "reason": "x"}, ["redemptionId"]),
+        ("refund", {"amount": 1, "orderId": "x", "reason": "\u200b", "by": "me"}, ["by", "reason"]),
+        ("top-up", {"amount": "1e9"}, ["amount", "purchasedBy"]),
+        (
+            "top-up",
+            {"amount": 1, "purchasedBy": " ", "expiryDate": "2999-12-31"},
+            ["expiryDate", "purchasedBy"],
+        ),
+        ("void", {"reason": "x" * 1001, "amount": 1}, ["amount", "reason"]),
+        ("redeem", {"amount": 1, "orderId": 7}, ["orderId"]),
+    ],
+)
+async def test_a_wrong_move_of_a_card_names_its_fields(
+    shop: Shop, what: str, body: dict[str, Any], wrong: list[str]
+) -> None:
+    answer = await shop.move_card("0" * 17, what, idempotency_key="wrong", **body)
+    assert (answer.status_code, locs(answer)) == (422, wrong)

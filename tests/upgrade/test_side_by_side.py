@@ -16,11 +16,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from api.db.audit import audit
 from api.db.migrate import migrate
 from api.db.migration_files import Migration, load_migrations
 from backbone.runtime.version import RELEASE, VERSION
 from tests.conftest import MakeDatabase
 from tests.upgrade.baseline import unsuited
+from tests.upgrade.cards import cards_across
 from tests.upgrade.full_orders import full_orders_across
 from tests.upgrade.mixture import Stage, mixture_of
 from tests.upgrade.owners import order_across
@@ -191,6 +193,18 @@ async def test_a_full_order_of_a_new_pod_is_shown_and_moved_on_by_an_old_one(old
         await asyncio.to_thread(old_alone.new.await_ready)
         old, new = old_alone.old.pods["api"], old_alone.new.pods["api"]
         assert await full_orders_across(old, new, old_alone.operator_key) == []
+    finally:
+        await stop(old_alone.new)
+
+
+async def test_money_of_cards_goes_back_once_whichever_release_took_it(old_alone: Releases) -> None:
+    try:
+        old_alone.new.start()
+        await asyncio.to_thread(old_alone.new.await_ready)
+        old, new = old_alone.old.pods["api"], old_alone.new.pods["api"]
+        assert await cards_across(old, new, old_alone.operator_key) == []
+        findings = await audit(old_alone.database_url)
+        assert [finding for finding in findings if finding.broken] == []
     finally:
         await stop(old_alone.new)
 
