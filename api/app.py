@@ -32,6 +32,7 @@ from api.request_metrics import RequestMetrics
 from api.routes.acks import AckRoutes
 from api.routes.asyncapi import AsyncApiRoutes
 from api.routes.audit import AuditRoutes
+from api.routes.claims import ClaimRoutes
 from api.routes.daily_reports import DailyReportRoutes
 from api.routes.events import EventRoutes
 from api.routes.gift_cards import GiftCardRoutes
@@ -176,7 +177,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
                 *health.routes(),
                 metrics_route(),
                 *AsyncApiRoutes(load_examples()).routes(),
-                *_routes(settings, reads, writes, committer, watch, uses, refusals, carrier),
+                *_routes(settings, reads, writes, committer, slots, watch, uses, refusals, carrier),
             ]
         )
         starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
@@ -211,6 +212,7 @@ def _routes(
     reads: Database,
     writes: Database,
     committer: Committer,
+    slots: TenantSlots,
     watch: HeadWatch,
     uses: KeyUses,
     refusals: Refusals,
@@ -222,6 +224,7 @@ def _routes(
     ring = settings.card_secrets
     routes = [
         *OrderRoutes(guard, committer).routes(),
+        *ClaimRoutes(guard, writes, slots).routes(),
         *OrderReadRoutes(guard, reads, writes).routes(),
         *GiftCardRoutes(guard, committer, reads, writes, ring, limits).routes(),
         *LoyaltyRoutes(guard, committer, reads).routes(),

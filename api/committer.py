@@ -1,5 +1,6 @@
 """The middle of every write: wait for a slot of the tenant, commit, and announce at once what was committed."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 from api.combiner import Combiner
@@ -11,8 +12,11 @@ from api.quotas import Quotas
 from api.tenant_slots import TenantSlots
 from backbone.contract.errors import Problem, Refused
 from backbone.contract.event import Event
+from backbone.contract.trace import trace_id, traceparent_of
 from backbone.eventlog.postgres import Database
 from backbone.runtime.faults import FAULTS
+
+log = logging.getLogger("bellwire.commits")
 
 
 class Committer:
@@ -64,6 +68,12 @@ class Committer:
         """Announce and count an event that was committed."""
         self._publisher.announce(tenant, event)
         count_committed(event.type)
+        if log.isEnabledFor(logging.DEBUG):
+            trace = trace_id(traceparent_of(event.payload))
+            log.debug(
+                "event.committed",
+                extra={"tenant": tenant, "offset": str(event.offset), "type": event.type, "trace": trace},
+            )
 
     async def _finish(self, tenant: str, written: Written) -> Written:
         if FAULTS:

@@ -4,6 +4,7 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from api.core.claims import Claiming, Finishing
 from api.core.delivery import Outcome
 from backbone.contract.event import EventType
 
@@ -101,6 +102,23 @@ SHARED_COMMITS = Histogram(
 
 TICKETS_MADE = Counter("bellwire_tickets_made_total", "Tickets that terminals asked for.")
 
+CLAIMS = Counter(
+    "bellwire_claims",
+    "Answers to terminals that claimed an order's purpose: granted, taken_over (another's had run out), renewed, held, "
+    "done, wrong_step (cancelled), too_many, not_found.",
+    ["result"],
+)
+CLAIMS_DONE = Counter(
+    "bellwire_claims_done",
+    "Answers to terminals that said that a claim is done: done, repeated, stale (it had run out, and was given on), "
+    "held, done_by_other, never_given, not_claimed, not_found.",
+    ["result"],
+)
+
+for _claiming in Claiming:
+    CLAIMS.labels(_claiming.value)
+for _finishing in Finishing:
+    CLAIMS_DONE.labels(_finishing.value)
 for _quota in ("terminals", "webhooks", "keys", "answers"):
     QUOTA_REFUSED.labels(_quota)
 _COMMITTED = {member.value: COMMITTED.labels(member.value).inc for member in EventType}

@@ -111,6 +111,12 @@ def _moments(told: Told) -> Iterator[tuple[str, str]]:
     for each in journey["terminals"]:
         if each["ackedAt"] is not None:
             yield each["ackedAt"], f"{each['name']} acknowledged it"
+    # Pods of the release before do not have them.
+    for claim in journey.get("claims", ()):
+        times = "" if claim["fence"] == 1 else f" (fence {claim['fence']})"
+        yield claim["claimedAt"], f"{claim['name']} claimed it for {claim['purpose']}{times}"
+        if claim["doneAt"] is not None:
+            yield claim["doneAt"], f"{claim['name']} has done {claim['purpose']}"
     for hook in journey["webhooks"]:
         if hook["ackedAt"] is not None:
             yield hook["ackedAt"], "a webhook took it"

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import asyncpg
 import httpx
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
@@ -42,8 +42,14 @@ REDIS_SECRET = "another one, by which the pods know each other"
 ROLES = {kind: Wanted(f"test_{kind.value}", f"a password of {kind.value}") for kind in PodKind}
 ROLES_OF = "DATABASE_WITH_ROLES"
 
+# How long inputs take to come says nothing on a machine that others use.
+PATIENT = [HealthCheck.too_slow]
+settings.register_profile("patient", deadline=None, suppress_health_check=PATIENT)
+settings.load_profile("patient")
 # For `make cov`: few examples, and the same each time, so that a gate is passed or not whatever chance says.
-settings.register_profile("coverage", max_examples=30, derandomize=True, deadline=None)
+settings.register_profile(
+    "coverage", max_examples=30, derandomize=True, deadline=None, suppress_health_check=PATIENT
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

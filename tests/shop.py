@@ -88,6 +88,26 @@ class Shop:
             self.path(f"orders/{order_id}/status"), json={"status": status}, headers=bearer(self.terminal_key)
         )
 
+    async def claim(
+        self, order_id: str, purpose: str = "print", key: str | None = None, **body: Any
+    ) -> httpx.Response:
+        """Claim a purpose of an order, as the first terminal where no key is given; whatever comes of it."""
+        return await self.http.post(
+            self.path(f"orders/{order_id}/claims"),
+            json={"purpose": purpose, **body},
+            headers=bearer(key or self.terminal_key),
+        )
+
+    async def finish(
+        self, order_id: str, fence: Any, purpose: str = "print", key: str | None = None
+    ) -> httpx.Response:
+        """Say that what was claimed is done, likewise."""
+        return await self.http.post(
+            self.path(f"orders/{order_id}/claims/{purpose}/done"),
+            json={"fence": fence},
+            headers=bearer(key or self.terminal_key),
+        )
+
     async def sell_card(self, amount: float = 25, **more: Any) -> dict[str, Any]:
         """Sell a gift card."""
         response = await self.http.post(

@@ -6,17 +6,22 @@ Why: docs/decisions/0103-alarms-repeat-and-end.md
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 
 from api.db.alarms import advance_alarm, due_alarms
 from api.metrics import count_alarm, count_committed
 from backbone.contract.errors import Unavailable
-from backbone.contract.event import Event
+from backbone.contract.event import Event, EventType
 from backbone.eventlog.postgres import Database, EpochOver
+from backbone.runtime.crowd_log import CrowdLog
 from backbone.runtime.faults import FAULTS
+
+crowd_log = CrowdLog(logging.getLogger("bellwire.alarms"))
 
 EVERY_SECONDS = 1.0
 ALARMS_A_LOOK = 200
@@ -53,6 +58,22 @@ async def raise_alarms_once(database: Database, announce: Callable[[str, Event],
                 await FAULTS.pause("after_alarm")
             announce(tenant, event)
             count_committed(event.type)
-            count_alarm(event.type, orjson.loads(event.payload)["data"])
+            data = orjson.loads(event.payload)["data"]
+            count_alarm(event.type, data)
+            _tell(tenant, event, data)
             given += 1
     return given
+
+
+def _tell(tenant: str, event: Event, data: dict[str, Any]) -> None:
+    facts = {
+        "tenant": tenant, "order_id": data["orderId"], "order_number": data["orderNumber"],
+        "offset": str(event.offset), "waited_seconds": data["waitedSeconds"],
+    }  # fmt: skip
+    if event.type == EventType.ORDER_UNACKNOWLEDGED.value:
+        crowd_log.say("alarm.raised", attempt=data["attempt"], order_offset=data["orderOffset"], **facts)
+    else:
+        seen_by = (
+            {"terminal": data["terminalId"]} if "terminalId" in data else {"endpoint": data["webhookId"]}
+        )
+        crowd_log.say("alarm.ended", attempts=data["attempts"], **seen_by, **facts)

@@ -141,6 +141,16 @@ RULES = (
         """,
     ),
     Rule(
+        "a claim is of an order and of a terminal of its tenant",
+        """
+        SELECT c.tenant, 'claim ' || c.purpose || ' of ' || coalesce(order_number(o.order_seq), c.order_id::text)
+        FROM order_claims c
+        LEFT JOIN orders o ON o.tenant = c.tenant AND o.order_id = c.order_id
+        LEFT JOIN terminals t ON t.tenant = c.tenant AND t.terminal_id = c.terminal_id
+        WHERE o.order_id IS NULL OR t.terminal_id IS NULL
+        """,
+    ),
+    Rule(
         "orders are numbered without a hole",
         """
         SELECT s.tenant, 'order_seq ' || s.order_seq || ', orders ' || count(o.order_id)

@@ -78,6 +78,7 @@ class Journey:
     status: str
     alarms: str
     webhooks: str
+    claims: str
 
 
 # `horizon`: when it was moved on. Only an order that had an alarm has some to be looked for in the log.
@@ -147,7 +148,15 @@ _JOURNEY = f"""
                    'ackedAt', (SELECT rfc3339(r.acked_at) FROM receipts r WHERE r.webhook_id = e.endpoint_id)
                ) ORDER BY e.created_at, e.endpoint_id), '[]')::text
                FROM webhook_endpoints e WHERE e.tenant = $1 AND e.created_at <= it.horizon
-           ) AS webhooks
+           ) AS webhooks,
+           (
+               SELECT coalesce(json_agg(json_build_object(
+                   'purpose', c.purpose, 'fence', c.fence, 'terminalId', c.terminal_id, 'name', t.name,
+                   'claimedAt', rfc3339(c.claimed_at), 'expiresAt', rfc3339(c.expires_at), 'doneAt', rfc3339(c.done_at)
+               ) ORDER BY c.claimed_at, c.purpose), '[]')::text
+               FROM order_claims c JOIN terminals t USING (terminal_id)
+               WHERE c.tenant = $1 AND c.order_id = it.order_id
+           ) AS claims
     FROM it
 """  # noqa: S608 - put together from constants
 

@@ -83,8 +83,8 @@ GATEWAY_COLUMNS: Mapping[tuple[str, str], frozenset[str]] = {
 NOT_FOR_GATEWAYS = frozenset(
     {
         "accounts_to_read", "first_secret", "further_idempotency_keys", "gift_card_notes", "gift_cards",
-        "idempotency_keys", "loyalty_accounts", "order_items", "order_payments", "order_receipts", "order_refunds",
-        "order_status_history", "order_step_notes", "orders", "pairings", "pod_roles",
+        "idempotency_keys", "loyalty_accounts", "order_claims", "order_items", "order_payments", "order_receipts",
+        "order_refunds", "order_status_history", "order_step_notes", "orders", "pairings", "pod_roles",
         "pos_daily_reports", "pos_gift_card_transactions", "pos_loyalty_transactions", "stored_answers",
         "webhook_attempts", "webhook_endpoints",
     }

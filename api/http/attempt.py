@@ -24,12 +24,21 @@ def attempt_of(request: Request, caller: Caller, plain: Any) -> Attempt:
     Raises:
         Violation: the Idempotency-Key is not one, or there are two.
     """
-    keys = header_values(request, _KEY)
-    if len(keys) > 1:
-        raise Violation.field(Problem.BAD_REQUEST, HEADER, "is given twice")
-    key = parse_key(keys[0] if keys else None)
+    key = idempotency_key(request)
     trace = parse_traceparent(header_values(request, _TRACEPARENT))
     if key is None:
         return Attempt(caller.tenant, None, None, trace, caller.by)
     asked = fingerprint(request.method, request.scope["route"].path, request.path_params, plain)
     return Attempt(caller.tenant, key, asked, trace, caller.by, caller.quotas.answers)
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the request's Idempotency-Key, if it has one.
+
+    Raises:
+        Violation: it is none, or there are two.
+    """
+    keys = header_values(request, _KEY)
+    if len(keys) > 1:
+        raise Violation.field(Problem.BAD_REQUEST, HEADER, "is given twice")
+    return parse_key(keys[0] if keys else None)

@@ -151,7 +151,10 @@ class Guard:
     def _note_forbidden(self, request: Request, principal: Principal, asked: str | None) -> None:
         address, route = self.address(request), _route_of(request)
         self._refusals.forbidden(principal, asked, address, route)
-        self._seldom.say("access.forbidden", address, route=route, key_id=key_name(principal.key_hash))
+        self._seldom.say(
+            "access.forbidden", address, route=route, key_id=key_name(principal.key_hash), tenant=principal.tenant,
+            terminal=None if principal.terminal is None else str(principal.terminal),
+        )  # fmt: skip
 
     async def _holder(self, request: Request) -> Principal:
         key = bearer_key(header_values(request, b"authorization"))

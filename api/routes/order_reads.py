@@ -160,6 +160,7 @@ def _journey(journey: Journey) -> dict[str, Any]:
         "status": ready_json(journey.status),
         "alarms": ready_json(journey.alarms),
         "webhooks": ready_json(journey.webhooks),
+        "claims": ready_json(journey.claims),
     }
 
 

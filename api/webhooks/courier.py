@@ -10,6 +10,9 @@ import asyncio
 import logging
 import random
 from datetime import UTC, datetime
+from typing import Any
+
+import orjson
 
 from api.core.delivery import Again, Attempt, Outcome, after_failure, refused_for_good
 from api.db.webhooks import Claim, advance, claim_endpoints, postpone, release
@@ -20,6 +23,7 @@ from backbone.contract.errors import Unavailable
 from backbone.contract.event import EventType
 from backbone.contract.offset import Offset
 from backbone.contract.resume import resume
+from backbone.contract.trace import trace_id
 from backbone.eventlog.log_reads import read_events, read_extent
 from backbone.eventlog.postgres import Database
 from backbone.runtime.faults import FAULTS
@@ -145,6 +149,8 @@ class Courier:
         attempt = await self._carrier.carry(to, message)
         WEBHOOK_DELIVERIES.labels(attempt.outcome.value).inc()
         if attempt.outcome is Outcome.DELIVERED:
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("webhook.delivered", extra=_facts(claim, message, attempt))
             if FAULTS:
                 await FAULTS.pause("webhook_answered")
             outcome = attempt.outcome.value
@@ -152,10 +158,10 @@ class Courier:
             if FAULTS:
                 await FAULTS.pause("webhook_moved")
             return moved
-        await self._fail(claim, attempt)
+        await self._fail(claim, message, attempt)
         return None
 
-    async def _fail(self, claim: Claim, attempt: Attempt) -> None:
+    async def _fail(self, claim: Claim, message: Message, attempt: Attempt) -> None:
         failures = claim.failures + 1
         # A pod of the release before counts failures, and no refusals.
         refusals = (claim.refusals if claim.failures else 0) + 1 if refused_for_good(attempt) else 0
@@ -165,13 +171,23 @@ class Courier:
         await postpone(
             self._database, claim, failures, seconds, attempt.outcome.value, reason, refusals=refusals
         )
-        # No address: what a shop registers may hold a password of its own.
-        facts = {
-            "endpoint": str(claim.endpoint), "tenant": claim.tenant, "outcome": attempt.outcome.value,
-            "status": attempt.status, "failures": failures, "refusals": refusals,
-        }  # fmt: skip
+        facts = {**_facts(claim, message, attempt), "failures": failures, "refusals": refusals}
         if reason is not None:
             WEBHOOKS_SWITCHED_OFF.labels(reason).inc()
             log.warning("webhook.switched_off", extra={**facts, "reason": reason})
         else:
             log.info("webhook.failed", extra={**facts, "again_seconds": round(seconds, 1)})
+
+
+def _facts(claim: Claim, message: Message, attempt: Attempt) -> dict[str, Any]:
+    """An attempt as the log tells it. No address: what a shop registers may hold a password of its own."""
+    return {
+        "endpoint": str(claim.endpoint), "tenant": claim.tenant, "webhook_id": message.id, "type": message.type,
+        "order_id": _order_of(message), "trace": trace_id(message.traceparent), "outcome": attempt.outcome.value,
+        "status": attempt.status, "milliseconds": attempt.milliseconds,
+    }  # fmt: skip
+
+
+def _order_of(message: Message) -> str | None:
+    data = orjson.loads(message.body).get("data")
+    return data.get("orderId") if isinstance(data, dict) else None

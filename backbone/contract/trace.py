@@ -35,3 +35,12 @@ def traceparent_of(payload: bytes) -> str | None:
     """Return the trace context that an event carries; None when it carries none."""
     found = _IN_EVENT.match(payload)
     return None if found is None else found[1].decode()
+
+
+def trace_id(traceparent: str | None) -> str | None:
+    """Return the id of the trace alone, as logs have it.
+
+    >>> trace_id("00-" + 32 * "a" + "-" + 16 * "b" + "-01") == 32 * "a"
+    True
+    """
+    return None if traceparent is None else traceparent.split("-")[1]

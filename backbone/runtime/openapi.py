@@ -36,6 +36,10 @@ _UUID = {"type": "string", "format": "uuid"}
 _PATH: dict[str, tuple[str, dict[str, Any]]] = {
     "tenant": ("The shop's slug.", {"type": "string", "pattern": f"^{SLUG_PATTERN.strip('^$')}$"}),
     "orderId": ("The order, as it was answered when it was placed.", _UUID),
+    "purpose": (
+        "The purpose that was claimed.",
+        {"type": "string", "pattern": "^[a-z0-9-]{1,32}$", "examples": ["print"]},
+    ),
     "webhookId": ("The endpoint, as it was answered when it was registered.", _UUID),
     "pairingId": ("The pairing, as it was answered when its code was made.", _UUID),
     "keyId": ("The key, by its name.", {"type": "string"}),

@@ -4,6 +4,7 @@ Holds no queue, task or timer. Knows its room by what it needs of it (`Home`), s
 not the other way round.
 """
 
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,12 +15,17 @@ from backbone.contract import frames
 from backbone.contract.errors import CloseCode, Problem, Violation
 from backbone.contract.frames import Ack, Ping, UnknownMessage
 from backbone.contract.offset import Offset
+from backbone.runtime.crowd_log import CrowdLog
 from gateway import metrics
+from gateway.core.close_causes import cause_of, is_ordinary
 from gateway.core.encoding import Encoding
 from gateway.core.tenant_log import TenantLog
 from gateway.fanout.cohort import Cursor
 from gateway.rooms.reading import Reading
 from gateway.transport.connection import Connection
+
+log = logging.getLogger("bellwire.terminals")
+crowd_log = CrowdLog(log)
 
 BAD_MESSAGES = 5
 """In a row: a good one between them starts the count anew."""
@@ -160,9 +166,24 @@ class Session(Cursor):
     def on_closing(self, code: int) -> None:
         """Gone, or going."""
         metrics.CLOSED.labels(str(code)).inc()
+        self._tell_end(code)
         # Ended first: where it stands now is where it came to.
         self.reading.end(self.sent, code, time.monotonic())
         self.host.leave(self)
+
+    def _tell_end(self, code: int) -> None:
+        # Most ends are ordinary, and come by the thousand: they cost nothing where nobody asks for them.
+        if is_ordinary(code) and not log.isEnabledFor(logging.DEBUG):
+            return
+        facts = {
+            "tenant": self.room.tenant, "terminal": str(self.identity.terminal),
+            "connection": str(self.identity.connection), "door": self.encoding.name, "code": int(code),
+            "cause": cause_of(code), "sent": str(Offset(self.room.log.epoch, self.sent)),
+        }  # fmt: skip
+        if is_ordinary(code):
+            log.debug("terminal.disconnected", extra=facts)
+        else:
+            crowd_log.say("terminal.disconnected", **facts)
 
     def _may_go_on(self) -> bool:
         self.messages += 1

@@ -4,6 +4,7 @@ Knows HTTP's headers and query, and no transport. Each door reads its own `Ask` 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -14,6 +15,7 @@ from starlette.requests import HTTPConnection
 from backbone.contract import frames
 from backbone.contract.errors import Problem, Refused, Unavailable
 from backbone.contract.event_filter import EventFilter
+from backbone.contract.keys import key_name
 from backbone.contract.offset import BEGINNING, LAST_ACKED, Offset
 from backbone.contract.resume import Start
 from backbone.eventlog.access import KEYS_A_STATEMENT, STATEMENTS_AT_ONCE
@@ -30,6 +32,8 @@ from gateway.routes.tickets import Tickets
 from gateway.settings import GatewaySettings
 from gateway.transport.connection import ABNORMAL, Connection
 from gateway.transport.handshake_queue import HandshakeQueue
+
+log = logging.getLogger("bellwire.terminals")
 
 LOOKUPS_APART_SECONDS = 0.01
 """Between two statements for a crowd that comes back."""
@@ -123,6 +127,13 @@ class Admission:
         if start.reset is not None:
             session.reset(start.position, start.reset)
         self._hub.enter(session)
+        if log.isEnabledFor(logging.DEBUG):
+            facts = {
+                "tenant": room.tenant, "terminal": str(guest.terminal), "connection": str(guest.reading),
+                "key_id": key_name(guest.key_hash), "door": encoding.name, "after": str(start.position),
+                "resumed": start.resumed, "head": str(room.log.head),
+            }  # fmt: skip
+            log.debug("terminal.connected", extra=facts)
         return session
 
     def let_go(self, guest: Guest) -> None:

@@ -141,4 +141,7 @@ class Doorkeeper:
     def _note_forbidden(self, connection: HTTPConnection, principal: Principal, route: str) -> None:
         address = self.client(connection).address
         self._refusals.forbidden(principal, connection.path_params["tenant"], address, route)
-        self._seldom.say("access.forbidden", address, route=route, key_id=key_name(principal.key_hash))
+        self._seldom.say(
+            "access.forbidden", address, route=route, key_id=key_name(principal.key_hash), tenant=principal.tenant,
+            terminal=None if principal.terminal is None else str(principal.terminal),
+        )  # fmt: skip

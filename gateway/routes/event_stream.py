@@ -13,10 +13,10 @@ from backbone.contract.sse import CONTENT_TYPE
 from backbone.contract.tickets import PARAMETER
 from backbone.runtime.problems import response_of
 from backbone.runtime.stream_query import RESUME_WORDS
-from gateway import metrics
 from gateway.core.encoding import EVENT_STREAM
 from gateway.routes.admission import Admission
 from gateway.routes.ask import Ask, credential_of
+from gateway.routes.refused import note_refused
 from gateway.transport.event_stream import EXTENSION, EventStreamProtocol
 
 # A proxy in between must neither keep, change nor gather any of it.
@@ -89,7 +89,7 @@ class EventStreamEndpoint:
             guest = await self._admission.admit(request, read_ask(request), EVENT_STREAM)
         except BellwireError as exc:
             response = response_of(exc)
-            metrics.REFUSED.labels(str(response.status_code)).inc()
+            note_refused(scope, EVENT_STREAM.name, exc, response.status_code)
             await response(scope, receive, send)
             return
         socket: EventStreamProtocol = scope["extensions"][EXTENSION]

@@ -19,10 +19,10 @@ from backbone.contract.offset import parse_after
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.tickets import PARAMETER
 from backbone.runtime.problems import problem_response, response_of
-from gateway import metrics
 from gateway.core.encoding import DEFLATED_WEBSOCKET, WEBSOCKET
 from gateway.routes.admission import Admission
 from gateway.routes.ask import Ask, credential_of
+from gateway.routes.refused import note_refused
 from gateway.transport.readable_refusal import (
     REFUSED_HEADER,
     SECONDS,
@@ -100,7 +100,7 @@ class Endpoint:
 
     async def _refuse(self, websocket: WebSocket, error: BellwireError) -> None:
         response = response_of(error)
-        metrics.REFUSED.labels(str(response.status_code)).inc()
+        note_refused(websocket.scope, WEBSOCKET.name, error, response.status_code)
         socket: WebSocketProtocol = websocket.scope["extensions"][EXTENSION]
         close = close_of(error) if reads_codes(websocket.scope["subprotocols"]) else None
         if close is None or not self._readable_refusals.admit(socket.transport):

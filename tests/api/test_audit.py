@@ -74,6 +74,10 @@ DAMAGE = [
         "a line without modifiers costs its quantity times its price",
     ),
     ("UPDATE orders SET status = 'ready' WHERE order_seq = 2", "an order's history ends with its status"),
+    (
+        "UPDATE order_claims SET terminal_id = gen_random_uuid()",
+        "a claim is of an order and of a terminal of its tenant",
+    ),
     ("UPDATE tenant_streams SET order_seq = order_seq + 1", "orders are numbered without a hole"),
     ("DELETE FROM pos_sync_logs WHERE seq = 2", "the log has no hole and ends at the head"),
     ("UPDATE tenant_streams SET seq = seq + 1", "the log has no hole and ends at the head"),
@@ -105,6 +109,7 @@ async def live(shop: Shop) -> None:
     order = await shop.order()
     await shop.order(orderSource="phone")
     await shop.step(order["orderId"], "preparing")
+    assert (await shop.claim(order["orderId"], "print")).status_code == 200
     card = await shop.sell_card(10)
     assert (await shop.redeem_card(card["cardNumber"], 2.5)).status_code == 200
     assert (await shop.change_points("5551234", "add", 5)).status_code == 200

@@ -94,6 +94,10 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     order = await ask("POST", "/api/tenant/orders/create", store, ORDER)
     here = {**t, "orderId": order["orderId"]}
     await ask("PATCH", shop + "/orders/{orderId}/status", term, {"status": "preparing"}, **here)
+    claim = await ask("POST", shop + "/orders/{orderId}/claims", term, {"purpose": "print"}, **here)
+    printed = {**here, "purpose": "print"}
+    done = {"fence": claim["fence"]}
+    await ask("POST", shop + "/orders/{orderId}/claims/{purpose}/done", term, done, **printed)
     sale = {"amount": 25, "purchasedBy": "Grace Hopper", "recipientName": "Ada Lovelace"}
     card = await ask("POST", shop + "/gift-cards/purchase", store, sale, **t)
     number = {**t, "cardNumber": card["cardNumber"]}

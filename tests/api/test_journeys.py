@@ -99,7 +99,7 @@ async def test_a_journey_says_of_each_terminal_whether_it_was_there_was_sent_the
     back = await journal.begin(kitchen, 0)
     await journal.advance(back, 2)
     found = await journey(shop, order)
-    assert set(found) == {"committed", "announced", "terminals", "status", "alarms", "webhooks"}
+    assert set(found) == {"committed", "announced", "terminals", "status", "alarms", "webhooks", "claims"}
     assert found["committed"] <= found["announced"]
     assert [step["status"] for step in found["status"]] == ["pending", "preparing"]
     assert (found["alarms"], found["webhooks"]) == ([], [])

@@ -79,14 +79,24 @@ def test_the_story_has_every_moment_in_order_and_every_terminals_part() -> None:
         "type": "order_unacknowledged", "at": "2026-11-28T12:30:31.000Z", "offset": "1-2", "attempt": 1,
         "waitedSeconds": 31,
     }  # fmt: skip
+    claims = [
+        {"purpose": "print", "fence": 2, "terminalId": "x", "name": "office", "doneAt": "2026-11-28T12:31:01.000Z",
+         "claimedAt": "2026-11-28T12:31:00.000Z", "expiresAt": "2026-11-28T12:31:30.000Z"},
+        {"purpose": "label", "fence": 1, "terminalId": "x", "name": "bar", "doneAt": None,
+         "claimedAt": "2026-11-28T12:32:00.000Z", "expiresAt": "2026-11-28T12:32:30.000Z"},
+    ]  # fmt: skip
     found = told(
         terminal("counter", LEFT), terminal("bar"), terminal("office", AT_GATEWAY, sent=True), alarms=[alarm],
+        claims=claims,
         status=[{"status": "pending", "at": PLACED}, {"status": "preparing", "at": "2026-11-29T00:00:01.000Z"}],
     )  # fmt: skip
     assert story(found).splitlines() == [
         "ORD-15 of kitchen is pending. Moments are UTC. (id an-id)",
         "2026-11-28 12:30:00  placed, source online",
         "           12:30:31  alarm, attempt 1: unseen for 31 s",
+        "           12:31:00  office claimed it for print (fence 2)",
+        "           12:31:01  office has done print",
+        "           12:32:00  bar claimed it for label",
         "2026-11-29 00:00:01  moved on to preparing",
         "",
         (

@@ -220,6 +220,18 @@ class WebhookOfJourney(Answer):
     acked_at: Moment | None
 
 
+class ClaimOfJourney(Answer):
+    """A purpose of the order, and the last terminal that claimed it."""
+
+    purpose: str
+    fence: int
+    terminal_id: UUID
+    name: str
+    claimed_at: Moment
+    expires_at: Moment
+    done_at: Moment | None
+
+
 class OrderJourney(Answer):
     """An order, and all that became of it."""
 
@@ -229,6 +241,7 @@ class OrderJourney(Answer):
     status: list[StatusStep]
     alarms: list[AlarmOfJourney]
     webhooks: list[WebhookOfJourney]
+    claims: list[ClaimOfJourney]
 
 
 class CardNotReturned(Answer):
