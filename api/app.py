@@ -22,8 +22,10 @@ from api.background.unacked import watch_unacked_orders
 from api.combiner import Combiner
 from api.committer import Committer
 from api.core.public_address import is_public
+from api.currencies import Currencies
 from api.examples import load_examples
 from api.fast_path import FastPath
+from api.http.amounts import Amounts
 from api.http.guard import Guard
 from api.limits import Limits
 from api.publisher import Publisher
@@ -38,6 +40,7 @@ from api.routes.events import EventRoutes
 from api.routes.gift_cards import GiftCardRoutes
 from api.routes.keys import KeyRoutes
 from api.routes.loyalty import LoyaltyRoutes
+from api.routes.order_money import OrderMoneyRoutes
 from api.routes.order_reads import OrderReadRoutes
 from api.routes.orders import OrderRoutes
 from api.routes.pairings import PairingRoutes
@@ -95,7 +98,8 @@ name the last offset they have when they come back. `/asyncapi.json` describes t
 
 Every request but those of the pod itself carries `Authorization: Bearer <key>`. The key of another tenant finds nothing
 (404). Errors are `application/problem+json` (RFC 9457). A POST that moves value may be repeated safely with its
-`Idempotency-Key`. Amounts are numbers with at most two decimals.
+`Idempotency-Key`. Amounts are numbers with the decimals of the
+shop's currency; two, where it has none.
 """
 
 
@@ -222,11 +226,13 @@ def _routes(
     quotas = Quotas.of(settings)
     guard = Guard(Access(reads), limits, refusals, quotas, settings.trust_forwarded_for, uses.note)
     ring = settings.card_secrets
+    amounts = Amounts(Currencies(reads))
     routes = [
-        *OrderRoutes(guard, committer).routes(),
+        *OrderRoutes(guard, committer, amounts).routes(),
+        *OrderMoneyRoutes(guard, committer, amounts).routes(),
         *ClaimRoutes(guard, writes, slots).routes(),
         *OrderReadRoutes(guard, reads, writes).routes(),
-        *GiftCardRoutes(guard, committer, reads, writes, ring, limits).routes(),
+        *GiftCardRoutes(guard, committer, reads, writes, ring, limits, amounts).routes(),
         *LoyaltyRoutes(guard, committer, reads).routes(),
         *EventRoutes(guard, reads, writes, watch).routes(),
         *AckRoutes(guard, writes).routes(),

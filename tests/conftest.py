@@ -105,7 +105,7 @@ async def loop_in_debug_mode() -> AsyncIterator[None]:
 MakeDatabase = Callable[[], Awaitable[str]]
 StartApiPod = Callable[..., Pod]
 StartGateway = Callable[..., Pod]
-OpenShop = Callable[[], Awaitable[Shop]]
+OpenShop = Callable[..., Awaitable[Shop]]
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,15 @@ class Shop:
         answer: dict[str, Any] = response.json()
         return answer
 
+    async def get_order(self, order_id: str, key: str | None = None) -> dict[str, Any]:
+        """An order as it stands."""
+        response = await self.http.get(
+            self.path(f"orders/{order_id}"), headers=bearer(key or self.storefront_key)
+        )
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
+        return found
+
     async def step(self, order_id: str, status: str) -> httpx.Response:
         """Move an order on."""
         return await self.http.patch(
@@ -107,6 +116,43 @@ class Shop:
             json={"fence": fence},
             headers=bearer(key or self.terminal_key),
         )
+
+    async def pay_order(
+        self,
+        order_id: str,
+        amount: Any,
+        status: str = "paid",
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        """Take down a payment of an order, by card; whatever comes of it."""
+        return await self._move_money(
+            order_id,
+            "payments",
+            {"method": "card", "amount": amount, "status": status, **more},
+            key,
+            idempotency_key,
+        )
+
+    async def refund_order(
+        self,
+        order_id: str,
+        amount: Any,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        """Take down a refund of an order; whatever comes of it."""
+        return await self._move_money(order_id, "refunds", {"amount": amount, **more}, key, idempotency_key)
+
+    async def _move_money(
+        self, order_id: str, kind: str, body: dict[str, Any], key: str | None, idempotency_key: str | None
+    ) -> httpx.Response:
+        headers = bearer(key or self.terminal_key)
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        return await self.http.post(self.path(f"orders/{order_id}/{kind}"), json=body, headers=headers)
 
     async def sell_card(self, amount: float = 25, **more: Any) -> dict[str, Any]:
         """Sell a gift card."""
@@ -205,11 +251,11 @@ class Operator:
     http: httpx.AsyncClient
     key: str
 
-    async def open_shop(self, slug: str | None = None) -> Shop:
+    async def open_shop(self, slug: str | None = None, **settings: Any) -> Shop:
         """Open a shop with one terminal."""
         slug = slug or f"shop-{uuid.uuid4().hex[:12]}"
         response = await self.http.post(
-            "/api/tenants", json={"slug": slug, "name": f"The {slug}"}, headers=bearer(self.key)
+            "/api/tenants", json={"slug": slug, "name": f"The {slug}", **settings}, headers=bearer(self.key)
         )
         assert response.status_code == 201, response.text
         shop = Shop(self.http, slug, response.json()["storefrontKey"], self.key)

@@ -22,6 +22,8 @@ _PERSONAL: dict[str, dict[str, str | None]] = {
         **dict.fromkeys(PERSONAL_DETAIL),
     },
     "order_updated": {"reason": None},
+    "order_paid": {"reference": None},
+    "order_refunded": {"reason": None},
     "loyalty_updated": {"customerPhone": None, "reason": None},
     "gift_card_purchased": {"purchasedBy": ERASED, "recipientName": None, "recipientEmail": None},
     "gift_card_refunded": {"reason": None},

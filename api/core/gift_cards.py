@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from api.core.money import json_cents
+from api.core.money import DECIMALS, json_cents
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUE = {symbol: value for value, symbol in enumerate(_ALPHABET)}
@@ -105,12 +105,13 @@ def purchased_data(
     recipient_name: str | None,
     recipient_email: str | None,
     expiry_date: str | None,
+    decimals: int = DECIMALS,
 ) -> bytes:
     """Return the `data` of the `gift_card_purchased` event."""
     return orjson.dumps(
         {
             "cardNumber": mask_number(number),
-            "balance": json_cents(cents),
+            "balance": json_cents(cents, decimals),
             "purchasedBy": purchased_by,
             "recipientName": recipient_name,
             "recipientEmail": recipient_email,
@@ -119,8 +120,10 @@ def purchased_data(
     )
 
 
-def redeemed_data(number: str, cents: int, order_id: str | None) -> bytes:
+def redeemed_data(number: str, cents: int, order_id: str | None, decimals: int = DECIMALS) -> bytes:
     """Return the `data` of the `gift_card_redeemed` event, but for what the database adds: `redemptionId`, `balance`,
     `by`.
     """
-    return orjson.dumps({"cardNumber": mask_number(number), "amount": json_cents(cents), "orderId": order_id})
+    return orjson.dumps(
+        {"cardNumber": mask_number(number), "amount": json_cents(cents, decimals), "orderId": order_id}
+    )

@@ -41,6 +41,7 @@ def new_order_forms(order: NewOrder, bill: Bill) -> list[bytes]:
 
 
 def _data(order: NewOrder, bill: Bill) -> dict[str, Any]:
+    decimals = order.currency.decimals
     return {
         "status": OrderStatus.PENDING.value,
         "orderType": order.order_type,
@@ -48,14 +49,17 @@ def _data(order: NewOrder, bill: Bill) -> dict[str, Any]:
         "customerPhone": order.customer_phone,
         "customerPhoneNumber": None if order.number is None else order.number.text,
         "customerEmail": order.customer_email,
-        "items": [item.document() for item in order.items],
-        "totalAmount": json_cents(bill.total_cents),
+        "items": [item.document(decimals) for item in order.items],
+        "totalAmount": json_cents(bill.total_cents, decimals),
         "specialInstructions": order.special_instructions,
         "stations": order.stations,
         "categories": order.categories,
-        "amountPaid": json_cents(order.paid_cents),
-        "amountDue": json_cents(due_cents(bill.total_cents, order.paid_cents)),
+        "amountPaid": json_cents(order.paid_cents, decimals),
+        "amountDue": json_cents(due_cents(bill.total_cents, order.paid_cents), decimals),
+        **({} if order.currency.code is None else {"currency": order.currency.code}),
         **({} if order.external_id is None else {"externalId": order.external_id}),
-        **({"payments": [payment.document() for payment in order.payments]} if order.payments else {}),
+        **(
+            {"payments": [payment.document(decimals) for payment in order.payments]} if order.payments else {}
+        ),
         **order.detail(),
     }

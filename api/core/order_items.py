@@ -33,17 +33,17 @@ class Modifier:
         """How many modifiers these are: this one, and those under it."""
         return 1 + sum(under.count for under in self.modifiers)
 
-    def document(self) -> dict[str, Any]:
-        """The modifier as events and answers say it."""
+    def document(self, decimals: int) -> dict[str, Any]:
+        """The modifier as events and answers say it, in a currency of so many decimals."""
         said: dict[str, Any] = {
             "name": self.name,
             "quantity": self.quantity,
-            "unitPrice": json_cents(self.unit_price_cents),
+            "unitPrice": json_cents(self.unit_price_cents, decimals),
         }
         if self.sku is not None:
             said["sku"] = self.sku
         if self.modifiers:
-            said["modifiers"] = [under.document() for under in self.modifiers]
+            said["modifiers"] = [under.document(decimals) for under in self.modifiers]
         return said
 
 
@@ -70,7 +70,7 @@ class Item:
         whole, rest = divmod(self.quantity, WHOLE)
         return whole * price if rest == 0 else round_half_away(self.quantity * price, WHOLE)
 
-    def more(self) -> dict[str, Any]:
+    def more(self, decimals: int) -> dict[str, Any]:
         """The members that a plain line does not have."""
         said: dict[str, Any] = {}
         if self.unit is not None:
@@ -82,17 +82,17 @@ class Item:
         if self.station is not None:
             said["station"] = self.station
         if self.modifiers:
-            said["modifiers"] = [modifier.document() for modifier in self.modifiers]
+            said["modifiers"] = [modifier.document(decimals) for modifier in self.modifiers]
         return said
 
-    def document(self) -> dict[str, Any]:
+    def document(self, decimals: int) -> dict[str, Any]:
         """The line as events and answers say it."""
         return {
             "name": self.name,
             "quantity": json_quantity(self.quantity),
-            "unitPrice": json_cents(self.unit_price_cents),
+            "unitPrice": json_cents(self.unit_price_cents, decimals),
             "notes": self.notes,
-            **self.more(),
+            **self.more(decimals),
         }
 
 
@@ -124,12 +124,12 @@ class Adjustment:
             return None
         return "must not be less than 0"
 
-    def document(self) -> dict[str, Any]:
+    def document(self, decimals: int) -> dict[str, Any]:
         """The adjustment as events and answers say it."""
         return {
             "kind": self.kind.value,
             "name": self.name,
-            "amount": json_cents(self.cents),
+            "amount": json_cents(self.cents, decimals),
             "included": self.included,
         }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from api.core.currency import NO_CURRENCY, Currency
 from api.core.moment import Moment
 from api.core.money import MAX_TOTAL, cents_figure, cents_text
 from api.core.order_items import Adjustment, Item
@@ -67,6 +68,8 @@ class NewOrder:
     payments: tuple[Payment, ...] = ()
     number: PhoneNumber | None = None
     """The customer's phone number as it was read; None where there is none, or it is no number."""
+    currency: Currency = NO_CURRENCY
+    """The one that its amounts were read in: the tenant's, as far as the pod knows."""
 
     @property
     def paid_cents(self) -> int:
@@ -86,7 +89,8 @@ class NewOrder:
     def detail(self) -> dict[str, Any]:
         """The members that a plain order does not have, as events and answers say them."""
         said = {
-            "adjustments": [adjustment.document() for adjustment in self.adjustments] or None,
+            "adjustments": [adjustment.document(self.currency.decimals) for adjustment in self.adjustments]
+            or None,
             "deliveryAddress": self.delivery_address,
             "tableNumber": self.table_number,
             "guests": self.guests,
@@ -113,8 +117,9 @@ def reckon(order: NewOrder) -> Bill:
 
 def complaints(order: NewOrder, bill: Bill, said_total_cents: int | None) -> list[FieldError]:
     """The faults of an order as a whole, by field; `said_total_cents` is its sender's sum, if that was said."""
+    decimals = order.currency.decimals
     wrong = [
-        FieldError(f"items.{number}", f"costs {cents_text(cents)}, and must not cost less than 0")
+        FieldError(f"items.{number}", f"costs {cents_text(cents, decimals)}, and must not cost less than 0")
         for number, cents in enumerate(bill.lines)
         if cents < 0
     ]
@@ -127,17 +132,27 @@ def complaints(order: NewOrder, bill: Bill, said_total_cents: int | None) -> lis
     if wrong:
         return wrong
     total = bill.total_cents
+    comes_to = cents_text(total, decimals)
     if not 0 <= total <= MAX_TOTAL:
-        why = f"comes to {cents_text(total)}, and must be between 0 and {cents_figure(MAX_TOTAL)}"
+        why = f"comes to {comes_to}, and must be between 0 and {cents_figure(MAX_TOTAL, decimals)}"
         return [FieldError("totalAmount", why)]
     taken = sum(payment.cents for payment in order.payments if payment.status is not PaymentStatus.DUE)
     if taken > total:
-        return [FieldError("payments", f"come to {cents_text(taken)}, and the order to {cents_text(total)}")]
+        return [FieldError("payments", f"come to {cents_text(taken, decimals)}, and the order to {comes_to}")]
     if said_total_cents not in (None, total):
         assert said_total_cents is not None
-        why = f"is {cents_text(said_total_cents)}, but what was ordered comes to {cents_text(total)}"
+        why = f"is {cents_text(said_total_cents, decimals)}, but what was ordered comes to {comes_to}"
         return [FieldError("totalAmount", why)]
     return []
+
+
+def currency_complaints(said: str | None, currency: Currency) -> list[FieldError]:
+    """The fault of the currency that an order names, if it names one: it has to be the shop's."""
+    if said in (None, currency.code):
+        return []
+    if currency.code is None:
+        return [FieldError("currency", "must not be there: the shop has no currency")]
+    return [FieldError("currency", f"must be the shop's, which is {currency.code}")]
 
 
 def _names(given: Any) -> list[str]:

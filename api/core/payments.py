@@ -15,6 +15,21 @@ class PaymentStatus(Enum):
     PAID = "paid"
 
 
+LATER = (PaymentStatus.AUTHORIZED, PaymentStatus.PAID)
+"""The statuses of a payment that comes after its order was placed."""
+
+
+def require_later(status: PaymentStatus) -> PaymentStatus:
+    """Return the status as it is.
+
+    Raises:
+        ValueError: a payment that is still due does not come later.
+    """
+    if status not in LATER:
+        raise ValueError("must be authorized or paid")
+    return status
+
+
 @dataclass(frozen=True, slots=True)
 class Payment:
     """An amount, how it is paid, and by which name its payer's bank knows it."""
@@ -24,9 +39,13 @@ class Payment:
     status: PaymentStatus
     reference: str | None = None
 
-    def document(self) -> dict[str, Any]:
-        """The payment as events and answers say it."""
-        said = {"method": self.method, "amount": json_cents(self.cents), "status": self.status.value}
+    def document(self, decimals: int) -> dict[str, Any]:
+        """The payment as events and answers say it, in a currency of so many decimals."""
+        said = {
+            "method": self.method,
+            "amount": json_cents(self.cents, decimals),
+            "status": self.status.value,
+        }
         return said if self.reference is None else {**said, "reference": self.reference}
 
 

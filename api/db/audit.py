@@ -118,8 +118,8 @@ RULES = (
         SELECT o.tenant, order_number(o.order_seq) FROM orders o LEFT JOIN order_items i USING (order_id)
         GROUP BY o.tenant, o.order_id HAVING coalesce(sum(coalesce(i.line_cents, i.quantity * i.unit_price_cents)), 0)
             + coalesce((
-                SELECT sum((a ->> 'amount')::numeric * 100) FROM json_array_elements(o.detail -> 'adjustments') a
-                WHERE NOT (a ->> 'included')::boolean
+                SELECT sum((a ->> 'amount')::numeric * 10::numeric ^ tenant_decimals(o.tenant))
+                FROM json_array_elements(o.detail -> 'adjustments') a WHERE NOT (a ->> 'included')::boolean
             ), 0) <> o.total_cents
         """,
     ),
@@ -130,6 +130,32 @@ RULES = (
         FROM order_items i JOIN orders o USING (order_id)
         WHERE i.line_cents IS NOT NULL AND i.more -> 'modifiers' IS NULL
           AND i.line_cents <> round(coalesce(i.quantity_milli, i.quantity * 1000::bigint) * i.unit_price_cents / 1000.0)
+        """,
+    ),
+    Rule(
+        "no more of an order's money goes back than was paid",
+        """
+        SELECT o.tenant, order_number(o.order_seq) FROM orders o WHERE (order_money(o)).paid < 0
+        """,
+    ),
+    Rule(
+        "an order's payments come to no more than its total and what went back",
+        """
+        SELECT o.tenant, order_number(o.order_seq) FROM orders o JOIN (
+            SELECT order_id, sum(amount_cents) AS paid_cents FROM order_payments WHERE status = 'paid' GROUP BY order_id
+        ) p USING (order_id), order_money(o) m
+        WHERE p.paid_cents > o.total_cents + m.refunded + m.given_back
+        """,
+    ),
+    Rule(
+        "each line of an order's refunds follows from the one before",
+        """
+        SELECT tenant, 'refund ' || refund_id FROM (
+            SELECT tenant, refund_id, position, total_after_cents,
+                   sum(amount_cents) OVER (PARTITION BY order_id ORDER BY position) AS running,
+                   row_number() OVER (PARTITION BY order_id ORDER BY position) AS number
+            FROM order_refunds
+        ) r WHERE running <> total_after_cents OR number <> position
         """,
     ),
     Rule(

@@ -50,6 +50,8 @@ _BLANK_ITEMS = "UPDATE order_items SET notes = NULL WHERE order_id = ANY ($1)"
 
 _BLANK_PAYMENTS = "UPDATE order_payments SET reference = NULL WHERE order_id = ANY ($1)"
 
+_BLANK_REFUNDS = "UPDATE order_refunds SET reason = NULL WHERE order_id = ANY ($1)"
+
 _BLANK_STEPS = "UPDATE order_step_notes SET reason = NULL WHERE order_id = ANY ($1)"
 
 # The place of the number stays taken by something that is no number.
@@ -85,7 +87,8 @@ _EVENTS = """
     WHERE tenant = $1 AND (
         (type = 'new_order' AND seq = ANY ($2))
         OR (type IN ('gift_card_refunded', 'gift_card_topped_up', 'gift_card_voided') AND seq = ANY ($6))
-        OR (type = 'order_updated' AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'reason' IS NOT NULL
+        OR (type IN ('order_updated', 'order_paid', 'order_refunded')
+            AND (convert_from(payload, 'UTF8')::jsonb -> 'data') ?| '{reason,reference}'
             AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'orderId' = ANY ($5))
         OR (type = 'loyalty_updated' AND convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'customerId' = ANY ($3))
         OR (type = 'gift_card_purchased'
@@ -128,6 +131,7 @@ async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str,
     await connection.execute(_BLANK_ORDERS, ids, ERASED, PERSONAL_DETAIL)
     await connection.execute(_BLANK_ITEMS, ids)
     await connection.execute(_BLANK_PAYMENTS, ids)
+    await connection.execute(_BLANK_REFUNDS, ids)
     await connection.execute(_BLANK_STEPS, ids)
     blanked = await connection.fetch(_BLANK_ACCOUNT, tenant, names)
     accounts = [row["customer_id"] for row in blanked]

@@ -23,6 +23,8 @@ class NewCard:
     recipient_email: str | None
     expiry_date: date | None
     secret_id: bytes
+    decimals: int
+    """As many as `cents` has."""
 
 
 _SELL = write_call("sell_gift_card", 15)
@@ -42,7 +44,7 @@ async def sell_card(database: Database, attempt: Attempt, card: NewCard, data: b
         card.last4,
         card.salt,
         card.cents,
-        cents_text(card.cents),
+        cents_text(card.cents, card.decimals),
         card.purchased_by,
         card.recipient_name,
         card.recipient_email,
@@ -131,13 +133,14 @@ class StoredCard:
     """A card's balance and its last day. `outdated`: it stands under a secret that is not the newest."""
 
     balance_cents: int
+    currency: str | None
     expiry_date: date | None
     outdated: bool
 
 
 _GET = """
-    SELECT balance_cents, expiry_date, number_hmac <> $3 AS outdated FROM gift_cards
-    WHERE tenant = $1 AND number_hmac = ANY ($2::bytea[])
+    SELECT balance_cents, currency, expiry_date, number_hmac <> $3 AS outdated
+    FROM gift_cards JOIN tenants USING (tenant) WHERE tenant = $1 AND number_hmac = ANY ($2::bytea[])
 """
 
 
@@ -148,7 +151,9 @@ async def get_card(database: Database, tenant: str, number: Presented) -> Stored
         Unavailable: PostgreSQL.
     """
     row = await database.fetch_row(_GET, tenant, number.hmacs, number.hmacs[0])
-    return None if row is None else StoredCard(row["balance_cents"], row["expiry_date"], row["outdated"])
+    if row is None:
+        return None
+    return StoredCard(row["balance_cents"], row["currency"], row["expiry_date"], row["outdated"])
 
 
 _MOVE = "SELECT card_id FROM present_gift_card($1, $2, $3)"

@@ -53,7 +53,7 @@ async def place_orders(database: Database, placings: Sequence[Placing]) -> list[
     `unknown_source` has the names of the tenant's `sources` in its result, `external_id_taken` the order that has the
     id; neither wrote anything.
 
-    Raises as `run_writes`, and OtherCountry where a number has to be read anew: then none of them was written.
+    Raises as `run_writes`; OtherCountry and OtherCurrency where something has to be read anew.
     """
     arguments = [argument for placing in placings for argument in _arguments(placing)]
     return await run_writes(database, _PLACE[len(placings)], len(placings), *arguments)
@@ -63,7 +63,8 @@ def _arguments(placing: Placing) -> tuple[Any, ...]:
     attempt, order, bill = placing.attempt, placing.order, placing.bill
     items = order.items
     detail = order.detail()
-    more = [item.more() for item in items]
+    decimals = order.currency.decimals
+    more = [item.more(decimals) for item in items]
     # Null where no line of an order has it: a plain order carries nothing of that.
     broken = any(item.quantity % WHOLE for item in items)
     special = broken or any(more)
@@ -77,7 +78,7 @@ def _arguments(placing: Placing) -> tuple[Any, ...]:
         order.customer_email,
         order.special_instructions,
         bill.total_cents,
-        cents_text(bill.total_cents),
+        cents_text(bill.total_cents, decimals),
         [item.name for item in items],
         # Pods of the version before see the whole number above a broken quantity.
         [-(-item.quantity // WHOLE) for item in items],
@@ -163,6 +164,7 @@ class StoredOrder:
     customer_email: str | None
     special_instructions: str | None
     total_cents: int
+    currency: str | None
     created_at: str
     updated_at: str
     offset: str | None
@@ -172,6 +174,7 @@ class StoredOrder:
     paid_cents: int
     items: str
     payments: str
+    refunds: str
     adjustments: str
     address: str
     table_number: str | None
@@ -182,20 +185,18 @@ class StoredOrder:
     receipts: str = "[]"
 
 
-# A plain line is made from its columns; what one has besides stands in `more`, finished, and is put behind that.
 COLUMNS = """
     o.order_seq, o.order_id, order_number(o.order_seq) AS number, o.status, o.source, o.order_type,
     o.customer_name, o.customer_phone,
     nullif(coalesce(o.customer_number, number_before(o.customer_phone)), '') AS customer_number,
     o.customer_email, o.special_instructions, o.total_cents,
+    (SELECT n.currency FROM tenants n WHERE n.tenant = o.tenant) AS currency,
     rfc3339(o.created_at) AS created_at, rfc3339(o.updated_at) AS updated_at,
     o.event_epoch || '-' || o.event_seq AS "offset", o.external_id,
     rfc3339(o.scheduled_for) AS scheduled_for, rfc3339(coalesce(o.due_at, o.created_at)) AS due_at,
-    order_paid_cents(o.tenant, o.order_id) AS paid_cents, order_payments_json(o.order_id) AS payments,
-    (
-        SELECT coalesce('[' || string_agg(order_item_json(i), ',' ORDER BY i.position) || ']', '[]')
-        FROM order_items i WHERE i.order_id = o.order_id
-    ) AS items,
+    order_paid_cents(o.tenant, o.order_id) AS paid_cents,
+    order_payments_json(o.tenant, o.order_id, o.created_at) AS payments,
+    order_refunds_json(o.tenant, o.order_id) AS refunds, order_items_json(o.tenant, o.order_id) AS items,
     coalesce(o.detail ->> 'adjustments', '[]') AS adjustments,
     coalesce(o.detail ->> 'deliveryAddress', 'null') AS address,
     o.detail ->> 'tableNumber' AS table_number, coalesce(o.detail ->> 'guests', 'null') AS guests,

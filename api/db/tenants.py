@@ -5,14 +5,28 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import orjson
 
 from api.core.order_sources import OrderSource
 from api.db.audit_trail import Entry, noted_where
+from backbone.contract.errors import BellwireError
 from backbone.eventlog.postgres import Database, Row
 
 LOOKED_THROUGH = 2000
 """So many tenants a page looks through at most."""
+
+
+class CurrencyInUse(BellwireError):
+    """The tenant has an order, a card or points: its currency stays."""
+
+
+class TooEarly(BellwireError):
+    """A currency with other decimals than two, while pods of the release before may run."""
+
+
+_CURRENCY_IN_USE = "BW005"
+_TOO_EARLY = "BW006"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +42,7 @@ class Tenant:
     alarm_repeats: int
     alarm_roles: tuple[str, ...] | None
     points_per_unit: Decimal | None
+    currency: str | None
     order_sources: tuple[OrderSource, ...]
     time_zone: str
     preparation_minutes: int
@@ -46,6 +61,7 @@ _SETTINGS = {
     "alarm_repeats": "integer",
     "alarm_roles": "text[]",
     "points_per_unit": "numeric",
+    "currency": "text",
     "order_sources": "jsonb",
     "time_zone": "text",
     "preparation_minutes": "integer",
@@ -84,6 +100,7 @@ async def create_tenant(
     """Make a tenant with its stream and its storefront key, and note it; False when the slug is taken, or was once.
 
     Raises:
+        TooEarly: as it says.
         Unavailable: PostgreSQL.
     """
     names = ", ".join(_column(name) for name in settings)
@@ -101,7 +118,31 @@ async def create_tenant(
         SELECT tenant FROM made
     """  # noqa: S608 - put together from constants
     values_of = (*settings.values(), *entry.values)
-    return await database.fetch_row(sql, slug, storefront_key_hash, is_test, *values_of) is not None
+    return await _written(database, sql, slug, storefront_key_hash, is_test, *values_of) is not None
+
+
+async def _written(database: Database, sql: str, *arguments: Any) -> Row | None:
+    try:
+        return await database.fetch_row(sql, *arguments)
+    except asyncpg.PostgresError as exc:
+        if exc.sqlstate == _CURRENCY_IN_USE:
+            raise CurrencyInUse from exc
+        if exc.sqlstate == _TOO_EARLY:
+            raise TooEarly from exc
+        raise
+
+
+_CURRENCY = "SELECT currency FROM tenants WHERE tenant = $1"
+
+
+async def currency_of(database: Database, slug: str) -> str | None:
+    """Return a tenant's currency; None when it has none, or is none.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_CURRENCY, slug)
+    return None if row is None else row["currency"]
 
 
 _GET = f"SELECT {_COLUMNS} FROM tenants n WHERE n.tenant = $1 AND n.deleted_at IS NULL"  # noqa: S608
@@ -123,6 +164,7 @@ async def change_tenant(
     """Change some settings, at least one, note it, and return the tenant as it is then; None when there is none.
 
     Raises:
+        CurrencyInUse, TooEarly: as they say; nothing is changed then.
         Unavailable: PostgreSQL.
     """
     changes = ", ".join(
@@ -134,7 +176,7 @@ async def change_tenant(
         ), {noted_where("changed", 2 + len(settings))}
         SELECT * FROM changed
     """  # noqa: S608 - put together from constants
-    row = await database.fetch_row(sql, slug, *settings.values(), *entry.values)
+    row = await _written(database, sql, slug, *settings.values(), *entry.values)
     return None if row is None else _tenant_of(row)
 
 
@@ -230,6 +272,7 @@ def _tenant_of(row: Row) -> Tenant:
         row["alarm_repeats"],
         None if roles is None else tuple(roles),
         row["points_per_unit"],
+        row["currency"],
         tuple(OrderSource(one["name"], one["broadcast"]) for one in orjson.loads(row["order_sources"])),
         row["time_zone"],
         row["preparation_minutes"],

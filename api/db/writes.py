@@ -25,6 +25,7 @@ class Attempt:
 
     `by` is who writes: `kind/terminal/key`, the middle empty but for terminals. A key belongs to a terminal, or to all
     keys of another kind together. `most_answers` is how many answers the tenant may have stored; None is any number.
+    `currency` is the one in which the request's amounts were read, `-` for none; empty where it has no amounts.
     """
 
     tenant: str
@@ -33,13 +34,24 @@ class Attempt:
     traceparent: str | None = None
     by: str = ""
     most_answers: int | None = None
+    currency: str = ""
 
     def arguments(self, *rest: Any, phone: str = "") -> tuple[Any, ...]:
         """The arguments of a writing function: these three, the function's own, and what goes into settings: the trace
-        context, who writes, how many answers may be stored, and what was read of an order's phone.
+        context, who writes, how many answers may be stored, what was read of an order's phone, and the currency.
         """
         most = "" if self.most_answers is None else str(self.most_answers)
-        return (self.tenant, self.key, self.fingerprint, *rest, self.traceparent, self.by, most, phone)
+        return (
+            self.tenant,
+            self.key,
+            self.fingerprint,
+            *rest,
+            self.traceparent,
+            self.by,
+            most,
+            phone,
+            self.currency,
+        )
 
     @property
     def owned_key(self) -> tuple[str, str] | None:
@@ -75,13 +87,23 @@ class OtherCountry(BellwireError):
         self.country = country
 
 
+class OtherCurrency(BellwireError):
+    """A request's amounts have to be read in the tenant's `currency`, which is another one than the pod took."""
+
+    def __init__(self, currency: str | None) -> None:
+        super().__init__("the amounts have to be read in another currency")
+        self.currency = currency
+
+
 class DayOver(BellwireError):
     """A gift card's last day has passed where the shop is."""
 
 
+NO_CURRENCY = "-"
 _ANSWERS_FULL = "BW429"
 _OTHER_COUNTRY = "BW002"
 _DAY_OVER = "BW003"
+_OTHER_CURRENCY = "BW004"
 
 
 class WriteOutcome(StrEnum):
@@ -102,6 +124,9 @@ class WriteOutcome(StrEnum):
     VOIDED = "voided"
     NOT_REDEEMED = "not_redeemed"
     TOO_MANY = "too_many"
+    OVERPAID = "overpaid"
+    REFUND_TOO_HIGH = "refund_too_high"
+    TOO_MANY_PAYMENTS = "too_many_payments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +151,18 @@ def write_call(function: str, arguments: int, calls: int = 1) -> str:
     """Return the statement that calls a writing function with so many arguments, so many times, one after another.
 
     One statement is one transaction: its calls are committed together or not at all. Each call's places are those of
-    `Attempt.arguments`: the last four go into settings before the function is called.
+    `Attempt.arguments`: the last five go into settings before the function is called.
     """
     selects = []
     for number in range(calls):
-        first = number * (arguments + 4) + 1
+        first = number * (arguments + 5) + 1
         traceparent = first + arguments
         tenant = (
             f"CASE WHEN set_config('bellwire.traceparent', coalesce(${traceparent}, ''), true) IS NOT NULL"
             f" AND set_config('bellwire.by', ${traceparent + 1}, true) IS NOT NULL"
             f" AND set_config('bellwire.most_answers', ${traceparent + 2}, true) IS NOT NULL"
-            f" AND set_config('bellwire.phone', ${traceparent + 3}, true) IS NOT NULL THEN ${first}::text END"
+            f" AND set_config('bellwire.phone', ${traceparent + 3}, true) IS NOT NULL"
+            f" AND set_config('bellwire.currency', ${traceparent + 4}, true) IS NOT NULL THEN ${first}::text END"
         )
         rest = "".join(f", ${place}" for place in range(first + 1, traceparent))
         selects.append(_ANSWER.format(number=number, call=f"{function}({tenant}{rest})"))
@@ -154,7 +180,7 @@ async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> li
     Raises:
         Violation: the event would be over 32 KiB; nothing is written then.
         AnswersFull: the tenant has as many answers stored as it may have; nothing is written then.
-        OtherCountry, DayOver: as they say; nothing is written then.
+        OtherCountry, OtherCurrency, DayOver: as they say; nothing is written then.
         Unavailable: PostgreSQL; it may or may not have been written, and the same key tells which.
     """
     try:
@@ -173,6 +199,8 @@ async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> li
             raise AnswersFull from exc
         if exc.sqlstate == _OTHER_COUNTRY:
             raise OtherCountry(exc.detail or None) from exc
+        if exc.sqlstate == _OTHER_CURRENCY:
+            raise OtherCurrency(None if exc.detail == NO_CURRENCY else exc.detail) from exc
         if exc.sqlstate == _DAY_OVER:
             raise DayOver from exc
         raise

@@ -3,6 +3,7 @@
 Why: docs/decisions/0009-unknown-fields.md
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -18,14 +19,23 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 
+from api.core.currency import parse_currency
 from api.core.loyalty import parse_points_per_unit
 from api.core.moment import parse_moment
-from api.core.money import DECIMAL, parse_cents, parse_positive_cents, parse_signed_cents, parse_total
+from api.core.money import (
+    DECIMAL,
+    DECIMALS,
+    parse_cents,
+    parse_positive_cents,
+    parse_signed_cents,
+    parse_total,
+)
 from api.core.phones import is_country
 from api.core.quantity import MAX_QUANTITY, parse_quantity
 from api.core.strict_json import NotJson, parse_json
@@ -73,10 +83,24 @@ def _country(value: object) -> str:
     raise ValueError("must be a country's code of two letters (ISO 3166), such as GB")
 
 
-def _money(maximum: float = 1_000_000, **bounds: float) -> WithJsonSchema:
-    number = {"type": "number", "maximum": maximum, "description": "At most two decimals.", **bounds}
+def _number(maximum: float, says: str, **bounds: float) -> WithJsonSchema:
+    number = {"type": "number", "maximum": maximum, "description": says, **bounds}
     text = {"type": "string", "pattern": f"^{DECIMAL}$", "description": "The same as a text."}
     return WithJsonSchema({"anyOf": [number, text]})
+
+
+def _money(maximum: float = 100_000_000, **bounds: float) -> WithJsonSchema:
+    says = "As many decimals as the tenant's currency has (two without one), and up to 1,000,000 where it has any."
+    return _number(maximum, says, **bounds)
+
+
+def _amount(parse: Callable[[object, int], int]) -> PlainValidator:
+    """Read an amount with the decimals that `check_body` was given."""
+
+    def read(value: object, info: ValidationInfo) -> int:
+        return parse(value, DECIMALS if info.context is None else info.context)
+
+    return PlainValidator(read)
 
 
 # The blanks to be stripped are looked at first: a control character is refused wherever it stands.
@@ -94,10 +118,10 @@ Line = Annotated[str, _CLEAN, Field(max_length=1000)]
 FilledLine = Annotated[str, _CLEAN, Field(min_length=1, max_length=1000), _VISIBLE]
 ExternalId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(external_id)]
 RouteName = Annotated[Word, AfterValidator(route_name)]
-Cents = Annotated[int, PlainValidator(parse_cents), _money(minimum=0)]
-SignedCents = Annotated[int, PlainValidator(parse_signed_cents), _money(minimum=-1_000_000)]
-TotalCents = Annotated[int, PlainValidator(parse_total), _money(minimum=0, maximum=9_999_999_999_999.99)]
-PositiveCents = Annotated[int, PlainValidator(parse_positive_cents), _money(exclusiveMinimum=0)]
+Cents = Annotated[int, _amount(parse_cents), _money(minimum=0)]
+SignedCents = Annotated[int, _amount(parse_signed_cents), _money(minimum=-100_000_000)]
+TotalCents = Annotated[int, _amount(parse_total), _money(minimum=0, maximum=999_999_999_999_999)]
+PositiveCents = Annotated[int, _amount(parse_positive_cents), _money(exclusiveMinimum=0)]
 Quantity = Annotated[
     int,
     PlainValidator(parse_quantity),
@@ -110,7 +134,9 @@ Quantity = Annotated[
         }
     ),
 ]
-PointsPerUnit = Annotated[int, PlainValidator(parse_points_per_unit), _money(minimum=0, maximum=10_000)]
+PointsPerUnit = Annotated[
+    int, PlainValidator(parse_points_per_unit), _number(10_000, "At most two decimals.", minimum=0)
+]
 MomentOf = Annotated[
     datetime, PlainValidator(parse_moment), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
@@ -118,6 +144,11 @@ Country = Annotated[
     str,
     PlainValidator(_country),
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["GB"]}),
+]
+CurrencyCode = Annotated[
+    str,
+    PlainValidator(parse_currency),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z]{3}$", "examples": ["EUR"]}),
 ]
 Day = Annotated[date, PlainValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 
@@ -133,18 +164,31 @@ class Read(Generic[M]):
     size: int
 
 
-async def read_body(
-    request: Request, model: type[M], *, optional: bool = False, limit: int = MAX_BODY_BYTES
-) -> Read[M]:
-    """Read and check a body of at most `limit` bytes; where it is `optional`, none at all is an empty object.
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A body that is a JSON object, and not checked yet; `size` is its bytes."""
+
+    value: dict[str, Any]
+    size: int
+
+
+async def read_plain(request: Request, *, optional: bool = False, limit: int = MAX_BODY_BYTES) -> Plain:
+    """Read a body of at most `limit` bytes; where it is `optional`, none at all is an empty object.
 
     Raises:
-        Violation: too large (413), not JSON (400), or wrong fields (422), every one of them named; or the key ended
-            while the body came (401).
+        Violation: too large (413), not JSON (400), or no object (422); or the key ended while the body came (401).
     """
-    plain, size = await _read(request, optional=optional, limit=limit)
+    return Plain(*await _read(request, optional=optional, limit=limit))
+
+
+def check_body(plain: Plain, model: type[M], decimals: int = DECIMALS) -> M:
+    """Check a body; its amounts have so many decimals.
+
+    Raises:
+        Violation: wrong fields (422), every one of them named.
+    """
     try:
-        return Read(model.model_validate(plain), plain, size)
+        return model.model_validate(plain.value, context=decimals)
     except ValidationError as exc:
         raise wrong_fields(
             [
@@ -152,6 +196,14 @@ async def read_body(
                 for error in exc.errors()
             ]
         ) from None
+
+
+async def read_body(
+    request: Request, model: type[M], *, optional: bool = False, limit: int = MAX_BODY_BYTES
+) -> Read[M]:
+    """Read and check a body without amounts. Raises as `read_plain` and `check_body`."""
+    plain = await read_plain(request, optional=optional, limit=limit)
+    return Read(check_body(plain, model), plain.value, plain.size)
 
 
 async def read_object(request: Request) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema
 
+from api.core.currency import Currency
 from api.core.metadata import check_metadata
 from api.core.order_items import Adjustment, AdjustmentKind, Item, Modifier
 from api.core.orders import NewOrder, number_of
@@ -11,6 +12,7 @@ from api.core.payments import Payment, PaymentStatus
 from api.http.body import (
     Body,
     Cents,
+    CurrencyCode,
     Email,
     ExternalId,
     FilledLine,
@@ -151,6 +153,7 @@ class OrderBody(Body):
     special_instructions: Text | None = None
     adjustments: Annotated[list[AdjustmentBody], Field(max_length=MAX_ADJUSTMENTS)] | None = None
     total_amount: TotalCents | None = None
+    currency: CurrencyCode | None = None
     payments: Annotated[list[PaymentBody], Field(max_length=MAX_PAYMENTS)] | None = None
     scheduled_for: MomentOf | None = None
     delivery_address: AddressBody | None = None
@@ -159,8 +162,8 @@ class OrderBody(Body):
     courier: CourierBody | None = None
     metadata: Metadata | None = None
 
-    def order(self, country: str | None) -> NewOrder:
-        """The order as the core knows it, of a tenant in this country."""
+    def order(self, country: str | None, currency: Currency) -> NewOrder:
+        """The order as the core knows it, of a tenant in this country, in whose currency it was read."""
         return NewOrder(
             self.order_source,
             self.order_type,
@@ -179,6 +182,7 @@ class OrderBody(Body):
             self.scheduled_for,
             tuple(Payment(one.method, one.amount, one.status, one.reference) for one in self.payments or ()),
             number_of(self.customer_phone, country),
+            currency,
         )
 
 

@@ -8,6 +8,7 @@ import logging
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from api.committer import Committer
 from api.core import gift_cards as core
+from api.core.currency import Currency
 from api.core.money import json_cents
 from api.core.secret_ring import SecretRing
 from api.db.gift_cards import (
@@ -29,7 +31,8 @@ from api.db.gift_cards import (
     void_card,
 )
 from api.db.secrets_in_use import first_secret
-from api.db.writes import DayOver, WriteOutcome, Written
+from api.db.writes import Attempt, DayOver, WriteOutcome, Written
+from api.http.amounts import Amounts
 from api.http.answer import ORDER_REFUSALS, Refusals, json_answer, write_answer
 from api.http.attempt import attempt_of
 from api.http.body import (
@@ -41,6 +44,7 @@ from api.http.body import (
     Name,
     PositiveCents,
     read_body,
+    read_plain,
     wrong_fields,
 )
 from api.http.documents.money import (
@@ -59,6 +63,8 @@ from backbone.eventlog.postgres import Database
 from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 log = logging.getLogger("bellwire.secrets")
+
+M = TypeVar("M", bound=Body)
 
 
 class PurchaseBody(Body):
@@ -201,7 +207,9 @@ class GiftCardRoutes:
         writes: Database,
         ring: SecretRing,
         limits: Limits,
+        amounts: Amounts,
     ) -> None:
+        self._amounts = amounts
         self._limits = limits
         self._guard = guard
         self._committer = committer
@@ -224,33 +232,43 @@ class GiftCardRoutes:
     async def purchase(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/purchase`."""
         caller = await self._guard.authorize(request)
-        body = await read_body(request, PurchaseBody)
-        attempt = attempt_of(request, caller, body.plain)
-        sale = body.model
-        salt, number = self._draw()
-        card = NewCard(
-            uuid.uuid4(),
-            core.number_hmac(self._ring.newest, number),
-            core.last_four(number),
-            salt,
-            sale.amount,
-            sale.purchased_by,
-            sale.recipient_name,
-            sale.recipient_email,
-            sale.expiry_date,
-            self._ring.newest_id,
-        )
-        expiry = None if sale.expiry_date is None else sale.expiry_date.isoformat()
-        data = core.purchased_data(
-            number, sale.amount, sale.purchased_by, sale.recipient_name, sale.recipient_email, expiry
-        )
-        try:
-            written = await self._committer.commit(
-                caller.tenant, lambda database: sell_card(database, attempt, card, data)
+
+        async def sell(sale: PurchaseBody, attempt: Attempt, decimals: int) -> Response:
+            salt, number = self._draw()
+            card = NewCard(
+                uuid.uuid4(),
+                core.number_hmac(self._ring.newest, number),
+                core.last_four(number),
+                salt,
+                sale.amount,
+                sale.purchased_by,
+                sale.recipient_name,
+                sale.recipient_email,
+                sale.expiry_date,
+                self._ring.newest_id,
+                decimals,
             )
-        except DayOver:
-            raise wrong_fields([FieldError("expiryDate", "must not be before the shop's today")]) from None
-        return write_answer(written, 201, {}, await self._with_number(written.result))
+            expiry = None if sale.expiry_date is None else sale.expiry_date.isoformat()
+            data = core.purchased_data(
+                number,
+                sale.amount,
+                sale.purchased_by,
+                sale.recipient_name,
+                sale.recipient_email,
+                expiry,
+                decimals,
+            )
+            try:
+                written = await self._committer.commit(
+                    caller.tenant, lambda database: sell_card(database, attempt, card, data)
+                )
+            except DayOver:
+                raise wrong_fields(
+                    [FieldError("expiryDate", "must not be before the shop's today")]
+                ) from None
+            return write_answer(written, 201, {}, await self._with_number(written.result))
+
+        return await self._act(request, caller, PurchaseBody, sell)
 
     async def get(self, request: Request) -> Response:
         """`GET /api/tenant/{tenant}/gift-cards/{cardNumber}`."""
@@ -265,54 +283,57 @@ class GiftCardRoutes:
             # Nothing of the answer depends on it: it moves the next time otherwise.
             with contextlib.suppress(Unavailable):
                 await move_card(self._writes, caller.tenant, self._presented(number))
-        return json_answer({"balance": json_cents(card.balance_cents), "expiryDate": card.expiry_date})
+        balance = json_cents(card.balance_cents, Currency(card.currency).decimals)
+        return json_answer({"balance": balance, "expiryDate": card.expiry_date})
 
     async def redeem(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/redeem`."""
         caller = await self._guard.authorize(request)
-        body = await read_body(request, RedeemBody)
-        attempt = attempt_of(request, caller, body.plain)
-        use = body.model
-        # As the order says it; what is no order's is refused.
-        order_id = None if use.order_id is None else use.order_id.lower()
 
-        def redeem(database: Database, number: str) -> Awaitable[Written]:
-            data = core.redeemed_data(number, use.amount, order_id)
-            return redeem_card(database, attempt, self._presented(number), use.amount, order_id, data)
+        async def take(use: RedeemBody, attempt: Attempt, decimals: int) -> Response:
+            # As the order says it; what is no order's is refused.
+            order_id = None if use.order_id is None else use.order_id.lower()
 
-        return write_answer(await self._move(request, caller, redeem), 200, REDEEM_REFUSALS)
+            def redeem(database: Database, number: str) -> Awaitable[Written]:
+                data = core.redeemed_data(number, use.amount, order_id, decimals)
+                return redeem_card(database, attempt, self._presented(number), use.amount, order_id, data)
+
+            return write_answer(await self._move(request, caller, redeem), 200, REDEEM_REFUSALS)
+
+        return await self._act(request, caller, RedeemBody, take)
 
     async def refund(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/refund`."""
         caller = await self._guard.authorize(request)
-        body = await read_body(request, RefundBody)
-        attempt = attempt_of(request, caller, body.plain)
-        back = body.model
-        if back.redemption_id is None and back.order_id is None:
-            raise wrong_fields([FieldError("redemptionId", "or orderId is required")])
 
-        def refund(database: Database, number: str) -> Awaitable[Written]:
-            presented = self._presented(number)
-            return refund_card(
-                database, attempt, presented, back.amount, back.redemption_id, back.order_id, back.reason
-            )
+        async def give_back(back: RefundBody, attempt: Attempt, _: int) -> Response:
+            if back.redemption_id is None and back.order_id is None:
+                raise wrong_fields([FieldError("redemptionId", "or orderId is required")])
 
-        return write_answer(await self._move(request, caller, refund), 200, REFUND_REFUSALS)
+            def refund(database: Database, number: str) -> Awaitable[Written]:
+                presented = self._presented(number)
+                return refund_card(
+                    database, attempt, presented, back.amount, back.redemption_id, back.order_id, back.reason
+                )
+
+            return write_answer(await self._move(request, caller, refund), 200, REFUND_REFUSALS)
+
+        return await self._act(request, caller, RefundBody, give_back)
 
     async def top_up(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/top-up`."""
         caller = await self._guard.authorize(request)
-        body = await read_body(request, TopUpBody)
-        attempt = attempt_of(request, caller, body.plain)
-        more = body.model
 
-        def top_up(database: Database, number: str) -> Awaitable[Written]:
-            return top_up_card(database, attempt, self._presented(number), more.amount, more.purchased_by)
+        async def put(more: TopUpBody, attempt: Attempt, _: int) -> Response:
+            def top_up(database: Database, number: str) -> Awaitable[Written]:
+                return top_up_card(database, attempt, self._presented(number), more.amount, more.purchased_by)
 
-        written = await self._move(request, caller, top_up)
-        if written.outcome is WriteOutcome.EXPIRED:
-            raise wrong_fields([FieldError("expiryDate", TOP_UP_REFUSALS[written.outcome][1])])
-        return write_answer(written, 200, TOP_UP_REFUSALS)
+            written = await self._move(request, caller, top_up)
+            if written.outcome is WriteOutcome.EXPIRED:
+                raise wrong_fields([FieldError("expiryDate", TOP_UP_REFUSALS[written.outcome][1])])
+            return write_answer(written, 200, TOP_UP_REFUSALS)
+
+        return await self._act(request, caller, TopUpBody, put)
 
     async def void(self, request: Request) -> Response:
         """`POST /api/tenant/{tenant}/gift-cards/{cardNumber}/void`."""
@@ -324,6 +345,21 @@ class GiftCardRoutes:
             return void_card(database, attempt, self._presented(number), body.model.reason)
 
         return write_answer(await self._move(request, caller, void), 200, VOID_REFUSALS)
+
+    async def _act(
+        self,
+        request: Request,
+        caller: Caller,
+        model: type[M],
+        act: Callable[[M, Attempt, int], Awaitable[Response]],
+    ) -> Response:
+        """Act on a body with the attempt that it is, and with the decimals of the tenant's currency."""
+        plain = await read_plain(request)
+
+        def at(body: M, currency: Currency) -> Awaitable[Response]:
+            return act(body, attempt_of(request, caller, plain.value, currency), currency.decimals)
+
+        return await self._amounts.act(caller.tenant, plain, model, at)
 
     async def _move(
         self, request: Request, caller: Caller, write: Callable[[Database, str], Awaitable[Written]]

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.core.currency import Currency
 from api.core.money import json_cents
 from api.core.paging import read_cursor, write_cursor
 from api.core.payments import due_cents
@@ -165,6 +166,7 @@ def _journey(journey: Journey) -> dict[str, Any]:
 
 
 def _document(order: StoredOrder) -> dict[str, Any]:
+    decimals = Currency(order.currency).decimals
     return {
         "orderId": str(order.order_id),
         "orderNumber": order.number,
@@ -178,12 +180,14 @@ def _document(order: StoredOrder) -> dict[str, Any]:
         "customerPhoneNumber": order.customer_number,
         "customerEmail": order.customer_email,
         "items": ready_json(order.items),
-        "totalAmount": json_cents(order.total_cents),
+        "totalAmount": json_cents(order.total_cents, decimals),
+        "currency": order.currency,
         "specialInstructions": order.special_instructions,
         "adjustments": ready_json(order.adjustments),
         "payments": ready_json(order.payments),
-        "amountPaid": json_cents(order.paid_cents),
-        "amountDue": json_cents(due_cents(order.total_cents, order.paid_cents)),
+        "amountPaid": json_cents(order.paid_cents, decimals),
+        "amountDue": json_cents(due_cents(order.total_cents, order.paid_cents), decimals),
+        "refunds": ready_json(order.refunds),
         "scheduledFor": order.scheduled_for,
         "dueAt": order.due_at,
         "deliveryAddress": ready_json(order.address),

@@ -9,17 +9,36 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.committer import Committer
+from api.core.currency import Currency
 from api.core.moment import is_too_far
 from api.core.order_event import new_order_forms
-from api.core.orders import NewOrder, OrderStatus, complaints, reckon, steps_into
+from api.core.orders import (
+    NewOrder,
+    OrderStatus,
+    complaints,
+    currency_complaints,
+    reckon,
+    steps_into,
+)
 from api.countries import Countries
 from api.db.orders import Placing, change_status, new_order_id
 from api.db.writes import OtherCountry, WriteOutcome, Written
+from api.http.amounts import Amounts
 from api.http.answer import Refusals, write_answer
 from api.http.attempt import attempt_of
-from api.http.body import Body, FilledLine, MomentOf, biggest_field, path_uuid, read_body, wrong_fields
+from api.http.body import (
+    Body,
+    FilledLine,
+    MomentOf,
+    Plain,
+    biggest_field,
+    path_uuid,
+    read_body,
+    read_plain,
+    wrong_fields,
+)
 from api.http.documents.orders import OrderPlaced, StatusChanged
-from api.http.guard import Guard, unknown_tenant
+from api.http.guard import Caller, Guard, unknown_tenant
 from api.http.order_body import MAX_BYTES, OrderBody
 from api.metrics import NOT_RETURNED, UNREADABLE_PHONES
 from backbone.contract.errors import FieldError, Problem, Violation
@@ -59,7 +78,8 @@ _CREATE = RouteDoc(
     "from zero; the total is the sum of the lines and of the adjustments that are not `included`. The body may have "
     "256 KiB. `customerPhone` is kept as it is written; one that is no number is taken with a warning, and earns "
     "nothing. An order whose event would pass 32 KiB is taken all the same: its event is thin (`itemsOmitted`, "
-    "`itemCount`, `omitted`), and `GET …/orders/{orderId}` has everything.",
+    "`itemCount`, `omitted`), and `GET …/orders/{orderId}` has everything. Amounts have the decimals of the tenant's "
+    "`currency`; an order that names one must name that.",
     body=OrderBody,
     idempotent=True,
     problems=(Problem.EVENT_TOO_LARGE, Problem.EXTERNAL_ID_TAKEN),
@@ -82,9 +102,10 @@ _CHANGE_STATUS = RouteDoc(
 class OrderRoutes:
     """The two routes."""
 
-    def __init__(self, guard: Guard, committer: Committer) -> None:
+    def __init__(self, guard: Guard, committer: Committer, amounts: Amounts) -> None:
         self._guard = guard
         self._committer = committer
+        self._amounts = amounts
         self._countries = Countries()
 
     def routes(self) -> list[DescribedRoute]:
@@ -99,24 +120,34 @@ class OrderRoutes:
     async def create(self, request: Request) -> Response:
         """`POST /api/tenant/orders/create`."""
         caller = await self._guard.authorize(request)
-        body = await read_body(request, OrderBody, limit=MAX_BYTES)
-        if body.model.tenant not in (None, caller.tenant):
+        plain = await read_plain(request, limit=MAX_BYTES)
+        return await self._amounts.act(
+            caller.tenant,
+            plain,
+            OrderBody,
+            lambda body, currency: self._create(request, caller, plain, body, currency),
+        )
+
+    async def _create(
+        self, request: Request, caller: Caller, plain: Plain, body: OrderBody, currency: Currency
+    ) -> Response:
+        if body.tenant not in (None, caller.tenant):
             raise unknown_tenant()
-        attempt = attempt_of(request, caller, body.plain)
+        attempt = attempt_of(request, caller, plain.value, currency)
         country = self._countries.of(caller.tenant)
-        order = body.model.order(country)
+        order = body.order(country, currency)
         bill = reckon(order)
-        wrong = complaints(order, bill, body.model.total_amount)
+        wrong = [*currency_complaints(body.currency, currency), *complaints(order, bill, body.total_amount)]
         if order.scheduled_for is not None and is_too_far(order.scheduled_for, datetime.now(UTC)):
             wrong.append(FieldError("scheduledFor", "must be at most a year ahead"))
         if wrong:
             raise wrong_fields(wrong)
-        weight = body.size if body.size > MAX_EVENT_BYTES else None
+        weight = plain.size if plain.size > MAX_EVENT_BYTES else None
         placing = Placing(attempt, new_order_id(), order, bill, new_order_forms(order, bill), weight, country)
         try:
-            placed, written = await self._place(placing, body.model)
+            placed, written = await self._place(placing, body)
         except Violation as exc:
-            raise _name_biggest(exc, body.plain) from exc
+            raise _name_biggest(exc, plain.value) from exc
         if written.outcome is WriteOutcome.UNKNOWN_SOURCE:
             raise _unknown_source(written)
         if written.outcome is WriteOutcome.OK and not written.replayed:
@@ -131,7 +162,7 @@ class OrderRoutes:
             except OtherCountry as exc:
                 # This pod did not know, or somebody has just changed it: the number is read anew, and nothing else.
                 self._countries.learn(placing.attempt.tenant, exc.country)
-                order = body.order(exc.country)
+                order = body.order(exc.country, placing.order.currency)
                 forms = new_order_forms(order, placing.bill)
                 placing = replace(placing, order=order, forms=forms, country=exc.country)
 

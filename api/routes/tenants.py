@@ -15,7 +15,9 @@ from api.core.order_sources import BUILT_IN, MAX_SOURCES, OrderSource, added_sou
 from api.core.tenant_settings import MAX_ROLES, distinct_roles, is_test_slug
 from api.db.audit_trail import Entry
 from api.db.tenants import (
+    CurrencyInUse,
     Tenant,
+    TooEarly,
     change_tenant,
     create_tenant,
     delete_test_tenant,
@@ -27,6 +29,7 @@ from api.http.answer import json_answer
 from api.http.body import (
     Body,
     Country,
+    CurrencyCode,
     FilledText,
     Name,
     PointsPerUnit,
@@ -37,7 +40,7 @@ from api.http.body import (
 )
 from api.http.documents.tenants import TenantList, TenantOpened, TenantSettings
 from api.http.guard import Guard, unknown_tenant
-from backbone.contract.errors import FieldError, Problem, Refused
+from backbone.contract.errors import FieldError, Problem, Refused, Violation
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
 from backbone.contract.slug import SLUG_PATTERN, is_slug
 from backbone.eventlog.postgres import Database
@@ -80,6 +83,7 @@ class TenantChange(Body):
     alarm_repeats: Annotated[int, Field(ge=0, le=10)] = 3
     alarm_roles: Roles | None = None
     points_per_unit: PointsPerUnit | None = None
+    currency: CurrencyCode | None = None
     order_sources: Sources = Field(default_factory=list)
     time_zone: Word = "UTC"
     preparation_minutes: Annotated[int, Field(ge=0, le=MAX_PREPARATION_MINUTES)] = 0
@@ -149,12 +153,14 @@ _CHANGE = RouteDoc(
     says="Settings that are left out stay. `alarmRoles`: whose acks count for the alarm, null is everybody's. "
     "`pointsPerUnit`: loyalty points that a completed order of a broadcast source earns for each unit of "
     "money, null is none. "
+    "`currency`: whose decimals amounts have; it stays once the shop has an order, a card or points (409). "
     "`orderSources`: those that are named replace the shop's own; the five that are built in stay. "
     "`country`: where a national phone number is from; accounts known by such digits get their international number. "
     "`paused`: the shop takes no orders at the moment, and `acceptingOrders` says so; those that come are taken. "
     "`disabled`: the shop is off. Within 2 s its keys are refused and its sockets closed with 4403; webhooks and "
     "alarms stop, and go on from where they were when it is on again.",
     body=TenantChange,
+    problems=(Problem.CURRENCY_IN_USE,),
 )
 _DELETE = RouteDoc(
     "Tenants",
@@ -213,7 +219,11 @@ class TenantRoutes:
         key_hash = hash_key(key)
         assert key_hash is not None
         entry = Entry(self._guard.actor(request, caller), body.slug, "tenant.opened", {"test": body.test})
-        if not await create_tenant(self._writes, body.slug, key_hash, settings, entry, is_test=body.test):
+        try:
+            made = await create_tenant(self._writes, body.slug, key_hash, settings, entry, is_test=body.test)
+        except TooEarly:
+            raise _too_early() from None
+        if not made:
             raise Refused(Problem.TENANT_EXISTS, f"There is, or was, a tenant {body.slug}")
         return json_answer({"tenant": body.slug, "storefrontKey": key}, 201)
 
@@ -234,7 +244,15 @@ class TenantRoutes:
             raise wrong_fields([FieldError("body", "must name a setting")])
         actor = self._guard.actor(request, caller)
         entry = Entry(actor, caller.tenant, "tenant.changed", {"settings": body.plain})
-        tenant = await change_tenant(self._writes, caller.tenant, settings, entry)
+        try:
+            tenant = await change_tenant(self._writes, caller.tenant, settings, entry)
+        except CurrencyInUse:
+            raise Refused(
+                Problem.CURRENCY_IN_USE,
+                "The tenant has an order, a card or points, which stay in its currency",
+            ) from None
+        except TooEarly:
+            raise _too_early() from None
         if tenant is None:
             raise unknown_tenant()
         if settings.get("country") is not None:
@@ -261,6 +279,11 @@ class TenantRoutes:
         return settings
 
 
+def _too_early() -> Violation:
+    why = "must be one with two decimals until `bellwire migrate --post` has ended the upgrade"
+    return wrong_fields([FieldError("currency", why)])
+
+
 def _document(tenant: Tenant) -> dict[str, Any]:
     points = tenant.points_per_unit
     return {
@@ -270,6 +293,7 @@ def _document(tenant: Tenant) -> dict[str, Any]:
         "alarmRepeats": tenant.alarm_repeats,
         "alarmRoles": tenant.alarm_roles,
         "pointsPerUnit": None if points is None else json_cents(int(points * 100)),
+        "currency": tenant.currency,
         "orderSources": [
             {"name": source.name, "broadcast": source.broadcast}
             for source in (*BUILT_IN, *tenant.order_sources)

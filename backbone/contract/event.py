@@ -31,6 +31,8 @@ class EventType(Enum):
     LOYALTY_UPDATED = "loyalty_updated"
     ORDER_UNACKNOWLEDGED = "order_unacknowledged"
     ORDER_ACKNOWLEDGED = "order_acknowledged"
+    ORDER_PAID = "order_paid"
+    ORDER_REFUNDED = "order_refunded"
 
 
 class Event(NamedTuple):

@@ -73,6 +73,18 @@ DAMAGE = [
         "UPDATE order_items SET line_cents = 1",
         "a line without modifiers costs its quantity times its price",
     ),
+    (
+        "UPDATE order_refunds SET amount_cents = amount_cents + 10000, total_after_cents = total_after_cents + 10000",
+        "no more of an order's money goes back than was paid",
+    ),
+    (
+        "UPDATE order_payments SET amount_cents = amount_cents + 100000",
+        "an order's payments come to no more than its total and what went back",
+    ),
+    (
+        "UPDATE order_refunds SET total_after_cents = total_after_cents + 1",
+        "each line of an order's refunds follows from the one before",
+    ),
     ("UPDATE orders SET status = 'ready' WHERE order_seq = 2", "an order's history ends with its status"),
     (
         "UPDATE order_claims SET terminal_id = gen_random_uuid()",
@@ -108,6 +120,9 @@ async def live(shop: Shop) -> None:
     await shop.order()
     order = await shop.order()
     await shop.order(orderSource="phone")
+    assert (await shop.pay_order(order["orderId"], 12, status="paid")).status_code == 201
+    assert (await shop.refund_order(order["orderId"], 2.5)).status_code == 201
+    assert (await shop.refund_order(order["orderId"], 1)).status_code == 201
     await shop.step(order["orderId"], "preparing")
     assert (await shop.claim(order["orderId"], "print")).status_code == 200
     card = await shop.sell_card(10)

@@ -98,6 +98,10 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     printed = {**here, "purpose": "print"}
     done = {"fence": claim["fence"]}
     await ask("POST", shop + "/orders/{orderId}/claims/{purpose}/done", term, done, **printed)
+    payment = {"method": "card", "amount": 12.5, "status": "paid", "reference": "T-4711"}
+    await ask("POST", shop + "/orders/{orderId}/payments", term, payment, **here)
+    refund = {"amount": 2.05, "reason": "the Ayran was warm"}
+    await ask("POST", shop + "/orders/{orderId}/refunds", term, refund, **here)
     sale = {"amount": 25, "purchasedBy": "Grace Hopper", "recipientName": "Ada Lovelace"}
     card = await ask("POST", shop + "/gift-cards/purchase", store, sale, **t)
     number = {**t, "cardNumber": card["cardNumber"]}

@@ -66,6 +66,7 @@ DEFAULTS: dict[str, Any] = {
     "alarmRepeats": 3,
     "alarmRoles": None,
     "pointsPerUnit": None,
+    "currency": None,
     "orderSources": [
         {"name": "online", "broadcast": True},
         {"name": "pos", "broadcast": False},
@@ -87,6 +88,7 @@ CHOSEN = {
     "alarmRoles": ["kitchen", "webhook"],
     "pointsPerUnit": 1.25,
     "orderSources": [*DEFAULTS["orderSources"], {"name": "Uber Eats", "broadcast": True}],
+    "currency": "EUR",
     "timeZone": "Europe/Berlin",
     "preparationMinutes": 25,
     "country": "DE",

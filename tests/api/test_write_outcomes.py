@@ -9,12 +9,16 @@ from api.db.writes import WriteOutcome
 from api.http.answer import Refusals
 from api.routes.gift_cards import REDEEM_REFUSALS, REFUND_REFUSALS, TOP_UP_REFUSALS, VOID_REFUSALS
 from api.routes.loyalty import CHANGE_REFUSALS
+from api.routes.order_money import PAY_REFUSALS
+from api.routes.order_money import REFUND_REFUSALS as REFUND_ORDER_REFUSALS
 from api.routes.orders import PLACE_REFUSALS, STATUS_REFUSALS
 
 # A new writing function goes here, with the refusals that its route answers with.
 REFUSALS: dict[str, Refusals] = {
     "take_order": PLACE_REFUSALS,
     "step_order": STATUS_REFUSALS,
+    "pay_order": PAY_REFUSALS,
+    "refund_order": REFUND_ORDER_REFUSALS,
     "sell_gift_card": {},
     "use_gift_card": REDEEM_REFUSALS,
     "refund_gift_card": REFUND_REFUSALS,

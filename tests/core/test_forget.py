@@ -4,10 +4,12 @@ import json
 from decimal import Decimal
 from typing import Any, get_args, get_origin
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from api.core.currency import NO_CURRENCY
 from api.core.forget import anonymous_event
 from api.core.gift_cards import purchased_data, redeemed_data
 from api.core.loyalty import loyalty_data
@@ -119,6 +121,13 @@ def test_the_note_of_a_card_is_nobodys_once_its_customer_is_forgotten(type_: str
     assert anonymous_event(type_, silent) == silent
 
 
+@pytest.mark.parametrize(("type_", "member"), [("order_paid", "reference"), ("order_refunded", "reason")])
+def test_the_words_of_a_payment_and_a_refund_are_nobodys_likewise(type_: str, member: str) -> None:
+    data = b'{"orderId":"1","amount":1.250,"%s":"Ada Lovelace","by":{"kind":"store"}}' % member.encode()
+    event = encode_event("kitchen", OFFSET, type_, 0, data)
+    assert anonymous_event(type_, event) == event.replace(b'"Ada Lovelace"', b"null")
+
+
 def test_an_order_comes_back_to_pending_by_a_mistake_undone_alone() -> None:
     assert steps_into(OrderStatus.PENDING) == (OrderStatus.PREPARING,)
 
@@ -151,6 +160,8 @@ def filled(model: type[BaseModel], place: str = "") -> tuple[dict[str, Any], set
             paths |= inner
         elif dict in [get_origin(kind) for kind in kinds_in(field.annotation)]:
             body[alias], paths = {"note": f"~{path}"}, paths | {path}
+        elif alias == "currency":
+            body[alias] = "EUR"
         elif str in kinds_in(field.annotation):
             body[alias], paths = f"~{path}", paths | {path}
         elif field.is_required():
@@ -166,7 +177,7 @@ def kinds_in(annotation: Any) -> list[Any]:
 def test_every_text_of_an_order_is_either_said_to_be_nobodys_or_gone_once_its_customer_is_forgotten() -> None:
     body, paths = filled(OrderBody)
     assert {"items.notes", "courier.phone", "deliveryAddress.instructions", "metadata"} <= paths
-    data = new_order_data(OrderBody.model_validate(body).order(None))
+    data = new_order_data(OrderBody.model_validate(body).order(None, NO_CURRENCY))
     event = encode_event("kitchen", OFFSET, "new_order", 0, data)
     texts = {path for path in paths if f'"~{path}"'.encode() in event}
     assert texts == paths - NOT_IN_EVENTS

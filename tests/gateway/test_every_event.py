@@ -53,6 +53,10 @@ async def live(shop: Shop) -> list[str]:
     await say(shop, "PATCH", steps, term, {"status": "preparing", "readyAt": ready_at}, traceparent=TRACE)
     await say(shop, "PATCH", steps, store, {"status": "ready"})
     await say(shop, "PATCH", steps, term, {"status": "completed"})
+    for status, more in (("authorized", {}), ("paid", {"reference": f"{PHONE}, by telephone"})):
+        assert (await shop.pay_order(full["orderId"], 5, status, **more)).status_code == 201
+    for more in ({}, {"reason": f"{PHONE} called"}):
+        assert (await shop.refund_order(full["orderId"], 2, **more)).status_code == 201
     card = (await shop.sell_card(25))["cardNumber"]
     for more in ({}, {"orderId": thin["orderId"]}, {"orderId": later["orderId"]}):
         assert (await shop.redeem_card(card, 5, **more)).status_code == 200
@@ -93,7 +97,7 @@ async def test_every_event_type_is_the_same_at_all_four_doors_and_has_no_member_
     shop: Shop, gateway: Pod, database_url: str
 ) -> None:
     streaming = await shop.add_terminal("stream")
-    await settings(shop, ackDeadlineSeconds=86_400, pointsPerUnit=1, preparationMinutes=5)
+    await settings(shop, ackDeadlineSeconds=86_400, pointsPerUnit=1, preparationMinutes=5, currency="GBP")
     with open_sink() as sink:
         async with (
             open_till(gateway, shop.slug, shop.terminal_key) as till,

@@ -61,6 +61,7 @@ class NewOrderData(Answer):
     categories: list[str] = Field(description="Likewise.")
     due_at: Moment = Field(description="Deadlines count from then.")
     scheduled_for: Moment = sometimes()
+    currency: str = sometimes("Only where the tenant has one (ISO 4217).")
     external_id: str = sometimes()
     adjustments: list[OrderAdjustment] = sometimes("Only where there are any.")
     payments: list[OrderPayment] = sometimes("Only where there are any.")

@@ -88,12 +88,45 @@ class OrderAdjustment(Answer):
 
 
 class OrderPayment(Answer):
-    """A payment; `reference` is null in an event of a customer who was forgotten."""
+    """A payment; `reference` is null in an event of a customer who was forgotten.
+
+    Of one that came later answers say what follows, too.
+    """
 
     method: str
     amount: Money
     status: Literal["due", "authorized", "paid"]
     reference: str | None = sometimes()
+    payment_id: UUID = sometimes()
+    at: Moment = sometimes()
+    by: Writer | None = sometimes()
+
+
+class OrderRefund(Answer):
+    """Money that was given back outside; `reason` is there where it was given."""
+
+    refund_id: UUID
+    amount: Money
+    reason: str = sometimes()
+    at: Moment
+    by: Writer | None
+
+
+class OrderPaid(Answer):
+    """A payment that was taken down."""
+
+    payment_id: UUID
+    amount_paid: Money
+    amount_due: Money
+    offset: Position | None = Field(description="Its event; null where the order is not broadcast.")
+
+
+class OrderRefunded(Answer):
+    """A refund that was taken down."""
+
+    refund_id: UUID
+    refunded_total: Money = Field(description="All refunds of the order.")
+    offset: Position | None = Field(description="Its event; null where the order is not broadcast.")
 
 
 class Address(Answer):
@@ -134,10 +167,14 @@ class Order(Answer):
     customer_email: str | None
     items: list[OrderItem]
     total_amount: Money
+    currency: str | None = Field(description="The tenant's (ISO 4217); null where it has none.")
     special_instructions: str | None
     adjustments: list[OrderAdjustment]
     payments: list[OrderPayment]
-    amount_paid: Money = Field(description="By payments that are paid, and by gift cards.")
+    refunds: list[OrderRefund]
+    amount_paid: Money = Field(
+        description="By payments that are paid, and by gift cards, less what was refunded and given back."
+    )
     amount_due: Money = Field(description="The total less that.")
     scheduled_for: Moment | None
     due_at: Moment = Field(description="Deadlines count from then.")

@@ -60,6 +60,9 @@ class TenantSettings(Answer):
     order_sources: list[OrderSourceShown] = Field(
         description="The words that orders may have as their source: the five that are built in, and the tenant's own."
     )
+    currency: str | None = Field(
+        description="ISO 4217; its decimals are those of every amount. Null: two decimals."
+    )
     time_zone: str
     preparation_minutes: int
     country: str | None = Field(description="Where a national phone number is from.")

@@ -13,7 +13,14 @@ Position = Annotated[str, WithJsonSchema(OFFSET)]
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 CalendarDay = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 Money = Annotated[
-    Decimal, WithJsonSchema({"type": "number", "description": "At most two decimals.", "examples": [10.5]})
+    Decimal,
+    WithJsonSchema(
+        {
+            "type": "number",
+            "description": "As many decimals as the tenant's currency has; two without one.",
+            "examples": [10.5],
+        }
+    ),
 ]
 Quantity = Annotated[
     Decimal,
