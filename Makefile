@@ -5,7 +5,7 @@ ARGS ?=
 SEEDS ?= 5000
 BIN := .venv/bin
 SETUP := infra/local/bootstrap.sh
-PACKAGES := sdk/python api backbone bellwire gateway infra loadtests benchmarks chaos conformance tests
+PACKAGES := sdk/python api backbone bellwire gateway infra loadtests benchmarks chaos conformance examples tests
 LOCKED := pyproject.toml sdk/python/pyproject.toml uv.lock $(SETUP)
 # Killing make ends the demo too: what the recipe becomes gets SIGTERM when make is gone.
 WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$(id -g)

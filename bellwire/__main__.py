@@ -211,7 +211,12 @@ def tail(
 @main.command()
 @URL
 @KEY
-@click.option("--name", default="Ada Lovelace", show_default=True, help="The customer's name.")
+@click.option("--name", help="The customer's name.")
+@click.option(
+    "--sample",
+    type=click.Choice(["lunch", "catering", "scheduled"]),
+    help="A full order: at a table with modifiers, for an office with an address, or for three hours later.",
+)
 @click.option(
     "--item", "items", multiple=True, metavar="NAME:QUANTITY:PRICE", help="An item; may be repeated."
 )
@@ -220,13 +225,19 @@ def tail(
 )
 @click.option("--idempotency-key", help="Send this Idempotency-Key; by default a new one.")
 def order(
-    url: str, key: str, name: str, items: tuple[str, ...], source: str, idempotency_key: str | None
+    url: str,
+    key: str,
+    name: str | None,
+    sample: str | None,
+    items: tuple[str, ...],
+    source: str,
+    idempotency_key: str | None,
 ) -> None:
-    """Place a sample order with a storefront's or a terminal's key."""
+    """Place a sample order with a storefront's or a terminal's key: a small one, one of these items, or a full one."""
     from bellwire.client import Peer
     from bellwire.order import place
 
-    answer = place(Peer(url, key, None), name, items, source, idempotency_key)
+    answer = place(Peer(url, key, None), name, items, source, idempotency_key, sample)
     click.echo(
         f"{answer['orderNumber']}  {answer['totalAmount']:.2f}  offset {answer['offset']}  id {answer['orderId']}"
     )

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -38,7 +39,7 @@ CALM_SHOPS = 4
 CALM_PAUSE_MS = 50
 PATH = "/api/tenant/orders/create"
 SECRET = "a secret of the benchmarks, long enough"
-ORDER = {
+ORDER: dict[str, Any] = {
     "orderType": "pickup",
     "customerName": "Ada Lovelace",
     "customerPhone": "+49 170 1234567",
@@ -48,6 +49,34 @@ ORDER = {
         {"name": "Tiramisu", "quantity": 1, "unitPrice": 5.9, "notes": "two spoons"},
     ],
 }
+FULL_ORDER: dict[str, Any] = {
+    "orderType": "delivery",
+    "customerName": "Ada Lovelace",
+    "customerPhone": "+49 170 1234567",
+    "items": [
+        {
+            "name": f"Dish {number}",
+            "quantity": 1 + number % 3,
+            "unitPrice": 8.5 + number / 4,
+            "sku": f"D-{number}",
+            "category": "Mains",
+            "station": "Grill" if number % 2 else "Cold",
+            "modifiers": [
+                {"name": "Extra cheese", "quantity": 2, "unitPrice": 1.25},
+                {"name": "Dip", "unitPrice": 0.8, "modifiers": [{"name": "Hot", "unitPrice": 0.1}]},
+            ],
+        }
+        for number in range(12)
+    ],
+    "adjustments": [
+        {"kind": "discount", "name": "Lunch", "amount": -5},
+        {"kind": "tax", "name": "VAT 7 %", "amount": 12.4, "included": True},
+        {"kind": "fee", "name": "Delivery", "amount": 2.9},
+        {"kind": "tip", "name": "Tip", "amount": 4},
+    ],
+    "deliveryAddress": {"line1": "12 St James's Square", "city": "London", "postalCode": "SW1Y 4JH"},
+}
+"""Twelve items with three modifiers each, and adjustments: what a platform sends."""
 _DATA = (
     '{"status":"pending","orderType":"pickup","customerName":"Ada Lovelace","customerPhone":"+49 170 1234567",'
     '"customerEmail":null,"items":[{"name":"Margherita","quantity":1,"unitPrice":9.50,"notes":null},'
@@ -76,10 +105,14 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """One run. `bare_http` and `bare_asyncpg` are the floor (`floor.py`); `busy` is the machine's share at work while
-    two pods were; `calm` are other shops' 99th percentiles, without and with a hot shop beside them."""
+    """One run. `full` is of orders of twelve items; `bare_http` and `bare_asyncpg` are the floor (`floor.py`).
+
+    `busy` is the machine's share at work while two pods were; `calm` are other shops' 99th percentiles, without and
+    with a hot shop beside them.
+    """
 
     pod: Rate
+    full: Rate
     bare_http: Rate
     bare_asyncpg: Rate
     pgbench: Rate
@@ -117,13 +150,17 @@ async def _measure(
     hot, calm = keys[:1], keys[1 : 1 + CALM_SHOPS]
     loads: list[Load] = []
 
-    async def load(port: int, keys: list[str], path: str = PATH, **how: int) -> Load:
-        loads.append(await post(port, path, keys, ORDER, seconds=seconds, **how))
+    async def load(
+        port: int, keys: list[str], path: str = PATH, order: dict[str, Any] = ORDER, **how: int
+    ) -> Load:
+        loads.append(await post(port, path, keys, order, seconds=seconds, **how))
         return loads[-1]
 
-    async def cost(pid: int, port: int, keys: list[str], path: str = PATH) -> Rate:
+    async def cost(
+        pid: int, port: int, keys: list[str], path: str = PATH, order: dict[str, Any] = ORDER
+    ) -> Rate:
         before = _cpu_seconds(pid)
-        found = await load(port, keys, path)
+        found = await load(port, keys, path, order)
         return Rate(found.placed_per_second, (_cpu_seconds(pid) - before) / found.answers * 1e6)
 
     async def crowd(port: int) -> Load:
@@ -131,6 +168,7 @@ async def _measure(
 
     await asyncio.gather(load(pod.port, keys), load(second.port, keys), load(bare.port, shops, floor.PATH))
     one = await cost(pod.pid, pod.port, keys)
+    full = await cost(pod.pid, pod.port, keys, order=FULL_ORDER)
     bare_http = await cost(bare.pid, bare.port, shops, floor.PATH)
     bare_asyncpg = await asyncio.to_thread(_bare_asyncpg, server, seconds)
     database = await asyncio.to_thread(_pgbench, server, seconds)
@@ -142,6 +180,7 @@ async def _measure(
     shared, beside = await asyncio.gather(crowd(pod.port), load(pod.port, calm, pause_ms=CALM_PAUSE_MS))
     return Orders(
         one,
+        full,
         bare_http,
         bare_asyncpg,
         Rate(database),
@@ -272,6 +311,7 @@ def table(run: Orders) -> str:
     calm = run.calm_beside_hot_p99_ms / run.calm_p99_ms
     rates = [
         ("pod, 8 shops, 8 connections", run.pod),
+        ("the same, twelve items with modifiers", run.full),
         ("bare Starlette and asyncpg, the same call", run.bare_http),
         ("bare asyncpg, the same call", run.bare_asyncpg),
         ("pgbench, the same call", run.pgbench),

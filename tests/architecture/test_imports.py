@@ -17,6 +17,7 @@ PACKAGES = (
     "benchmarks",
     "chaos",
     "conformance",
+    "examples",
 )
 
 # Which parts of the house a part may import, besides itself: a folder, or a file by its name without `.py`.
@@ -82,6 +83,8 @@ MAY_IMPORT = {
     # Black box: it knows the public contract, and nothing of the server.
     "bellwire/verify": (),
     "chaos": ("chaos", "infra"),
+    # They know the public contract, as anybody's program does.
+    "examples": (),
     # The protocol class alone, without anything of a gateway around it.
     "conformance": ("infra", "gateway/transport/websocket"),
 }

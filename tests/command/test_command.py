@@ -3,16 +3,20 @@
 import asyncio
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from bellwire.__main__ import main
+from bellwire.samples import SAMPLES
 from bellwire.settings_page import page, unknown
 from infra.local.pods import Pod
 from infra.local.ports import free_port
+from tests.api.full_order import shown
 from tests.conftest import ROOT
+from tests.schemas import faults
 from tests.shop import Operator, Shop
 
 
@@ -105,6 +109,33 @@ async def test_an_order_is_placed_and_its_number_printed(api_pod: Pod, shop: Sho
     code, output, _ = await bellwire("order", "--url", api_pod.url, "--item", "Tea: green:2:1.25", env=env)
     assert code == 0
     assert output.startswith("ORD-1  2.50  offset 1-1  id ")
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES))
+async def test_a_sample_is_a_full_order_that_comes_back_as_it_was_placed(
+    api_pod: Pod, shop: Shop, sample: str
+) -> None:
+    env = {"BELLWIRE_KEY": shop.storefront_key}
+    words = ("order", "--url", api_pod.url, "--sample", sample, "--name", "Alan")
+    code, output, _ = await called(*words, env=env)
+    assert code == 0
+    asked = SAMPLES[sample](datetime.now(UTC)) | {"customerName": "Alan"}
+    assert output.startswith(f"ORD-1  {asked['totalAmount']:.2f}  offset 1-1  id ")
+    [event] = await shop.events()
+    assert faults("socket", event) == []
+    got = event["data"]
+    # A moment that is later by what the command took.
+    assert ("scheduledFor" in got) == (asked.pop("scheduledFor", None) is not None)
+    wanted = shown({"adjustments": [], **asked})
+    assert {"adjustments": [], **{name: got[name] for name in asked}} == wanted
+
+
+async def test_a_sample_has_its_own_items(api_pod: Pod, shop: Shop) -> None:
+    env = {"BELLWIRE_KEY": shop.storefront_key}
+    words = ("order", "--url", api_pod.url, "--sample", "lunch", "--item", "Tea:1:2")
+    code, _, errors = await called(*words, env=env)
+    assert code == 1
+    assert "give --item or --sample" in sentence(errors)
 
 
 async def test_an_order_that_is_refused_is_one_sentence_that_names_the_field(

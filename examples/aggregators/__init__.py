@@ -1,0 +1,1 @@
+"""Orders of other platforms, brought to a Bellwire shop: see README.md."""
