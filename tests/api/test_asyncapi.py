@@ -8,6 +8,7 @@ import httpx
 import pytest
 from jsonschema_rs import Draft7Validator
 
+from gateway.routes import event_stream, websocket
 from infra.local.pods import Pod
 from tests.conftest import ROOT
 from tests.schemas import faults
@@ -108,7 +109,9 @@ async def test_doors_and_queries_are_the_gateways(document: dict[str, Any], gate
         "socket": document["channels"]["socket"]["bindings"]["ws"]["query"],
         "stream": document["operations"]["sendToStream"]["bindings"]["http"]["query"],
     }
+    understood = {"socket": websocket.PARAMETERS, "stream": event_stream.PARAMETERS}
     for name, query in queries.items():
+        assert query["properties"].keys() == understood[name]
         parameters = paths[document["channels"][name]["address"]]["get"]["parameters"]
         assert {one["name"] for one in parameters if one["in"] == "query"} == query["properties"].keys()
 
