@@ -77,10 +77,10 @@ class Work:
         self.sold = asyncio.Event()
 
     async def sell(self, until: float) -> None:
-        """Place orders, one after another, at a steady rate."""
+        """Place orders, one after another, at a steady rate; a slow machine takes longer for the least of them."""
         began, shop = time.monotonic(), self.town.kitchen
         async with httpx.AsyncClient(base_url=self.url, timeout=15, trust_env=False) as http:
-            while time.monotonic() < until:
+            while time.monotonic() < until or len(self.placed) < ORDERS:
                 headers = {**bearer(shop.storefront_key), "Idempotency-Key": uuid.uuid4().hex}
                 answer = await http.post("/api/tenant/orders/create", json=ORDER, headers=headers)
                 self.statuses[answer.status_code] += 1
@@ -149,7 +149,6 @@ async def served(work: Work, last_till_at: str | None = None) -> None:
     """Work for as long as the strangers are there, and be served."""
     tills = await work.day(last_till_at)
     assert set(work.statuses) == {200, 201}
-    # How many is the machine's; that it was some is the test's.
     assert len(work.placed) >= ORDERS
     for till in tills:
         assert till.offsets == work.placed
