@@ -71,6 +71,11 @@ async def live(shop: Shop) -> list[str]:
     await say(shop, "POST", f"gift-cards/{card}/refund", term, back)
     await say(shop, "POST", f"gift-cards/{card}/top-up", store, {"amount": 3, "purchasedBy": PHONE})
     await say(shop, "POST", f"gift-cards/{card}/void", shop.operator_key, {"reason": f"{PHONE} lost it"})
+    money = {"method": "card", "amount": 9, "reference": f"{PHONE}'s"}
+    for status in ("authorized", "paid"):
+        await say(shop, "POST", f"orders/{thinner['orderId']}/payments", term, {**money, "status": status})
+    refund = {"amount": 4, "reason": f"{PHONE} called"}
+    await say(shop, "POST", f"orders/{thinner['orderId']}/refunds", store, refund)
     return [thin["orderId"], thinner["orderId"]]
 
 
