@@ -234,13 +234,13 @@ def order(
     idempotency_key: str | None,
 ) -> None:
     """Place a sample order with a storefront's or a terminal's key: a small one, one of these items, or a full one."""
+    from bellwire.amounts import amount_text
     from bellwire.client import Peer
     from bellwire.order import place
 
     answer = place(Peer(url, key, None), name, items, source, idempotency_key, sample)
-    click.echo(
-        f"{answer['orderNumber']}  {answer['totalAmount']:.2f}  offset {answer['offset']}  id {answer['orderId']}"
-    )
+    total = amount_text(answer["totalAmount"])
+    click.echo(f"{answer['orderNumber']}  {total}  offset {answer['offset']}  id {answer['orderId']}")
 
 
 for command in (*KEY_COMMANDS, role_settings, verify, *QUESTIONS):

@@ -1,5 +1,6 @@
 """A cluster as the commands see it that are its clients: an address, a key, and errors in one sentence."""
 
+import json
 import ssl
 from dataclasses import dataclass
 from functools import cache
@@ -8,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from bellwire.amounts import Written
 from bellwire.trouble import Trouble
 
 TIMEOUT_SECONDS = 10.0
@@ -45,7 +47,7 @@ class Peer:
             raise Trouble(self._no_address()) from exc
         if answer.is_success:
             try:
-                return answer.json()
+                return json.loads(answer.content, parse_float=Written)
             except ValueError as exc:
                 raise Trouble(f"{self._base()} answers, and is not Bellwire") from exc
         raise Trouble(explain(answer.status_code, answer.content))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from bellwire.amounts import amount_text
 from bellwire.client import Peer
 from bellwire.moments import moment_text
 
@@ -123,7 +124,7 @@ def orders_table(orders: Sequence[Found]) -> str:
                 order["status"],
                 order["orderSource"],
                 " ".join((order["customerName"] or "-").split()),
-                str(order["totalAmount"]),
+                " ".join(filter(None, (amount_text(order["totalAmount"]), order.get("currency")))),
                 order["orderId"],
             )
             for order in orders

@@ -17,6 +17,7 @@ import click
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from bellwire.amounts import Written, amount_text
 from bellwire.client import Peer, explain
 from bellwire.trouble import Trouble
 
@@ -148,7 +149,7 @@ class Tail:
             await self._on_message(socket, str(text), loop.time())
 
     async def _on_message(self, socket: ClientConnection, text: str, now: float) -> None:
-        message = json.loads(text)
+        message = json.loads(text, parse_float=Written)
         match message["type"]:
             case "hello":
                 self._patience = 2.5 * message["heartbeatSeconds"]
@@ -248,17 +249,27 @@ def readable(event: dict[str, Any], now: datetime) -> str:
     moment = datetime.fromisoformat(event["timestamp"])
     match event["type"]:
         case "new_order":
-            what = f"{data['orderNumber']}  {data['totalAmount']:.2f}  {data['customerName'] or '-'}: {_items(data)}"
+            total = amount_text(data["totalAmount"])
+            what = f"{data['orderNumber']}  {total}  {data['customerName'] or '-'}: {_items(data)}"
         case "order_updated":
             what = f"{data['orderNumber']}  {data['previousStatus']} → {data['status']}"
+        case "order_paid":
+            what = (
+                f"{data['orderNumber']}  {amount_text(data['amount'])} by {data['method']} {data['status']}, "
+                f"{amount_text(data['amountDue'])} due"
+            )
+        case "order_refunded":
+            what = f"{data['orderNumber']}  -{amount_text(data['amount'])}, {amount_text(data['amountPaid'])} paid"
         case "gift_card_purchased":
-            what = f"{data['cardNumber']}  {data['balance']:.2f}  by {data['purchasedBy']}"
+            what = f"{data['cardNumber']}  {amount_text(data['balance'])}  by {data['purchasedBy']}"
         case "gift_card_redeemed":
-            what = f"{data['cardNumber']}  -{data['amount']:.2f}, {data['balance']:.2f} left"
+            what = (
+                f"{data['cardNumber']}  -{amount_text(data['amount'])}, {amount_text(data['balance'])} left"
+            )
         case "gift_card_refunded" | "gift_card_topped_up":
-            what = f"{data['cardNumber']}  +{data['amount']:.2f}, {data['balance']:.2f} now"
+            what = f"{data['cardNumber']}  +{amount_text(data['amount'])}, {amount_text(data['balance'])} now"
         case "gift_card_voided":
-            what = f"{data['cardNumber']}  voided, with {data['amount']:.2f}"
+            what = f"{data['cardNumber']}  voided, with {amount_text(data['amount'])}"
         case "loyalty_updated":
             what = f"{data['pointsChange']:+d} points, {data['newBalance']} now"
         case _:
