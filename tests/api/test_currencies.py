@@ -297,3 +297,20 @@ async def test_every_amount_of_a_gift_card_has_the_decimals_of_its_shops_currenc
     assert {len(figure.partition(".")[2]) for figure in figures} == {Currency(currency).decimals}
     nothing = f'"balance":{cents_text(0, Currency(currency).decimals)}'
     assert nothing in await ask("POST", f"{card}/void", store)
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("JPY", "1050"), ("KWD", "1.250"), ("EUR", "10.50")])
+async def test_a_report_comes_back_with_the_amounts_that_its_till_counted(
+    open_shop: OpenShop, currency: str, amount: str
+) -> None:
+    shop = await open_shop(currency=currency)
+    order = await shop.order(items=[{**ITEM, "unitPrice": amount}])
+    totals = {"gross": order["totalAmount"], "byMethod": {"cash": order["totalAmount"]}, "currency": currency}
+    body = {"businessDate": "2026-11-22", **totals}
+    sent = await shop.http.post(shop.path("daily-reports"), json=body, headers=bearer(shop.terminal_key))
+    assert sent.status_code == 201, sent.text
+    days = {"from": "2026-11-22", "to": "2026-11-22"}
+    listed = await shop.http.get(shop.path("daily-reports"), params=days, headers=bearer(shop.storefront_key))
+    [report] = orjson.loads(listed.content)["reports"]
+    assert report["totals"] == totals
+    assert Decimal(str(report["totals"]["gross"])) == Decimal(amount)

@@ -25,6 +25,7 @@ from tests.upgrade.baseline import unsuited
 from tests.upgrade.cards import cards_across
 from tests.upgrade.full_orders import full_orders_across
 from tests.upgrade.mixture import Stage, mixture_of
+from tests.upgrade.money import money_across
 from tests.upgrade.owners import order_across
 from tests.upgrade.phones import phones_across
 from tests.upgrade.releases import Releases, both_on, run, stop
@@ -217,6 +218,18 @@ async def test_two_terminals_with_one_idempotency_key_have_an_order_each_at_pods
         await asyncio.to_thread(old_alone.new.await_ready)
         old, new = old_alone.old.pods["api"], old_alone.new.pods["api"]
         assert await order_across(old, new, old_alone.database_url, old_alone.operator_key) == []
+    finally:
+        await stop(old_alone.new)
+
+
+async def test_money_is_exact_whichever_release_sold_and_yen_wait_for_the_end_of_the_older_one(
+    old_alone: Releases,
+) -> None:
+    try:
+        old_alone.new.start()
+        await asyncio.to_thread(old_alone.new.await_ready)
+        old, new = old_alone.old.pods["api"], old_alone.new.pods["api"]
+        assert await money_across(old, new, old_alone.operator_key) == []
     finally:
         await stop(old_alone.new)
 
