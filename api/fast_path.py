@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from api.in_flight import leave_when_taken
+from api.in_flight import leave, leave_when_taken
 from api.request_metrics import RequestMetrics
 from backbone.contract.errors import BellwireError
 from backbone.runtime.problems import on_bug, response_of
 from backbone.runtime.routes import DescribedRoute
-from backbone.runtime.single_write import EXTENSION
+from backbone.runtime.single_write import EXTENSION, SingleWrite
 
 
 class FastPath:
@@ -36,34 +36,41 @@ class FastPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        try:
-            await self._serve(scope, receive, send)
-        finally:
-            await leave_when_taken(scope, scope.get("extensions", {}).get(EXTENSION))
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        single_write: SingleWrite | None = scope.get("extensions", {}).get(EXTENSION)
         route = self._straight.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if route is None:
-            await self._app(scope, receive, send)
-            return
+        try:
+            if route is None:
+                await self._app(scope, receive, send)
+            else:
+                await self._serve(route, single_write, scope, receive, send)
+        finally:
+            if single_write is None or not single_write.is_taken:
+                await leave_when_taken(scope, single_write)
+            else:
+                leave(scope)
+
+    async def _serve(
+        self,
+        route: DescribedRoute,
+        single_write: SingleWrite | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
         started = time.perf_counter()
         scope["route"], scope["path_params"] = route, {}
         status = 500
+        request = Request(scope, receive, send)
+        response: Response
         try:
-            response = await _answer(route, Request(scope, receive, send))
+            try:
+                response = await route.endpoint(request)
+            except BellwireError as exc:
+                response = response_of(exc)
+            except Exception as exc:
+                response = await on_bug(request, exc)
             status = response.status_code
-            single_write = scope.get("extensions", {}).get(EXTENSION)
             if single_write is None or not (type(response) is Response and single_write.write(response)):
                 await response(scope, receive, send)
         finally:
             self._app.count(route.method, route.path, status, time.perf_counter() - started)
-
-
-async def _answer(route: DescribedRoute, request: Request) -> Response:
-    try:
-        response: Response = await route.endpoint(request)
-    except BellwireError as exc:
-        return response_of(exc)
-    except Exception as exc:
-        return await on_bug(request, exc)
-    return response

@@ -4,7 +4,6 @@ A request is under way until its reader has taken the answer, so that one key ca
 in memory. See `backbone.runtime.unsent` for the bytes of all of them.
 """
 
-from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -26,23 +25,33 @@ class InFlight:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._count: Counter[bytes] = Counter()
+        self._count: dict[bytes, int] = {}
+        self._all = 0
+        UNDER_WAY.set_function(lambda: self._all)
 
     def enter(self, scope: MutableMapping[str, Any], key_hash: bytes) -> None:
         """Count a request. Raises TooManyAtOnce."""
-        if self._count[key_hash] >= self._most:
+        count = self._count.get(key_hash, 0)
+        if count >= self._most:
             LIMITED.labels("at_once").inc()
             raise TooManyAtOnce(self._most)
-        self._count[key_hash] += 1
-        UNDER_WAY.inc()
+        self._count[key_hash] = count + 1
+        self._all += 1
         scope[_SEAT] = (self, key_hash)
 
     def leave(self, key_hash: bytes) -> None:
         """A request is over."""
-        self._count[key_hash] -= 1
-        UNDER_WAY.dec()
-        if not self._count[key_hash]:
-            del self._count[key_hash]
+        count = self._count.pop(key_hash) - 1
+        self._all -= 1
+        if count:
+            self._count[key_hash] = count
+
+
+def leave(scope: MutableMapping[str, Any]) -> None:
+    """End the count of a request whose reader has taken the answer."""
+    seat: tuple[InFlight, bytes] | None = scope.pop(_SEAT, None)
+    if seat is not None:
+        seat[0].leave(seat[1])
 
 
 async def leave_when_taken(scope: MutableMapping[str, Any], writer: SingleWrite | None) -> None:

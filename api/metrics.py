@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from api.core.claims import Claiming, Finishing
 from api.core.delivery import Outcome
 from backbone.contract.event import EventType
+from backbone.runtime.metrics import adder
 
 REQUESTS = Counter(
     "bellwire_api_requests",
@@ -121,7 +122,7 @@ for _finishing in Finishing:
     CLAIMS_DONE.labels(_finishing.value)
 for _quota in ("terminals", "webhooks", "keys", "answers"):
     QUOTA_REFUSED.labels(_quota)
-_COMMITTED = {member.value: COMMITTED.labels(member.value).inc for member in EventType}
+_COMMITTED = {member.value: adder(COMMITTED.labels(member.value)) for member in EventType}
 for _number in range(1, ATTEMPTS + 1):
     ALARM_ATTEMPTS.labels(str(_number))
 for _receiver in ("terminal", "webhook"):
@@ -138,7 +139,7 @@ for _outcome in ("ok", "stale", "failed", "dropped"):
 
 def count_committed(type_: str) -> None:
     """Count an event that was committed; its child is looked up once, not by its label each time."""
-    _COMMITTED[type_]()
+    _COMMITTED[type_](1.0)
 
 
 def count_alarm(type_: str, data: dict[str, Any]) -> None:

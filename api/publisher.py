@@ -12,9 +12,10 @@ from api.metrics import PUBLISHED
 from backbone.contract.event import Event
 from backbone.eventlog.stream import Outcome, Stream
 from backbone.runtime.faults import FAULTS
+from backbone.runtime.metrics import adder
 
 BATCH_EVENTS = 500
-_COUNTERS = {outcome: PUBLISHED.labels(outcome.value) for outcome in Outcome}
+_COUNTERS = {outcome: adder(PUBLISHED.labels(outcome.value)) for outcome in Outcome}
 
 
 class Publisher:
@@ -41,9 +42,12 @@ class Publisher:
         """Publish for ever; ends by cancellation only."""
         while True:
             await self._waiting.wait()
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_EVENTS))]
-            # Answers of concurrent commits overtake each other; a stream takes rising offsets only.
-            batch.sort(key=lambda announced: announced[1].offset)
+            if len(self._queue) == 1:
+                batch = [self._queue.popleft()]
+            else:
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_EVENTS))]
+                # Answers of concurrent commits overtake each other; a stream takes rising offsets only.
+                batch.sort(key=lambda announced: announced[1].offset)
             await self._publish(batch)
             if not self._queue:
                 self._waiting.clear()
@@ -64,4 +68,4 @@ class Publisher:
         if FAULTS:
             await FAULTS.pause("after_publish")
         for outcome, count in outcomes.items():
-            _COUNTERS[outcome].inc(count)
+            _COUNTERS[outcome](count)

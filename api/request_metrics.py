@@ -6,6 +6,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import REQUEST_SECONDS, REQUESTS
+from backbone.runtime.metrics import adder, observer
 
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -17,7 +18,7 @@ class RequestMetrics:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         # Looking a metric's child up by its labels costs more than counting; there are few, so each is kept.
-        self._known: dict[tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._known: dict[tuple[str, str, int], tuple[Callable[[float], None], Callable[[float], None]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and watch the answer's status go by."""
@@ -45,7 +46,7 @@ class RequestMetrics:
         known = self._known.get((method, route, status))
         if known is None:
             requests, took = REQUESTS.labels(method, route, str(status)), REQUEST_SECONDS.labels(route)
-            known = self._known[method, route, status] = (requests.inc, took.observe)
+            known = self._known[method, route, status] = (adder(requests), observer(took))
         increment, observe = known
-        increment()
+        increment(1.0)
         observe(seconds)

@@ -52,6 +52,21 @@ def parse_cents(value: object, decimals: int = DECIMALS) -> int:
     return _exact(text, decimals, 0, max_amount(decimals))
 
 
+def plain_cents(value: float) -> int | None:
+    """As `parse_cents` with two decimals, of a number that is the nearest one to a whole number of cents.
+
+    None is any other number, or one over a million. No digit is made here: two decimals of so few digits are never the same float, so the one
+    that is found is the one that was written.
+
+    >>> plain_cents(10.5), plain_cents(14.309999999999999)
+    (1050, None)
+    """
+    if not 0 <= value <= MAX_UNITS:
+        return None
+    cents = round(value * 100)
+    return cents if cents / 100 == value else None
+
+
 def parse_signed_cents(value: object, decimals: int = DECIMALS) -> int:
     """As `parse_cents`, but it may be less than nothing, as far as it may be more.
 
@@ -104,6 +119,9 @@ def cents_text(cents: int, decimals: int = DECIMALS) -> str:
     >>> [cents_text(1050, decimals) for decimals in (0, 2, 3)]
     ['1050', '10.50', '1.050']
     """
+    if cents >= 0 and decimals == DECIMALS:
+        # Nearly every amount.
+        return f"{cents // 100}.{cents % 100:02d}"
     if decimals == 0:
         return str(cents)
     sign = "-" if cents < 0 else ""

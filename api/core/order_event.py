@@ -7,13 +7,15 @@ from typing import Any
 
 import orjson
 
-from api.core.money import json_cents
+from api.core.money import cents_text, json_cents
 from api.core.orders import Bill, NewOrder, OrderStatus
 from api.core.payments import due_cents
+from api.core.quantity import WHOLE
 from backbone.contract.event import MAX_EVENT_BYTES
 
 ENVELOPE_BYTES = 1024
 """More than the envelope and what the database adds to the data ever take."""
+NOTHING = json_cents(0)
 LEFT_OUT = ("metadata", "adjustments", "payments", "specialInstructions", "deliveryAddress")
 """The members that a thin event is without, besides the items, once it has to be shorter still; in this order."""
 
@@ -24,7 +26,7 @@ def new_order_forms(order: NewOrder, bill: Bill) -> list[bytes]:
     `orderId`, `orderNumber`, `orderSource`, `dueAt` and `scheduledFor` are added by the database, which takes the first
     form that leaves room for them and for the envelope. A form without the items is thin, and says so.
     """
-    full = _data(order, bill)
+    full = _plain_data(order, bill) if bill.plain else _data(order, bill)
     written = orjson.dumps(full)
     forms = [written]
     if len(written) > MAX_EVENT_BYTES - ENVELOPE_BYTES:
@@ -38,6 +40,35 @@ def new_order_forms(order: NewOrder, bill: Bill) -> list[bytes]:
                 omitted.append(name)
                 forms.append(orjson.dumps({**thin, "omitted": omitted}))
     return [form for form in forms if len(form) <= MAX_EVENT_BYTES] or forms[-1:]
+
+
+def _plain_data(order: NewOrder, bill: Bill) -> dict[str, Any]:
+    """As `_data`, of a plain order."""
+    total = orjson.Fragment(cents_text(bill.total_cents))
+    return {
+        "status": "pending",
+        "orderType": order.order_type,
+        "customerName": order.customer_name,
+        "customerPhone": order.customer_phone,
+        "customerPhoneNumber": None if order.number is None else order.number.text,
+        "customerEmail": order.customer_email,
+        "items": [
+            {
+                "name": item.name,
+                "quantity": item.quantity // WHOLE,
+                "unitPrice": orjson.Fragment(cents_text(item.unit_price_cents)),
+                "notes": item.notes,
+            }
+            for item in order.items
+        ],
+        "totalAmount": total,
+        "specialInstructions": order.special_instructions,
+        "stations": (),
+        "categories": (),
+        "amountPaid": NOTHING,
+        "amountDue": total,
+        **({} if order.currency.code is None else {"currency": order.currency.code}),
+    }
 
 
 def _data(order: NewOrder, bill: Bill) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from typing import Any
 
 from api.core.currency import NO_CURRENCY, Currency
 from api.core.moment import Moment
-from api.core.money import MAX_TOTAL, cents_figure, cents_text
+from api.core.money import DECIMALS, MAX_TOTAL, cents_figure, cents_text
 from api.core.order_items import Adjustment, Item
 from api.core.payments import Payment, PaymentStatus
 from api.core.phones import NoNumber, PhoneNumber, read_phone
+from api.core.quantity import WHOLE
 from backbone.contract.errors import FieldError
 
 MAX_MODIFIERS = 2000
@@ -102,21 +103,48 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """The price of an order: each line, and all of it. Sums are whole numbers, so they are exact."""
+    """The price of an order: each line, and all of it. Sums are whole numbers, so they are exact.
+
+    `plain`: the order has nothing but what nearly every order has: names, whole quantities, prices and notes, and who
+    the customer is. Questions about such an order have short answers.
+    """
 
     lines: tuple[int, ...]
     total_cents: int
+    plain: bool = False
 
 
 def reckon(order: NewOrder) -> Bill:
     """Add an order up: its lines, and the adjustments that are not in them already."""
-    lines = tuple(item.line_cents for item in order.items)
-    beside = sum(adjustment.cents for adjustment in order.adjustments if not adjustment.included)
-    return Bill(lines, sum(lines) + beside)
+    plain = (
+        order.currency.decimals == DECIMALS
+        and not (order.adjustments or order.payments)
+        and order.delivery_address is None
+        and order.table_number is None
+        and order.guests is None
+        and order.courier is None
+        and order.metadata is None
+        and order.external_id is None
+        and order.scheduled_for is None
+    )
+    lines = []
+    for item in order.items:
+        if item.modifiers or item.quantity % WHOLE or item.unit_price_cents < 0:
+            plain = False
+            lines.append(item.line_cents)
+        else:
+            plain = plain and item.unit is item.sku is item.category is item.station is None
+            lines.append(item.quantity // WHOLE * item.unit_price_cents)
+    total = sum(lines)
+    if order.adjustments:
+        total += sum(adjustment.cents for adjustment in order.adjustments if not adjustment.included)
+    return Bill(tuple(lines), total, plain)
 
 
 def complaints(order: NewOrder, bill: Bill, said_total_cents: int | None) -> list[FieldError]:
     """The faults of an order as a whole, by field; `said_total_cents` is its sender's sum, if that was said."""
+    if bill.plain and bill.total_cents <= MAX_TOTAL and said_total_cents in (None, bill.total_cents):
+        return []
     decimals = order.currency.decimals
     wrong = [
         FieldError(f"items.{number}", f"costs {cents_text(cents, decimals)}, and must not cost less than 0")

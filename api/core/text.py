@@ -40,6 +40,16 @@ def require_visible(text: str) -> str:
     raise ValueError("must have a visible character")
 
 
+def is_plain_name(text: str) -> bool:
+    """Whether a name, not empty, is one as it stands: printed characters alone, something to see first, no blank last.
+
+    >>> [is_plain_name(text) for text in ("Ayran", " Ayran", "\u3164")]
+    [True, False, False]
+    """
+    first = text[0]
+    return text.isprintable() and ("!" <= first <= "~" or _is_visible(first)) and text[-1] != " "
+
+
 def route_name(text: str) -> str:
     """Return the name of a station or a category as it is.
 

@@ -5,7 +5,8 @@ Knows the form of the answer, not what is written.
 Why: docs/decisions/0003-one-statement-writes.md
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -129,6 +130,9 @@ class WriteOutcome(StrEnum):
     TOO_MANY_PAYMENTS = "too_many_payments"
 
 
+_OUTCOMES = {outcome.value: outcome for outcome in WriteOutcome}
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """The end of a write. `result` is the answer as JSON; `events` are what this very call committed."""
@@ -139,6 +143,7 @@ class Written:
     events: tuple[Event, ...]
 
 
+_AS_IT_IS: Mapping[int, str] = {}
 # The event's members are named one by one: a composite column costs a look-up of its type on each connection.
 _ANSWER = """
     SELECT {number} AS number, w.outcome, w.replayed, w.result, (w.event).epoch, (w.event).seq, (w.event).type,
@@ -147,16 +152,19 @@ _ANSWER = """
 """
 
 
-def write_call(function: str, arguments: int, calls: int = 1) -> str:
+def write_call(function: str, arguments: int, calls: int = 1, written: Mapping[int, str] = _AS_IT_IS) -> str:
     """Return the statement that calls a writing function with so many arguments, so many times, one after another.
 
     One statement is one transaction: its calls are committed together or not at all. Each call's places are those of
-    `Attempt.arguments`: the last five go into settings before the function is called.
+    `Attempt.arguments`: the last five go into settings before the function is called. `written` says of some arguments,
+    by number from 0, what stands in the call: SQL in which `%s` is the place; without it there is no such place.
     """
+    forms = [written.get(argument, "%s") for argument in range(1, arguments)]
+    places = 1 + sum("%s" in form for form in forms)
     selects = []
     for number in range(calls):
-        first = number * (arguments + 5) + 1
-        traceparent = first + arguments
+        first = number * (places + 5) + 1
+        traceparent = first + places
         tenant = (
             f"CASE WHEN set_config('bellwire.traceparent', coalesce(${traceparent}, ''), true) IS NOT NULL"
             f" AND set_config('bellwire.by', ${traceparent + 1}, true) IS NOT NULL"
@@ -164,7 +172,8 @@ def write_call(function: str, arguments: int, calls: int = 1) -> str:
             f" AND set_config('bellwire.phone', ${traceparent + 3}, true) IS NOT NULL"
             f" AND set_config('bellwire.currency', ${traceparent + 4}, true) IS NOT NULL THEN ${first}::text END"
         )
-        rest = "".join(f", ${place}" for place in range(first + 1, traceparent))
+        place = itertools.count(first + 1)
+        rest = "".join(", " + (form % f"${next(place)}" if "%s" in form else form) for form in forms)
         selects.append(_ANSWER.format(number=number, call=f"{function}({tenant}{rest})"))
     return " UNION ALL ".join(selects)
 
@@ -212,9 +221,9 @@ async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> li
 def _written_of(rows: Sequence[Row]) -> Written:
     """Read the rows of one call: the first is the answer, and each may bring an event."""
     answer = rows[0]
-    events = tuple(_event_of(row) for row in rows if row["seq"] is not None)
+    events = tuple([_event_of(row) for row in rows if row["seq"] is not None])
     return Written(
-        WriteOutcome(answer["outcome"]), answer["replayed"], (answer["result"] or "{}").encode(), events
+        _OUTCOMES[answer["outcome"]], answer["replayed"], (answer["result"] or "{}").encode(), events
     )
 
 

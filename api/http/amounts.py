@@ -21,6 +21,7 @@ TRIES = 3
 """So often a body is read, at most: a currency changes once, if ever."""
 
 M = TypeVar("M", bound=BaseModel)
+C = TypeVar("C")
 T = TypeVar("T")
 
 
@@ -37,10 +38,20 @@ class Amounts:
 
         Raises as `check_body` and `act`.
         """
+        return await self.act_by(tenant, plain, lambda body, decimals: check_body(body, model, decimals), act)
+
+    async def act_by(
+        self,
+        tenant: str,
+        plain: Plain,
+        check: Callable[[Plain, int], C],
+        act: Callable[[C, Currency], Awaitable[T]],
+    ) -> T:
+        """As `act`, with a check of one's own: of the body, and how many decimals its amounts have."""
         currency = self._currencies.of(tenant)
         for tries_left in range(TRIES - 1, -1, -1):
             try:
-                return await act(check_body(plain, model, currency.decimals), currency)
+                return await act(check(plain, currency.decimals), currency)
             except Violation as exc:
                 known = currency
                 currency = await self._currencies.look(tenant)

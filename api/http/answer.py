@@ -11,6 +11,7 @@ from backbone.contract.errors import Problem, Refused
 from backbone.runtime.problems import response_of
 
 JSON = "application/json"
+_CONTENT_TYPE = (b"content-type", JSON.encode())
 REPLAYED = "Idempotency-Replayed"
 
 Refusals = Mapping[WriteOutcome, tuple[Problem, str]]
@@ -30,8 +31,13 @@ def json_answer(document: Any, status: int = 200) -> Response:
 
 
 def raw_answer(body: bytes, status: int = 200) -> Response:
-    """Answer with finished JSON."""
-    return Response(body, status, media_type=JSON)
+    """Answer with finished JSON, and the two headers that it has."""
+    response = Response.__new__(Response)
+    response.status_code = status
+    response.background = None
+    response.body = body
+    response.raw_headers = [(b"content-length", b"%d" % len(body)), _CONTENT_TYPE]
+    return response
 
 
 def ready_json(text: str) -> orjson.Fragment:

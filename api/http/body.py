@@ -40,7 +40,7 @@ from api.core.phones import is_country
 from api.core.quantity import MAX_QUANTITY, parse_quantity
 from api.core.strict_json import NotJson, parse_json
 from api.core.text import clean_text, external_id, require_visible, route_name
-from api.http.entry import look_again
+from api.http.entry import is_old, look_again
 from api.http.payload import read_bytes
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
 
@@ -214,7 +214,8 @@ async def read_object(request: Request) -> dict[str, Any]:
 async def _read(request: Request, *, optional: bool, limit: int) -> tuple[dict[str, Any], int]:
     raw = await read_bytes(request, limit)
     # A body may take its time, and the key may have ended by then.
-    await look_again(request)
+    if is_old(request):
+        await look_again(request)
     if optional and not raw:
         return {}, 0
     try:

@@ -24,6 +24,11 @@ class Entry:
         self._asked_at = asked_at
         self._clock = clock
 
+    @property
+    def is_old(self) -> bool:
+        """Whether it took a while."""
+        return self._clock() - self._asked_at >= LOOK_AGAIN_SECONDS
+
     async def look_again(self) -> None:
         """See that the key is valid still, if it took a while.
 
@@ -31,7 +36,7 @@ class Entry:
             Violation: it has ended (401).
             Unavailable: PostgreSQL.
         """
-        if self._clock() - self._asked_at < LOOK_AGAIN_SECONDS:
+        if not self.is_old:
             return
         if await self._access.find_hash(self._key_hash) is None:
             raise Violation(Problem.UNAUTHORIZED, "The key is no longer valid")
@@ -40,6 +45,12 @@ class Entry:
 def keep_entry(request: Request, entry: Entry) -> None:
     """Keep it with the request."""
     request.scope[_ENTRY] = entry
+
+
+def is_old(request: Request) -> bool:
+    """Whether a request took so long that its key has to be looked at again."""
+    entry: Entry | None = request.scope.get(_ENTRY)
+    return entry is not None and entry.is_old
 
 
 async def look_again(request: Request) -> None:

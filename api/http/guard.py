@@ -7,14 +7,14 @@ goes out only when the key is valid still.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.db.audit_trail import Actor
-from api.http.entry import Entry, keep_entry, look_again
+from api.http.entry import Entry, is_old, keep_entry, look_again
 from api.http.header import header_values
 from api.limits import Limits
 from api.quotas import Quotas
@@ -32,8 +32,7 @@ from backbone.runtime.seldom_log import SeldomLog
 log = logging.getLogger("bellwire.access")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Somebody who may do what was asked. `tenant` is empty only for an operator on a path without one.
 
     `quotas` are the tenant's.
@@ -54,7 +53,7 @@ class Caller:
     @property
     def by(self) -> str:
         """The writer, as the database keeps it: `kind/terminal/key`, the key by its name."""
-        return f"{self.kind.value}/{self.terminal or ''}/{key_name(self.key_hash)}"
+        return f"{self.kind._value_}/{self.terminal or ''}/{key_name(self.key_hash)}"
 
     @property
     def guesser(self) -> object:
@@ -134,7 +133,8 @@ class Guard:
                     self._seldom.say("access.limited", self.address(request), route=_route_of(request))
                 await look_again(request)
                 raise
-            await look_again(request)
+            if is_old(request):
+                await look_again(request)
             return response
 
         return DescribedRoute(route.method, route.path, answer, route.doc)

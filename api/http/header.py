@@ -2,7 +2,18 @@
 
 from starlette.requests import Request
 
+_BY_NAME = "bellwire.headers"
+
 
 def header_values(request: Request, name: bytes) -> list[str]:
     """Return every value of a header, by its name in lower case."""
-    return [value.decode("latin-1") for known, value in request.scope["headers"] if known == name]
+    scope = request.scope
+    by_name: dict[bytes, list[str]] | None = scope.get(_BY_NAME)
+    if by_name is None:
+        by_name = scope[_BY_NAME] = {}
+        for known, value in scope["headers"]:
+            if known in by_name:
+                by_name[known].append(value.decode("latin-1"))
+            else:
+                by_name[known] = [value.decode("latin-1")]
+    return by_name.get(name, [])

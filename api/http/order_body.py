@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema
 
 from api.core.currency import Currency
 from api.core.metadata import check_metadata
+from api.core.money import DECIMALS
 from api.core.order_items import Adjustment, AdjustmentKind, Item, Modifier
 from api.core.orders import NewOrder, number_of
 from api.core.payments import Payment, PaymentStatus
@@ -20,13 +21,16 @@ from api.http.body import (
     MomentOf,
     Name,
     Phone,
+    Plain,
     Quantity,
     RouteName,
     SignedCents,
     Text,
     TotalCents,
     Word,
+    check_body,
 )
+from api.http.plain_order import PlainOrder, read_plain_order
 
 MAX_BYTES = 256 * 1024
 """So many bytes the body may have: an order of 500 lines with notes and modifiers."""
@@ -184,6 +188,12 @@ class OrderBody(Body):
             number_of(self.customer_phone, country),
             currency,
         )
+
+
+def check_order(plain: Plain, decimals: int) -> OrderBody | PlainOrder:
+    """Check the body that places an order. Raises as `check_body`."""
+    quick = read_plain_order(plain.value) if decimals == DECIMALS else None
+    return quick or check_body(plain, OrderBody, decimals)
 
 
 def _modifier(body: UnderModifierBody) -> Modifier:

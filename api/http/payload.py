@@ -19,8 +19,8 @@ async def read_bytes(request: Request, limit: int) -> bytes:
         Violation: too large (413), an encoding that is not known (415), broken, or it ended early (400).
     """
     gunzip = _unpacker(request)
-    length = "".join(header_values(request, b"content-length"))
-    if length.isdigit() and int(length) > limit:
+    length = header_values(request, b"content-length")
+    if length and "".join(length).isdigit() and int("".join(length)) > limit:
         raise _too_large(limit)
     raw = bytearray()
     taken = 0
@@ -70,7 +70,10 @@ class _Gunzip:
 
 
 def _unpacker(request: Request) -> _Gunzip | None:
-    named = ",".join(header_values(request, b"content-encoding")).lower()
+    given = header_values(request, b"content-encoding")
+    if not given:
+        return None
+    named = ",".join(given).lower()
     encodings = [word for word in (part.strip() for part in named.split(",")) if word not in ("", "identity")]
     if not encodings:
         return None

@@ -39,7 +39,8 @@ from api.http.body import (
 )
 from api.http.documents.orders import OrderPlaced, StatusChanged
 from api.http.guard import Caller, Guard, unknown_tenant
-from api.http.order_body import MAX_BYTES, OrderBody
+from api.http.order_body import MAX_BYTES, OrderBody, check_order
+from api.http.plain_order import PlainOrder
 from api.metrics import NOT_RETURNED, UNREADABLE_PHONES
 from backbone.contract.errors import FieldError, Problem, Violation
 from backbone.contract.event import MAX_EVENT_BYTES
@@ -121,15 +122,15 @@ class OrderRoutes:
         """`POST /api/tenant/orders/create`."""
         caller = await self._guard.authorize(request)
         plain = await read_plain(request, limit=MAX_BYTES)
-        return await self._amounts.act(
+        return await self._amounts.act_by(
             caller.tenant,
             plain,
-            OrderBody,
+            check_order,
             lambda body, currency: self._create(request, caller, plain, body, currency),
         )
 
     async def _create(
-        self, request: Request, caller: Caller, plain: Plain, body: OrderBody, currency: Currency
+        self, request: Request, caller: Caller, plain: Plain, body: OrderBody | PlainOrder, currency: Currency
     ) -> Response:
         if body.tenant not in (None, caller.tenant):
             raise unknown_tenant()
@@ -150,11 +151,12 @@ class OrderRoutes:
             raise _name_biggest(exc, plain.value) from exc
         if written.outcome is WriteOutcome.UNKNOWN_SOURCE:
             raise _unknown_source(written)
-        if written.outcome is WriteOutcome.OK and not written.replayed:
-            UNREADABLE_PHONES.inc(placed.customer_phone is not None and placed.number is None)
+        unreadable = placed.number is None and placed.customer_phone is not None
+        if unreadable and written.outcome is WriteOutcome.OK and not written.replayed:
+            UNREADABLE_PHONES.inc()
         return write_answer(written, 201, PLACE_REFUSALS)
 
-    async def _place(self, placing: Placing, body: OrderBody) -> tuple[NewOrder, Written]:
+    async def _place(self, placing: Placing, body: OrderBody | PlainOrder) -> tuple[NewOrder, Written]:
         """Commit it; returns what became of it, and the order with its number as the database took it."""
         while True:
             try:

@@ -39,10 +39,11 @@ def spend(full_at: float, now: float, rate: Rate) -> float | Excess:
     >>> spend(full_at, 100.0, two_a_second).retry_after
     1
     """
-    later = max(full_at, now) + rate.spacing
+    spacing = rate.spacing
+    later = (full_at if full_at > now else now) + spacing
     # Each addition rounds, the more the larger `now` is; a thousandth of one piece forgives all of it.
     missing = later - now - rate.seconds
-    return later if missing <= 1e-3 * rate.spacing else Excess(rate, max(1, ceil(missing)))
+    return later if missing <= 1e-3 * spacing else Excess(rate, max(1, ceil(missing)))
 
 
 def give_back(full_at: float, rate: Rate) -> float:

@@ -38,18 +38,20 @@ class Pipeline:
         """Whether it is of use still."""
         return self._raw_connection is not None and self._raw_connection.open
 
-    async def ask(self, packed: bytes, count: int) -> Replies:
-        """Send packed commands, `count` of them, in one write and return their answers; an error is a value there.
+    def ask(self, packed: bytes, count: int) -> asyncio.Future[Replies]:
+        """Send packed commands, `count` of them, in one write; the future has their answers, an error as a value.
+
+        It ends with RedisError or OSError when the connection does: some of the commands may have been carried out.
 
         Raises:
-            RedisError, OSError: the connection ended; some of the commands may have been carried out.
+            RedisError: it is closed.
         """
         if self._raw_connection is None or not self._raw_connection.open:
             raise LinkLost("the pipeline is closed")
         call = _Call(count, asyncio.get_running_loop().create_future())
         self._calls.append(call)
         self._raw_connection.write(packed)
-        return await call.done
+        return call.done
 
     async def close(self) -> None:
         """End it at once; calls that wait fail."""

@@ -17,8 +17,9 @@ from backbone.contract.errors import Unavailable
 from backbone.eventlog.idle_connections import IdleConnections
 from backbone.eventlog.primary import Primary
 from backbone.eventlog.schema_gate import SchemaGate
-from backbone.runtime.metrics import STATEMENTS
+from backbone.runtime.metrics import STATEMENTS, adder
 from backbone.runtime.outage import Outage
+from backbone.runtime.places import Places
 from backbone.runtime.settings import PodSettings
 
 log = logging.getLogger("bellwire.postgres")
@@ -51,6 +52,7 @@ AWAY_HINT = (
 )
 EPOCH_OVER = "BW001"
 STATEMENTS_KEPT = 100
+_count_statement = adder(STATEMENTS)
 
 
 class EpochOver(Unavailable):
@@ -74,7 +76,7 @@ class Database:
         self._gate = gate
         self._idle_connections = IdleConnections(pool)
         # Counted here, so that only who has to wait pays for a bound: asyncpg's own takes a task a statement.
-        self._free = asyncio.Semaphore(size)
+        self._places = Places(size)
         self._acquire_seconds = acquire_seconds
         self._outage = Outage(log, "postgres.unavailable", AWAY_HINT)
 
@@ -88,13 +90,15 @@ class Database:
         connection: Any = None
         taken = False
         try:
-            await self._take()
+            if not self._places.take_now():
+                async with asyncio.timeout(self._acquire_seconds):
+                    await self._places.take()
             taken = True
             # Bounded by the time a connection may take to open: one is free.
             connection = await self._idle_connections.acquire()
             if self._gate is not None and not self._gate.is_open:
                 await self._gate.check(connection)
-            STATEMENTS.inc()
+            _count_statement(1.0)
             rows: Sequence[Row] = await connection.fetch(sql, *args)
             self._idle_connections.put_back(connection)
             connection = None
@@ -127,18 +131,11 @@ class Database:
                     await self._idle_connections.release(connection)
             finally:
                 if taken:
-                    self._free.release()
+                    self._places.give_back()
 
     def _doubt(self, exc: Exception) -> None:
         if self._gate is not None and isinstance(exc, _NOT_OURS):
             self._gate.doubt()
-
-    async def _take(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
-            return
-        async with asyncio.timeout(self._acquire_seconds):
-            await self._free.acquire()
 
     async def fetch_row(self, sql: str, *args: Any) -> Row | None:
         """Run one statement and return its first row, or None. Raises as `fetch`."""

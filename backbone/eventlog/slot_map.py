@@ -3,6 +3,7 @@
 One server or one primary is the same map with one owner of everything: nothing else has to tell shapes apart.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from backbone.runtime.redis_url import Address
 SLOTS = 16384
 
 
+@functools.lru_cache(maxsize=10_000)
 def slot_of(name: str) -> int:
     """The cluster slot of a key or a sharded channel."""
     return key_slot(name.encode())

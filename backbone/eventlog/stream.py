@@ -8,8 +8,8 @@ finds an event that was lost. A pod that has a secret signs what it puts there, 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from enum import Enum
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from redis.exceptions import MovedError, ResponseError
@@ -31,7 +31,7 @@ Announced = tuple[str, Event]
 """A tenant and its event."""
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """The end of announcing an event."""
 
     OK = "ok"
@@ -64,7 +64,7 @@ class Stream:
         self._nodes: dict[Address, Node] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def publish(self, batch: Sequence[Announced]) -> Counter[Outcome]:
+    async def publish(self, batch: Sequence[Announced]) -> Mapping[Outcome, int]:
         """Put `(tenant, event)` pairs on their streams and channels, in one round trip to each server.
 
         An entry that is not newer than its stream's last one is refused by Redis (`STALE`); that is wanted (another
@@ -133,8 +133,14 @@ class Stream:
             raise Unavailable("Redis") from answer
         return answer
 
-    async def _publish(self, batch: Iterable[Announced], until: float, *, follow: bool) -> Counter[Outcome]:
+    async def _publish(
+        self, batch: Sequence[Announced], until: float, *, follow: bool
+    ) -> Mapping[Outcome, int]:
         self.topology.look_if_old()
+        if len(batch) == 1:
+            return await self._publish_at(
+                self.topology.slot_map.owner(stream_key(batch[0][0])), batch, until, follow
+            )
         parts: dict[Address | None, list[Announced]] = {}
         for announced in batch:
             parts.setdefault(self.topology.slot_map.owner(stream_key(announced[0])), []).append(announced)
@@ -147,18 +153,21 @@ class Stream:
         return outcomes
 
     async def _publish_at(
-        self, address: Address | None, part: list[Announced], until: float, follow: bool
-    ) -> Counter[Outcome]:
+        self, address: Address | None, part: Sequence[Announced], until: float, follow: bool
+    ) -> Mapping[Outcome, int]:
         commands = [self._announcement(tenant, event) for tenant, event in part]
-        lives = [pack(("EXPIRE", stream_key(t), self._seconds)) for t in {t for t, _ in part}]
+        tenants = {tenant for tenant, _ in part}
+        commands += [pack(("EXPIRE", stream_key(tenant), self._seconds)) for tenant in tenants]
         try:
             if address is None:
                 self.topology.look_soon()
                 raise Unavailable("Redis")
-            packed = b"".join((*commands, *lives))
-            answers = await self._node(address).send(packed, self._commands * len(part) + len(lives), until)
+            packed = b"".join(commands)
+            answers = await self._node(address).send(packed, self._commands * len(part) + len(tenants), until)
         except Unavailable:
             return Counter({Outcome.FAILED: len(part)})
+        if len(part) == 1 and not _any_error(answers):
+            return _ONE_OK
         outcomes: Counter[Outcome] = Counter()
         moved = []
         for index, announced in enumerate(part):
@@ -234,6 +243,13 @@ class Stream:
             task = asyncio.create_task(self._nodes.pop(address).close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
+
+
+_ONE_OK: Mapping[Outcome, int] = {Outcome.OK: 1}
+
+
+def _any_error(answers: Sequence[Any]) -> bool:
+    return any([isinstance(answer, Exception) for answer in answers])  # noqa: C419 - a list is the quicker
 
 
 def _outcome(added: Any, heard: Any) -> Outcome:

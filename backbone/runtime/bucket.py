@@ -64,14 +64,14 @@ class Bucket:
         return self._spend(owner) is None
 
     def _spend(self, owner: object) -> Excess | None:
-        full_at = self._full_at.get(owner, 0.0)
+        buckets = self._full_at
+        full_at = buckets.get(owner, 0.0)
         found = spend(full_at, self._clock(), self._rate)
-        excess = found if isinstance(found, Excess) else None
-        self._full_at[owner] = found if isinstance(found, float) else full_at
-        self._full_at.move_to_end(owner)
-        if len(self._full_at) > BUCKETS:
-            self._full_at.popitem(last=False)
-        return excess
+        buckets[owner] = full_at if isinstance(found, Excess) else found
+        buckets.move_to_end(owner)
+        if len(buckets) > BUCKETS:
+            buckets.popitem(last=False)
+        return found if isinstance(found, Excess) else None
 
     def _refuse(self, excess: Excess) -> None:
         self._refused.inc()

@@ -6,6 +6,8 @@ and `process_…` as the sum of its processes.
 """
 
 import os
+from bisect import bisect_left
+from collections.abc import Callable
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -49,6 +51,28 @@ REDIS_REFUSED = Counter(
     ["way", "reason"],
 )
 STATEMENTS = Counter("bellwire_postgres_statements_total", "Statements sent to PostgreSQL.")
+
+
+def adder(counter: Counter) -> Callable[[float], None]:
+    """Return what adds to a counter that has its labels: the library's own number, without its looks at the caller.
+
+    For what every order counts; `add(1.0)`.
+    """
+    add: Callable[[float], None] = counter._value.inc
+    return add
+
+
+def observer(histogram: Histogram) -> Callable[[float], None]:
+    """Return what notes a value in a histogram that has its labels, likewise."""
+    bounds, total, buckets = histogram._upper_bounds, histogram._sum.inc, histogram._buckets
+    adders = [bucket.inc for bucket in buckets]
+
+    def observe(value: float) -> None:
+        total(value)
+        adders[bisect_left(bounds, value)](1.0)
+
+    return observe
+
 
 for _way in ("live", "stream"):
     for _reason in ("wrong", "unsigned"):

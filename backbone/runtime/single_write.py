@@ -32,20 +32,27 @@ class SingleWrite:
         if cycle.flow.write_paused or cycle.disconnected or cycle.response_started or not cycle.keep_alive:
             return False
         lines = [STATUS_LINE[response.status_code]]
-        for name, value in (*cycle.default_headers, *response.raw_headers, *self.headers):
-            if name == b"connection":
-                return False
-            lines += (name, b": ", value, b"\r\n")
-        lines += (b"\r\n", bytes(response.body))
+        for headers in (cycle.default_headers, response.raw_headers, self.headers):
+            for name, value in headers:
+                if name == b"connection":
+                    return False
+                lines.append(b"%b: %b\r\n" % (name, value))
+        lines.append(b"\r\n")
+        lines.append(bytes(response.body))
         cycle.response_started = cycle.response_complete = True
         cycle.transport.write(b"".join(lines))
         cycle.message_event.set()
         cycle.on_response()
         return True
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether the reader has taken the answer, but for what a connection may keep."""
+        return not self._cycle.flow.write_paused
+
     async def taken(self) -> None:
         """Wait until the reader has taken the answer, but for what a connection may keep; or is gone."""
-        if self._cycle.flow.write_paused:
+        if not self.is_taken:
             await self._cycle.flow.drain()
 
 

@@ -128,6 +128,7 @@ HOMES = {
     "opentelemetry": ("backbone/runtime/tracing.py",),
     "httpcore": ("api/webhooks/",),
     "idna": ("api/core/host_name.py",),
+    "msgspec": ("api/http/plain_order.py",),
     "phonenumbers": ("api/core/phones.py",),
     "standardwebhooks": ("api/webhooks/message.py",),
     # A judge shares nothing with those whom it judges: not `bellwire verify`.
