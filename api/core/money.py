@@ -55,8 +55,8 @@ def parse_cents(value: object, decimals: int = DECIMALS) -> int:
 def plain_cents(value: float) -> int | None:
     """As `parse_cents` with two decimals, of a number that is the nearest one to a whole number of cents.
 
-    None is any other number, or one over a million. No digit is made here: two decimals of so few digits are never the same float, so the one
-    that is found is the one that was written.
+    None is any other number, or one over a million. No digit is made here: two decimals of so few digits are never the
+    same float, so the one that is found is the one that was written.
 
     >>> plain_cents(10.5), plain_cents(14.309999999999999)
     (1050, None)
