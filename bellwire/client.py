@@ -5,7 +5,7 @@ import ssl
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -73,17 +73,6 @@ class Peer:
         if tenant is None:
             raise Trouble("this key belongs to no shop: name one with --tenant")
         return str(tenant)
-
-    def socket_url(self) -> str:
-        """The address of the terminal's WebSocket, without a query.
-
-        Raises:
-            Trouble: no answer, a wrong key, or a key that belongs to no shop.
-        """
-        tenant = self.tenant or self.document("/api/whoami", "tenant")["tenant"]
-        if tenant is None:
-            raise Trouble("this key belongs to no shop; a terminal's key is needed")
-        return "ws" + self._base().removeprefix("http") + f"/ws/pos/{quote(tenant)}"
 
     def _base(self) -> str:
         try:

@@ -1,33 +1,27 @@
 """A terminal in the console: connects, prints, acknowledges, and after any cut resumes right where it was.
 
-Made on the public contract alone; it knows nothing of the server's code.
+Stands on the terminals' SDK, as a shop's till does; it knows nothing of the server's code.
 """
 
 import asyncio
 import contextlib
 import json
-import random
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import click
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from bellwire.amounts import Written, amount_text
-from bellwire.client import Peer, explain
+from bellwire.client import Peer
 from bellwire.trouble import Trouble
+from bellwire_terminal import Event, Stopped, Terminal
 
 LAST_ACK = "acked"
 """From this terminal's last ack; from the beginning where there is none."""
-FIRST_WAIT_SECONDS = 0.2
-LONGEST_WAIT_SECONDS = 10.0
-BEHIND_SECONDS = 3.0
-GIVE_UP_STATUSES = frozenset({400, 401, 403, 404})
-GIVE_UP_CODES = {
+SENTENCES = {
     4401: "the key is not valid",
     4403: "the key was revoked",
     4404: "there is no such shop",
@@ -36,16 +30,28 @@ GIVE_UP_CODES = {
 }
 
 
-class Cut(Exception):
-    """The connection is of no use any more; `wait` seconds is when the server wants us back, if it said so."""
-
-    def __init__(self, why: str, wait: float | None = None) -> None:
-        super().__init__(why)
-        self.wait = wait
-
-
 class NobodyReads(Exception):
     """Our output has no reader any more; the connection is as good as ever."""
+
+
+class OffsetFile:
+    """The offset of the last event that was printed, as a text; without a file it is forgotten at the end."""
+
+    blocking = False
+
+    def __init__(self, path: Path | None, offset: str | None, kept: Mapping[str, Any]) -> None:
+        self._path = path
+        self._kept = None if offset is None else {**kept, "offset": offset}
+
+    def load(self) -> dict[str, Any] | None:
+        """The cursor that it is, for the filter of this run."""
+        return self._kept
+
+    def save(self, kept: dict[str, Any]) -> None:
+        """Keep it, whole or not at all."""
+        self._kept = kept
+        if self._path is not None:
+            keep_in(self._path, kept["offset"])
 
 
 class Tail:
@@ -63,16 +69,14 @@ class Tail:
         ack: bool,
     ) -> None:
         self._peer = peer
-        self._types = types
+        self._types = sorted(set(types.split(","))) if types else []
         self._as_json = as_json
         self._left = count
         self._state = state
         self._ack = ack
-        self._after: str = after or kept_in(state) or LAST_ACK
-        self._behind_since: float | None = None
-        self._patience = 60.0
-        self._wait = FIRST_WAIT_SECONDS
-        self._url = ""
+        self._after = after
+        self._kept = kept_in(state)
+        self._terminal: Terminal | None = None
 
     def run(self) -> None:
         """Tail until interrupted, until `count` events were printed, or until the server says not to come back.
@@ -88,122 +92,66 @@ class Tail:
             raise BrokenPipeError from exc
 
     async def _run(self) -> None:
-        self._url = await asyncio.to_thread(self._peer.socket_url)
-        while self._left != 0:
-            try:
-                await self._connection()
-            except Cut as cut:
-                if self._left == 0:
-                    return
-                # Full jitter, unless the server gave us a slot of our own.
-                seconds = cut.wait if cut.wait is not None else random.uniform(0, self._wait)  # noqa: S311
-                self._note(f"{cut}; back in {seconds:.1f} s")
-                await asyncio.sleep(seconds)
-                self._wait = min(LONGEST_WAIT_SECONDS, self._wait * 2)
-
-    async def _connection(self) -> None:
-        query = {
-            name: value
-            for name, value in (("after", self._after), ("types", self._types))
-            if value is not None
-        }
-        url = f"{self._url}?{urlencode(query)}"
-        headers = {"Authorization": f"Bearer {self._peer.key}"}
+        shop = await asyncio.to_thread(self._peer.shop)
+        kept = {"tenant": shop, "filter": {"types": self._types} if self._types else {}}
+        # An offset that is named goes before the one that is kept.
+        offset = None if self._after else self._kept
+        self._terminal = Terminal(
+            self._peer.url, shop, self._peer.key,
+            cursor=OffsetFile(self._state, offset, kept), start=self._after or LAST_ACK, types=self._types,
+            acks=self._ack, snapshots=False, on_state=self._on_state, on_report=self._on_report, parse_float=Written,
+        )  # fmt: skip
         try:
-            async with connect(url, additional_headers=headers, compression=None, open_timeout=10) as socket:
-                await self._follow(socket)
-        except InvalidStatus as exc:
-            response = exc.response
-            sentence = explain(response.status_code, bytes(response.body or b""))
-            if response.status_code in GIVE_UP_STATUSES:
-                raise Trouble(sentence) from exc
-            retry_after = response.headers.get("Retry-After", "")
-            raise Cut(sentence, float(retry_after) if retry_after.isdigit() else None) from exc
-        except (InvalidHandshake, OSError, TimeoutError) as exc:
-            raise Cut(f"no connection ({type(exc).__name__})") from exc
-        except ConnectionClosed as exc:
-            raise self._cut_of(exc) from exc
+            async with self._terminal as terminal:
+                async for event in terminal:
+                    if event.kind == "reset":
+                        told = f"history before {event.offset} cannot be replayed ({event.data['reason']})"
+                        self._note(told)
+                        continue
+                    self._print(event)
+                    if self._left == 0:
+                        await terminal.handled()
+                        return
+        except Stopped as exc:
+            raise Trouble(SENTENCES.get(exc.code or 0) or sentence(exc)) from exc
 
-    def _cut_of(self, closed: ConnectionClosed) -> Cut:
-        code = closed.rcvd.code if closed.rcvd is not None else 1006
-        reason = closed.rcvd.reason if closed.rcvd is not None else ""
-        if code in GIVE_UP_CODES:
-            raise Trouble(GIVE_UP_CODES[code]) from closed
-        wait = None
-        if reason.startswith("retry_ms=") and reason[9:].isdigit():
-            wait = int(reason[9:]) / 1000
-        return Cut(f"closed with {code} {reason}".rstrip(), wait)
+    def _on_state(self, state: Mapping[str, Any]) -> None:
+        if state["state"] == "live" and self._terminal is not None:
+            self._note(f"caught up at {self._terminal.offset}")
+        elif state["state"] == "catching_up" and state["done"] == 0:
+            self._note(
+                f"connected, {state['of'] if state['of'] is not None else 'some'} events to catch up with"
+            )
 
-    async def _follow(self, socket: ClientConnection) -> None:
-        loop = asyncio.get_running_loop()
-        self._behind_since = None
-        while self._left != 0:
-            limit = self._patience
-            if self._behind_since is not None:
-                limit = self._behind_since + BEHIND_SECONDS - loop.time()
-            try:
-                async with asyncio.timeout(limit):
-                    text = await socket.recv(decode=True)
-            except TimeoutError as exc:
-                raise Cut("the stream stands still") from exc
-            await self._on_message(socket, str(text), loop.time())
+    def _on_report(self, report: Mapping[str, Any]) -> None:
+        match report["kind"]:
+            case "wait":
+                self._note(f"{report['why']}; back in {report['ms'] / 1000:.1f} s by {report['door']}")
+            case "server":
+                self._note(f"the server did not understand: {report['detail']}")
+            case _:
+                self._note(json.dumps(dict(report)))
 
-    async def _on_message(self, socket: ClientConnection, text: str, now: float) -> None:
-        message = json.loads(text, parse_float=Written)
-        match message["type"]:
-            case "hello":
-                self._patience = 2.5 * message["heartbeatSeconds"]
-                self._wait = FIRST_WAIT_SECONDS
-                self._after = message["after"]
-                self._note(
-                    f"connected as {message['terminal']} of {message['tenant']}, from {message['after']}"
-                )
-            case "caught_up":
-                self._note(f"caught up at {message['offset']}")
-            case "heartbeat":
-                # Filtered, the head says nothing about what is due here.
-                if self._types is None and message["head"] != self._after and self._behind_since is None:
-                    self._behind_since = now
-            case "reset":
-                self._note(f"history before {message['to']} cannot be replayed ({message['reason']})")
-                self._keep(message["to"])
-            case "error":
-                self._note(f"the server did not understand: {message['detail']}")
-            case _ if "offset" in message:
-                self._behind_since = None
-                await self._print(message, text)
-                self._keep(message["offset"])
-                if self._ack:
-                    await socket.send(json.dumps({"type": "ack", "offset": message["offset"]}))
-
-    def _keep(self, offset: str) -> None:
-        self._after = offset
-        if self._state is not None:
-            keep_in(self._state, offset)
-
-    async def _print(self, event: dict[str, Any], text: str) -> None:
+    def _print(self, event: Event) -> None:
         if self._left is not None:
             self._left -= 1
         now = datetime.now(UTC)
-        if not self._as_json and event["data"].get("itemsOmitted"):
-            event["data"] |= await asyncio.to_thread(self._rest_of, event)
+        if event.thin and not self._as_json:
+            self._note(f"the items of {event.data['orderNumber']} cannot be had")
+        text = json.dumps(dict(event), ensure_ascii=False, separators=(",", ":")) if self._as_json else None
         try:
-            click.echo(text if self._as_json else readable(event, now))
+            click.echo(readable(dict(event), now) if text is None else text)
             sys.stdout.flush()
         except BrokenPipeError as exc:
             raise NobodyReads from exc
 
-    def _rest_of(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The order that a thin event tells of, in full; nothing, where that cannot be had now."""
-        path = f"/api/tenant/{event['tenant']}/orders/{event['data']['orderId']}"
-        try:
-            return self._peer.document(path, "items")
-        except Trouble as trouble:
-            self._note(f"the items of {event['data']['orderNumber']} cannot be had: {trouble}")
-            return {}
-
     def _note(self, text: str) -> None:
         click.echo(click.style(text, dim=True), err=True)
+
+
+def sentence(stopped: Stopped) -> str:
+    """Why it is over, in one sentence."""
+    return f"{stopped.code or ''} {stopped.detail or stopped.reason}".strip()
 
 
 def kept_in(state: Path | None) -> str | None:

@@ -1,6 +1,6 @@
 """The doors from the best to the one that always opens: down when one is shut, up again after a while. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FAILURES_A_DOOR = 3
 CLIMB_MS = 60_000
@@ -28,7 +28,7 @@ class Ladder:
     doors: tuple[str, ...]
     at: int = 0
     failures: int = 0
-    climb_ms: int = CLIMB_MS
+    climb_ms: int = field(default_factory=lambda: CLIMB_MS)
     climb_at: int | None = None
     climbing: bool = False
 

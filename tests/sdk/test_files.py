@@ -1,0 +1,122 @@
+"""A till's files: cut at every byte they are an error that names the file, or the last good state; never a skip."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bellwire_terminal import Damaged, DeadLetters, FileCursor
+from bellwire_terminal.files import AppendLog
+
+KEPT = {"tenant": "küche", "filter": {"types": ["new_order"]}, "offset": "1-42"}
+
+
+def test_a_cursor_cut_at_any_byte_is_an_error_and_stays_for_a_person_to_look_at(tmp_path: Path) -> None:
+    path = tmp_path / "cursor"
+    FileCursor(path).save(KEPT)
+    whole = path.read_bytes()
+    assert FileCursor(path).load() == KEPT
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(Damaged, match="cursor"):
+            FileCursor(path).load()
+        assert path.read_bytes() == whole[:size]
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_a_cursor_with_any_other_byte_in_it_is_an_error(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("cursor") / "cursor"
+    FileCursor(path).save(KEPT)
+    whole = path.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    other = data.draw(st.integers(0, 255).filter(lambda value: value != whole[at]))
+    path.write_bytes(whole[:at] + bytes([other]) + whole[at + 1 :])
+    with pytest.raises(Damaged):
+        FileCursor(path).load()
+
+
+def test_a_crash_while_a_cursor_is_written_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "cursor"
+    cursor = FileCursor(path)
+    cursor.save(KEPT)
+    # Whatever a crash leaves of the draft, the cursor is the file of that name.
+    for size in range(0, 80, 7):
+        (tmp_path / "cursor.draft").write_bytes(path.read_bytes()[:size])
+        assert FileCursor(path).load() == KEPT
+    cursor.save({**KEPT, "offset": "1-43"})
+    assert FileCursor(path).load() == {**KEPT, "offset": "1-43"}
+
+
+def test_no_file_is_no_cursor_and_an_empty_one_is_damage(tmp_path: Path) -> None:
+    assert FileCursor(tmp_path / "cursor").load() is None
+    (tmp_path / "cursor").touch()
+    with pytest.raises(Damaged):
+        FileCursor(tmp_path / "cursor").load()
+
+
+def test_an_outbox_cut_at_any_byte_has_the_records_before_the_cut_and_takes_more(tmp_path: Path) -> None:
+    path = tmp_path / "outbox"
+    records: list[Any] = [
+        {"add": {"id": "ä"}, "wall": 1},
+        {"try": "ä", "wall": 2},
+        {"end": "ä", "outcome": "done"},
+    ]
+    log, ends = AppendLog(path), [0]
+    for one in records:
+        log.append(one)
+        ends.append(path.stat().st_size)
+    whole = path.read_bytes()
+    for size in range(len(whole) + 1):
+        cut = tmp_path / "cut"
+        cut.write_bytes(whole[:size])
+        again = AppendLog(cut)
+        good = max(number for number, end in enumerate(ends) if end <= size)
+        assert again.load() == records[:good]
+        assert again.torn == size - ends[good]
+        again.append({"end": "b"})
+        assert AppendLog(cut).load() == [*records[:good], {"end": "b"}]
+
+
+def test_an_outbox_that_is_hurt_in_its_midst_is_an_error_that_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "outbox"
+    log = AppendLog(path)
+    for number in range(3):
+        log.append({"end": str(number)})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:12] + b"#" + whole[13:])
+    with pytest.raises(Damaged, match="0 bytes from the beginning"):
+        AppendLog(path).load()
+    assert len(path.read_bytes()) == len(whole)
+
+
+def test_a_disk_that_does_not_take_a_record_has_the_log_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "outbox"
+    log = AppendLog(path)
+    log.append({"end": "a"})
+
+    def full(_: int) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr("bellwire_terminal.files.os.fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        log.append({"end": "b"})
+    monkeypatch.undo()
+    assert AppendLog(path).load() == [{"end": "a"}]
+
+
+def test_dead_letters_are_read_in_order_and_taken_away_one_by_one(tmp_path: Path) -> None:
+    letters = DeadLetters(tmp_path / "dead")
+    assert letters.entries() == []
+    for number in (1, 2, 3):
+        letters.add({"event": {"offset": f"1-{number}"}, "attempts": 3, "error": "no paper"})
+    letters.remove("1-2")
+    assert [one["event"]["offset"] for one in DeadLetters(tmp_path / "dead").entries()] == ["1-1", "1-3"]
+    shutil.rmtree(tmp_path)
