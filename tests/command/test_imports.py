@@ -7,7 +7,15 @@ import pytest
 
 from bellwire.verify_command import VERIFY_PACKAGES
 
-CLIENTS = {"aiohttp", "bellwire.client", "bellwire.verify.client", "httpx_sse", "locust", "websocket"}
+CLIENTS = {
+    "aiohttp",
+    "bellwire_terminal",
+    "bellwire.client",
+    "bellwire.verify.client",
+    "httpx_sse",
+    "locust",
+    "websocket",
+}
 
 
 def modules_of(pod: str) -> set[str]:

@@ -45,7 +45,7 @@ def test_a_crash_while_a_cursor_is_written_leaves_the_one_before(tmp_path: Path)
     path = tmp_path / "cursor"
     cursor = FileCursor(path)
     cursor.save(KEPT)
-    # Whatever a crash leaves of the draft, the cursor is the file of that name.
+    # The cursor is the file of that name, whatever a crash leaves of the draft.
     for size in range(0, 80, 7):
         (tmp_path / "cursor.draft").write_bytes(path.read_bytes()[:size])
         assert FileCursor(path).load() == KEPT
