@@ -41,7 +41,8 @@ class Terminal(Commands):
 
     `on_state` gets what a screen shows: `{"state": "live"}`, `{"state": "catching_up", "done": 12, "of": 50}`,
     `{"state": "offline", "since": <moment>}`, `replaced`, `revoked` …; `on_report` what went wrong by the way;
-    `on_replaced` is asked, after another device took this terminal's place, whether to take it back. `parse_float` reads numbers with a point, `decimal.Decimal` maybe.
+    `on_replaced` is asked, after another device took this terminal's place, whether to take it back.
+    `parse_float` makes a subclass of float of the text of a number with a point.
 
     Raises:
         ValueError: the address, the key or a wish is none.
