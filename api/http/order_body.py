@@ -130,14 +130,14 @@ class CourierBody(Body):
     """The person who comes for an order."""
 
     name: Name | None = None
-    phone: Phone | None = None
-    company: Name | None = None
+    phone: Line | None = None
+    company: FilledLine | None = None
 
 
 class PaymentBody(Body):
     """A payment, made or still to be made."""
 
-    method: Word
+    method: FilledLine
     amount: Cents
     status: PaymentKind
     reference: Line | None = None

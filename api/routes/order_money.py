@@ -18,7 +18,7 @@ from api.db.writes import WriteOutcome
 from api.http.amounts import Amounts
 from api.http.answer import Refusals, write_answer
 from api.http.attempt import attempt_of
-from api.http.body import Body, FilledLine, Line, PositiveCents, Word, path_uuid, read_plain
+from api.http.body import Body, FilledLine, Line, PositiveCents, path_uuid, read_plain
 from api.http.documents.orders import OrderPaid, OrderRefunded
 from api.http.guard import Guard
 from backbone.contract.errors import Problem
@@ -36,7 +36,7 @@ LaterStatus = Annotated[
 class PaidBody(Body):
     """A payment that was made, or authorized."""
 
-    method: Word
+    method: FilledLine
     amount: PositiveCents
     status: LaterStatus
     reference: Line | None = None

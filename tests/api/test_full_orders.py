@@ -47,6 +47,40 @@ async def test_a_full_order_is_the_same_at_the_till_in_the_list_and_by_its_id(sh
         assert (document["amountPaid"], document["amountDue"]) == (10, 25)
 
 
+async def test_a_text_has_a_thousand_characters_and_not_one_more(shop: Shop) -> None:
+    def with_texts(length: int) -> dict[str, Any]:
+        text = "ß" * length
+        return {
+            "orderType": "delivery",
+            "items": [{"name": "Pizza", "quantity": 1, "unitPrice": 1, "unit": text, "sku": text}],
+            "payments": [{"method": text, "amount": 1, "status": "due", "reference": text}],
+            "deliveryAddress": {"line1": text, "city": text, "country": text, "instructions": text},
+            "tableNumber": text,
+            "courier": {"phone": text, "company": text},
+        }
+
+    order = await place(shop, with_texts(1000))
+    answer = await get(shop, order["orderId"])
+    assert {name: answer[name] for name in with_texts(1000)} == with_texts(1000) | {
+        "items": [with_texts(1000)["items"][0] | {"notes": None}]
+    }
+    response = await shop.try_order(**with_texts(1001))
+    assert response.status_code == 422
+    assert sorted(error["loc"] for error in response.json()["errors"]) == [
+        "courier.company",
+        "courier.phone",
+        "deliveryAddress.city",
+        "deliveryAddress.country",
+        "deliveryAddress.instructions",
+        "deliveryAddress.line1",
+        "items.0.sku",
+        "items.0.unit",
+        "payments.0.method",
+        "payments.0.reference",
+        "tableNumber",
+    ]
+
+
 async def test_numbers_come_out_in_their_documented_form(shop: Shop) -> None:
     order = await place(shop, FULL)
     response = await shop.http.get(shop.path(f"orders/{order['orderId']}"), headers=bearer(shop.terminal_key))

@@ -189,6 +189,8 @@ async def test_the_types_of_a_stream_may_name_them(shop: Shop) -> None:
         ("payments", {"method": "card", "amount": 1.005, "status": "paid"}, "amount"),
         ("payments", {"method": "card", "amount": 1, "status": "due"}, "status"),
         ("payments", {"amount": 1, "status": "paid"}, "method"),
+        ("payments", {"method": "m" * 1001, "amount": 1, "status": "paid"}, "method"),
+        ("payments", {"method": " ", "amount": 1, "status": "paid"}, "method"),
         ("refunds", {"amount": 0}, "amount"),
         ("refunds", {"amount": 1, "reason": ""}, "reason"),
         ("refunds", {"amount": 1, "orderId": "x"}, "orderId"),
