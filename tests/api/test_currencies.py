@@ -16,6 +16,7 @@ from api.db.audit import audit
 from infra.local.pods import Pod
 from tests.conftest import OpenShop
 from tests.shop import Operator, Shop, bearer
+from tests.waiting import eventually
 
 ITEM = {"name": "Tea", "quantity": 1}
 
@@ -185,6 +186,48 @@ async def test_orders_that_race_with_their_shops_first_currency_are_all_of_one_k
     assert not [
         found for found in await audit(database_url) if any(shop.slug in one for one in found.examples)
     ]
+
+
+async def test_an_order_that_waits_while_its_shop_gets_a_currency_is_written_in_that_one(
+    open_shop: OpenShop, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    shop = await open_shop()
+    async with asyncio.TaskGroup() as group:
+        async with database.transaction():
+            await database.execute("UPDATE tenants SET currency = 'JPY' WHERE tenant = $1", shop.slug)
+            order = group.create_task(shop.order(items=[{**ITEM, "unitPrice": 12}]))
+            await eventually(lambda: waiting(database), bool)
+    found = await database.fetchval(
+        "SELECT total_cents FROM orders WHERE order_id = $1", order.result()["orderId"]
+    )
+    assert found == 12
+
+
+async def test_a_currency_waits_for_the_order_that_is_being_written_and_is_too_late_then(
+    open_shop: OpenShop, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    shop = await open_shop()
+    async with asyncio.TaskGroup() as group:
+        async with database.transaction():
+            await database.execute(
+                "UPDATE tenant_streams SET order_seq = order_seq + 1 WHERE tenant = $1", shop.slug
+            )
+            await database.execute(
+                "INSERT INTO orders (order_id, tenant, order_seq, source, order_type, total_cents)"
+                " VALUES (gen_random_uuid(), $1, 1, 'till', 'counter', 1200)",
+                shop.slug,
+            )
+            answer = group.create_task(change(shop, "JPY"))
+            await eventually(lambda: waiting(database), bool)
+    assert answer.result().status_code == 409
+
+
+async def waiting(database: "asyncpg.Connection[asyncpg.Record]") -> int:
+    """How many sessions wait for what this one has."""
+    found: int = await database.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    )
+    return found
 
 
 async def test_points_are_per_unit_of_money_in_every_currency(open_shop: OpenShop) -> None:
