@@ -130,9 +130,21 @@ async def test_a_currency_is_given_once_and_stays_with_the_first_order_card_or_p
             )
         assert (await change(shop, "EUR")).status_code == 200
         assert (await settings(shop))["currency"] == "EUR"
-        without = await open_shop()
-        await use(without)
-        assert (await change(without, "EUR")).status_code == 409
+
+
+async def test_a_shop_that_sold_without_a_currency_takes_one_of_two_decimals_once(open_shop: OpenShop) -> None:
+    shop = await open_shop()
+    order = await shop.order(items=[{**ITEM, "unitPrice": 10.5}])
+    card = await shop.sell_card(10)
+    for other in ("JPY", "KWD"):
+        response = await change(shop, other)
+        assert (response.status_code, response.json()["type"]) == (409, "urn:bellwire:problem:currency-in-use")
+    assert (await change(shop, "EUR")).json()["currency"] == "EUR"
+    found = await shop.get_order(order["orderId"])
+    assert (found["currency"], found["totalAmount"]) == ("EUR", 10.5)
+    assert (await shop.redeem_card(card["cardNumber"], 4)).json()["balance"] == 6
+    for later in ("USD", None):
+        assert (await change(shop, later)).status_code == 409
 
 
 async def test_a_pod_that_knew_another_currency_reads_the_amounts_anew(
