@@ -132,13 +132,18 @@ async def test_a_currency_is_given_once_and_stays_with_the_first_order_card_or_p
         assert (await settings(shop))["currency"] == "EUR"
 
 
-async def test_a_shop_that_sold_without_a_currency_takes_one_of_two_decimals_once(open_shop: OpenShop) -> None:
+async def test_a_shop_that_sold_without_a_currency_takes_one_of_two_decimals_once(
+    open_shop: OpenShop,
+) -> None:
     shop = await open_shop()
     order = await shop.order(items=[{**ITEM, "unitPrice": 10.5}])
     card = await shop.sell_card(10)
     for other in ("JPY", "KWD"):
         response = await change(shop, other)
-        assert (response.status_code, response.json()["type"]) == (409, "urn:bellwire:problem:currency-in-use")
+        assert (response.status_code, response.json()["type"]) == (
+            409,
+            "urn:bellwire:problem:currency-in-use",
+        )
     assert (await change(shop, "EUR")).json()["currency"] == "EUR"
     found = await shop.get_order(order["orderId"])
     assert (found["currency"], found["totalAmount"]) == ("EUR", 10.5)
