@@ -192,7 +192,7 @@ def check_body(plain: Plain, model: type[M], decimals: int = DECIMALS) -> M:
     except ValidationError as exc:
         raise wrong_fields(
             [
-                _field_error(error["loc"], error["type"], error["msg"], error.get("ctx"))
+                _field_error(error["loc"], error["type"], error["msg"], error["input"], error.get("ctx"))
                 for error in exc.errors()
             ]
         ) from None
@@ -285,10 +285,13 @@ def query_date(request: Request, name: str) -> date | None:
 
 
 def _field_error(
-    loc: tuple[int | str, ...], kind: str, message: str, context: dict[str, Any] | None
+    loc: tuple[int | str, ...], kind: str, message: str, value: object, context: dict[str, Any] | None
 ) -> FieldError:
     if kind == "value_error" and context is not None:
         message = str(context["error"])
+    elif kind == "too_long" and context is not None and isinstance(value, str):
+        # Behind a validator of ours Pydantic takes a text for a list, and counts its items.
+        message = f"must have at most {context['max_length']:,} characters"
     elif kind == "missing":
         message = "is required"
     elif kind == "extra_forbidden":

@@ -222,6 +222,17 @@ async def test_a_wrong_field_of_an_order_is_named(shop: Shop, changes: dict[str,
     assert locs(response) == [loc]
 
 
+async def test_a_text_that_is_too_long_hears_how_many_characters_it_may_have(shop: Shop) -> None:
+    texts = {"orderType": "x" * 65, "customerName": "x" * 257, "tableNumber": "x" * 1001}
+    response = await shop.try_order(**texts, items=[{"name": "n", "quantity": 1, "unitPrice": 1}] * 501)
+    assert {error["loc"]: error["msg"] for error in response.json()["errors"]} == {
+        "orderType": "must have at most 64 characters",
+        "customerName": "must have at most 256 characters",
+        "tableNumber": "must have at most 1,000 characters",
+        "items": "List should have at most 500 items after validation, not 501",
+    }
+
+
 @pytest.mark.parametrize("status", ["eaten", "", None, 5, "PENDING", ["ready"]])
 async def test_an_unknown_status_is_named(shop: Shop, status: Any) -> None:
     response = await shop.http.patch(
