@@ -11,6 +11,10 @@ from bellwire_terminal import Refused, Terminal
 from infra.local.cluster import Cluster
 from tests.shop import Shop
 
+# Seconds: long enough for a slow machine to ask for it again in time.
+LIFE = 6
+SECONDS = 90.0
+
 
 @contextlib.asynccontextmanager
 async def two_tills(town: Cluster, shop: Shop) -> AsyncIterator[tuple[Terminal, Terminal]]:
@@ -48,15 +52,15 @@ async def test_a_till_that_dies_with_a_claim_leaves_it_to_another_with_a_higher_
 ) -> None:
     order = (await corner.order())["orderId"]
     async with two_tills(town, corner) as (first, second):
-        mine = await first.claim(order, "print", ttl=1).__aenter__()
+        mine = await first.claim(order, "print", ttl=LIFE).__aenter__()
         assert mine
-        async with second.claim(order, "print", ttl=1) as theirs:
+        async with second.claim(order, "print", ttl=LIFE) as theirs:
             assert not theirs
             assert theirs.holder is not None
             assert theirs.holder["name"] == "counter"
         no_paper = RuntimeError("no paper")
         await mine.__aexit__(RuntimeError, no_paper, None)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(SECONDS):
             while True:
                 async with second.claim(order, "print") as theirs:
                     if theirs:
@@ -67,10 +71,10 @@ async def test_a_till_that_dies_with_a_claim_leaves_it_to_another_with_a_higher_
 
 async def test_a_claim_is_kept_while_its_block_runs_longer_than_its_life(town: Cluster, corner: Shop) -> None:
     order = (await corner.order())["orderId"]
-    async with two_tills(town, corner) as (first, second), first.claim(order, "print", ttl=3) as mine:
+    async with two_tills(town, corner) as (first, second), first.claim(order, "print", ttl=LIFE) as mine:
         assert mine
         first_end = mine.expires_at
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(SECONDS):
             while mine.expires_at == first_end:
                 await asyncio.sleep(0.1)
         async with second.claim(order, "print") as theirs:

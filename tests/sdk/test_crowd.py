@@ -27,32 +27,41 @@ TILLS_A_SHOP = 25
 SECONDS = 300.0
 PAUSE_SECONDS = 3.0
 CUT = "1006"
+WHOLE_SECONDS = 90.0
 
 
 @dataclass
 class Till:
-    """One till's record, and the pauses that it drew after cuts; `back` is how long each way back to live took."""
+    """One till's record, and the pauses that it drew after cuts; `back` is how long each way back to live took.
+
+    `faults` is what was done to the cluster, `whys` why the till had to wait.
+    """
 
     shop: Shop
     key: str
     cursor: Path
+    faults: list[str]
+    whys: Counter[str]
     record: list[str] = field(default_factory=list)
     pauses: list[int] = field(default_factory=list)
-    back: list[float] = field(default_factory=list)
-    lost_at: float | None = None
+    back: list[tuple[str, float]] = field(default_factory=list)
+    lost_at: tuple[str, float] | None = None
 
     def on_state(self, state: Any) -> None:
         """Note when it was lost, and when it is live again."""
         if state["state"] == "offline":
-            self.lost_at = time.monotonic()
+            self.lost_at = (self.faults[-1] if self.faults else "nothing", time.monotonic())
         elif state["state"] == "live" and self.lost_at is not None:
-            self.back.append(time.monotonic() - self.lost_at)
+            fault, at = self.lost_at
+            self.back.append((fault, time.monotonic() - at))
             self.lost_at = None
 
     def on_report(self, report: Any) -> None:
-        """Note the first pause after a cut."""
-        if report["kind"] == "wait" and report["why"] == CUT:
-            self.pauses.append(report["ms"])
+        """Note each pause after a cut, and why there was one."""
+        if report["kind"] == "wait":
+            self.whys[report["why"]] += 1
+            if report["why"] == CUT:
+                self.pauses.append(report["ms"])
 
     async def run(self, url: str) -> None:
         """Handle until it is cancelled."""
@@ -76,6 +85,15 @@ async def insist(shop: Shop) -> str:
         if answer.status_code == 201:
             return str(answer.json()["offset"])
         await asyncio.sleep(0.2)
+
+
+async def whole(town: Cluster) -> None:
+    """Wait until the balancer has all pods again: the figures are of one fault, and not of the start of a pod."""
+    balancer = town.load_balancer
+    assert balancer is not None
+    async with asyncio.timeout(WHOLE_SECONDS):
+        while not await asyncio.to_thread(balancer.all_up):
+            await asyncio.sleep(0.2)
 
 
 async def log_of(shop: Shop) -> list[str]:
@@ -103,12 +121,14 @@ async def test_a_crowd_through_kills_and_cuts_handles_every_event_once_in_order(
     await gate.open()
     shops: list[Shop] = []
     tills: list[Till] = []
+    faults: list[str] = []
+    whys: Counter[str] = Counter()
     for _ in range(-(-tills_wanted // TILLS_A_SHOP)):
         shop = await operator.open_shop(f"crowd-{uuid.uuid4().hex[:10]}")
         shops.append(shop)
         for number in range(min(TILLS_A_SHOP, tills_wanted - len(tills))):
             key = (await shop.add_terminal(f"till-{number}")).key
-            tills.append(Till(shop, key, tmp_path / f"{len(tills)}.cursor"))
+            tills.append(Till(shop, key, tmp_path / f"{len(tills)}.cursor", faults, whys))
     running = [asyncio.create_task(till.run(gate.url)) for till in tills]
     placed = 0
     over = asyncio.Event()
@@ -121,11 +141,11 @@ async def test_a_crowd_through_kills_and_cuts_handles_every_event_once_in_order(
             await asyncio.sleep(0.05)
 
     ordering = asyncio.create_task(customers())
-    faults: Counter[str] = Counter()
     for _ in range(kills):
         await asyncio.sleep(PAUSE_SECONDS)
+        await whole(town)
         fault = chance.choice(["gateway", "gateway", "api", "valkey", "network"])
-        faults[fault] += 1
+        faults.append(fault)
         if fault == "gateway":
             chance.choice(town.gateways).kill()
         elif fault == "api":
@@ -155,12 +175,16 @@ async def test_a_crowd_through_kills_and_cuts_handles_every_event_once_in_order(
         assert till.record == logs[till.shop.slug]
     pauses = [pause for till in tills for pause in till.pauses]
     buckets = Counter(pause // 100 for pause in pauses if pause < 2_000)
-    back = sorted(seconds for till in tills for seconds in till.back)
     fullest = max(buckets.values(), default=0) / max(1, sum(buckets.values()))
     print(
-        f"\n{len(tills)} tills, {placed} orders, {dict(faults)}: {sum(len(till.record) for till in tills)} deliveries; "
-        f"{len(pauses)} pauses after cuts, fullest tenth of a second {fullest:.1%}; back to live "
-        f"p50 {back[len(back) // 2] if back else 0:.2f} s, p99 {back[int(len(back) * 0.99)] if back else 0:.2f} s"
+        f"\n{len(tills)} tills, {placed} orders, {dict(Counter(faults))}: "
+        f"{sum(len(till.record) for till in tills)} deliveries; "
+        f"{len(pauses)} pauses after cuts, fullest tenth of a second {fullest:.1%}; waits: {dict(whys)}"
     )
+    for fault in sorted(set(faults)):
+        back = sorted(seconds for till in tills for kind, seconds in till.back if kind == fault)
+        if back:
+            p50, p99 = back[len(back) // 2], back[int(len(back) * 0.99)]
+            print(f"{fault}: {len(back)} back to live, p50 {p50:.2f} s, p99 {p99:.2f} s")
     if sum(buckets.values()) >= 300:
         assert fullest <= 0.15

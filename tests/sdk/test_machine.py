@@ -5,7 +5,7 @@ The world is a log, a disk and a link. Its rule is one sentence: what is deliver
 
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -391,5 +391,9 @@ class World(RuleBasedStateMachine):
         return not self.greeted or self.must_reset or self.at < len(self.log) or not self.caught_up
 
 
-World.TestCase.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+# Nothing is shrunk: that takes minutes, and what was found is kept, told, and found again by the next run.
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+World.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=60, deadline=None, phases=PHASES, report_multiple_bugs=False
+)
 TestWorld = World.TestCase

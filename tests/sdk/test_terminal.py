@@ -29,7 +29,10 @@ from infra.local.cluster import Cluster
 from tests.sdk.gate import Gate
 from tests.shop import Shop, bearer
 
-SECONDS = 40.0
+pytestmark = pytest.mark.timeout(300)
+
+# None is waited for to its end unless something is broken: a pod that was killed may take long to come back.
+SECONDS = 120.0
 
 
 async def take(terminal: Terminal, many: int) -> list[Event]:
@@ -117,7 +120,7 @@ async def main(url, tenant, key, cursor, record, die_at):
         if event.offset == die_at:
             os.kill(os.getpid(), 9)
     async with Terminal(url, tenant, key, cursor=FileCursor(cursor)) as terminal:
-        await asyncio.wait_for(terminal.run(handle), 60)
+        await asyncio.wait_for(terminal.run(handle), 120)
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -131,7 +134,7 @@ async def test_killed_between_handler_and_ack_that_one_event_comes_again_and_no_
 
     def till(die_at: str) -> int:
         words = [town.url, corner.slug, corner.terminal_key, str(tmp_path / "cursor"), str(record), die_at]
-        return subprocess.run([sys.executable, "-c", TILL, *words], check=False, timeout=90).returncode
+        return subprocess.run([sys.executable, "-c", TILL, *words], check=False, timeout=130).returncode
 
     assert await asyncio.to_thread(till, placed[2]) == -signal.SIGKILL
     # The second one dies at the last event, so that there is an end.
@@ -181,10 +184,7 @@ async def test_a_handler_that_always_raises_has_its_event_put_aside_and_the_stre
         if event.offset == placed[2]:
             done.set()
 
-    clock = Clock(speed=10.0)
-    async with a_terminal(
-        town, corner, dead_letters=letters, on_report=reports.append, clock=clock
-    ) as terminal:
+    async with a_terminal(town, corner, dead_letters=letters, on_report=reports.append) as terminal:
         running = asyncio.ensure_future(terminal.run(handle))
         await asyncio.wait_for(done.wait(), SECONDS)
         assert seen == [placed[0], *[placed[1]] * 3, placed[2]]
@@ -202,9 +202,13 @@ async def test_a_replaced_terminal_asks_its_owner_and_stops_where_nobody_answers
     async with a_terminal(town, corner) as first:
         placed = await orders(corner, 1)
         assert [event.offset for event in await take(first, 1)] == placed
-        async with a_terminal(town, corner, start="head") as second:
+        live = asyncio.Event()
+        told = lambda state: live.set() if state["state"] == "live" else None  # noqa: E731
+        async with a_terminal(town, corner, start="head", on_state=told) as second:
             with pytest.raises(Replaced):
                 await asyncio.wait_for(anext(first), SECONDS)
+            # The head at which it begins is read a moment after the first one was sent away.
+            await asyncio.wait_for(live.wait(), SECONDS)
             placed = await orders(corner, 1)
             assert [event.offset for event in await take(second, 1)] == placed
 
@@ -290,7 +294,8 @@ async def test_an_hour_offline_with_35_commands_does_each_once_in_order_and_tell
             )
 
         gate.down = True
-        wishes = {"url": gate.url, "cursor": FileCursor(tmp_path / "cursor"), "clock": clock}
+        # The stream keeps our time: ten seconds of patience for a hello would be eleven milliseconds of it.
+        wishes = {"url": gate.url, "cursor": FileCursor(tmp_path / "cursor")}
         async with a_terminal(town, corner, outbox=an_outbox(), **wishes) as terminal:
             began = clock.now_ms()
             for status in ("preparing", "ready", "completed"):
@@ -308,7 +313,7 @@ async def test_an_hour_offline_with_35_commands_does_each_once_in_order_and_tell
             while clock.now_ms() - began < 3_600_000:
                 await asyncio.sleep(0.05)
             gate.down = False
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(SECONDS):
                 while terminal.outbox.waiting:
                     await asyncio.sleep(0.05)
     for number, order in enumerate(placed):
@@ -339,15 +344,16 @@ async def test_a_command_that_is_refused_raises_its_conflict_and_one_that_is_don
         assert points["newBalance"] == 7
 
 
-def test_the_package_is_imported_in_little_more_time_than_websockets() -> None:
-    script = "import sys; before = set(sys.modules); import websockets.asyncio.client; import time; "
-    script += "began = time.process_time(); import bellwire_terminal; print(time.process_time() - began)"
+def test_the_package_is_imported_in_less_time_than_websockets() -> None:
+    script = "import time; began = time.process_time(); import websockets.asyncio.client; then = time.process_time(); "
+    script += "import bellwire_terminal; print(then - began, time.process_time() - then)"
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    took = min(
-        float(subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True).stdout)
+    runs = [
+        subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True).stdout
         for _ in range(3)
-    )
-    assert took < 0.15
+    ]
+    # Their time beside ours, from the same run: a slow machine is slow for both.
+    assert min(float(ours) / float(theirs) for theirs, ours in (run.split() for run in runs)) < 0.6
 
 
 def test_the_package_loads_no_library_but_websockets() -> None:
