@@ -184,6 +184,8 @@ def demo_key(shop: str, terminal: str | None, kind: str | None, file: Path | Non
     help="Start right behind this offset; 0 is everything retained. Default: behind this terminal's last ack.",
 )
 @click.option("--types", help="Only these event types, comma-separated.")
+@click.option("--stations", help="Only orders of these stations, comma-separated; in any case.")
+@click.option("--categories", help="Only orders with something of these categories, likewise.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as it came, one JSON object a line.")
 @click.option("--count", type=click.IntRange(1), help="End after so many events.")
 @click.option(
@@ -196,6 +198,8 @@ def tail(
     tenant: str | None,
     after: str | None,
     types: str | None,
+    stations: str | None,
+    categories: str | None,
     as_json: bool,
     count: int | None,
     state: Path | None,
@@ -205,7 +209,9 @@ def tail(
     from bellwire.client import Peer
     from bellwire.tail import Tail
 
-    Tail(Peer(url, key, tenant), after, types, as_json, count, state, ack=not no_ack).run()
+    asked = {"types": types, "stations": stations, "categories": categories}
+    filters = {name: value for name, value in asked.items() if value is not None}
+    Tail(Peer(url, key, tenant), after, filters, as_json, count, state, ack=not no_ack).run()
 
 
 @main.command()

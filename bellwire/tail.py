@@ -61,7 +61,7 @@ class Tail:
         self,
         peer: Peer,
         after: str | None,
-        types: str | None,
+        filters: Mapping[str, str],
         as_json: bool,
         count: int | None,
         state: Path | None,
@@ -69,7 +69,7 @@ class Tail:
         ack: bool,
     ) -> None:
         self._peer = peer
-        self._types = sorted(set(types.split(","))) if types else []
+        self._filters = {name: sorted(set(text.split(","))) for name, text in filters.items()}
         self._as_json = as_json
         self._left = count
         self._state = state
@@ -93,12 +93,12 @@ class Tail:
 
     async def _run(self) -> None:
         shop = await asyncio.to_thread(self._peer.shop)
-        kept = {"tenant": shop, "filter": {"types": self._types} if self._types else {}}
+        kept = {"tenant": shop, "filter": self._filters}
         # An offset that is named goes before the one that is kept.
         offset = None if self._after else self._kept
         self._terminal = Terminal(
             self._peer.url, shop, self._peer.key,
-            cursor=OffsetFile(self._state, offset, kept), start=self._after or LAST_ACK, types=self._types,
+            cursor=OffsetFile(self._state, offset, kept), start=self._after or LAST_ACK, **self._filters,
             acks=self._ack, snapshots=False, on_state=self._on_state, on_report=self._on_report, parse_float=Written,
         )  # fmt: skip
         try:

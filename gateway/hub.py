@@ -12,6 +12,7 @@ import time
 
 from backbone.contract.errors import CloseCode, Unavailable
 from backbone.contract.event import Event
+from backbone.contract.offset import Offset
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.stream import Stream
@@ -49,7 +50,12 @@ class Hub:
         self._gap_filler = GapFiller(self._history)
         scheduler = Scheduler()
         self.feed = LiveFeed(
-            settings, stream.topology, self._on_event, self._on_confirmed, together=scheduler
+            settings,
+            stream.topology,
+            self._on_event,
+            self._on_confirmed,
+            together=scheduler,
+            on_head=self._on_head,
         )
         self.head_check = HeadChecker(settings, database, self.feed, health, self._rooms)
         self.upkeep = Upkeep(settings, self.head_check.soon, self._close_room)
@@ -164,6 +170,13 @@ class Hub:
             room.hear(event)
         elif tenant in self._opening:
             # Maybe later than the head that is being read for this room.
+            self._missed_while_opening.add(tenant)
+
+    def _on_head(self, tenant: str, head: Offset) -> None:
+        room = self._rooms.get(tenant)
+        if room is not None:
+            room.learn(head)
+        elif tenant in self._opening:
             self._missed_while_opening.add(tenant)
 
     def _on_confirmed(self, _: str) -> None:

@@ -72,7 +72,7 @@ class HeadWatch:
         self._due: set[str] = set()
         self._stirred = asyncio.Event()
         self._released = False
-        self.feed = LiveFeed(settings, topology, self._on_event, self._on_confirmed)
+        self.feed = LiveFeed(settings, topology, self._on_event, self._on_confirmed, on_head=self._on_head)
 
     async def later_than(self, tenant: str, head: Offset, deadline: float, key_hash: bytes) -> Offset | None:
         """Wait until the tenant's head is later than `head` and return it.
@@ -165,9 +165,12 @@ class HeadWatch:
     # -- the feed ------------------------------------------------------------------------------------------------
 
     def _on_event(self, tenant: str, event: Event) -> None:
+        self._on_head(tenant, event.offset)
+
+    def _on_head(self, tenant: str, head: Offset) -> None:
         watched = self._watched.get(tenant)
         if watched is not None:
-            watched.heard = max(watched.heard, event.offset)
+            watched.heard = max(watched.heard, head)
             self._stir(tenant)
 
     def _on_confirmed(self, tenant: str) -> None:

@@ -13,6 +13,7 @@ from api.core.payments import Payment, PaymentStatus
 from api.core.phones import NoNumber, PhoneNumber, read_phone
 from api.core.quantity import WHOLE
 from backbone.contract.errors import FieldError
+from backbone.contract.names import folded
 
 MAX_MODIFIERS = 2000
 """So many modifiers an order has at most, on both levels together."""
@@ -186,7 +187,7 @@ def currency_complaints(said: str | None, currency: Currency) -> list[FieldError
 def _names(given: Any) -> list[str]:
     by_name: dict[str, str] = {}
     for name in given:
-        by_name.setdefault(name.lower(), name)
+        by_name.setdefault(folded(name), name)
     return [by_name[name] for name in sorted(by_name)]
 
 

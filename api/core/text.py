@@ -1,14 +1,11 @@
 """The rules for texts: line ends read one way, no control characters, and something to see in a name. Pure."""
 
 import re
-import unicodedata
+
+from backbone.contract.names import MAX_NAME, is_name, is_visible
 
 _LINE_ENDS = re.compile("\r\n?")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Letters and symbols by their category that fonts draw as nothing.
-_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\U0001d159")
-# L, N, P, S: letters, numbers, punctuation, symbols. Co: private use, which a till's font may draw.
-_VISIBLE = frozenset("LNPS")
 
 
 def clean_text(text: str) -> str:
@@ -35,7 +32,7 @@ def require_visible(text: str) -> str:
     Raises:
         ValueError: it has nothing that one could see: only spaces, joiners, marks of direction and the like.
     """
-    if any(_is_visible(character) for character in text):
+    if any(is_visible(character) for character in text):
         return text
     raise ValueError("must have a visible character")
 
@@ -54,14 +51,14 @@ def route_name(text: str) -> str:
     """Return the name of a station or a category as it is.
 
     Raises:
-        ValueError: it holds a comma, which parts names in a list, or something that is no printed character.
+        ValueError: it is none that a filter could ask for.
 
     >>> route_name("Pizza oven")
     'Pizza oven'
     """
-    if "," in text or not text.isprintable():
-        raise ValueError("must be a name without a comma, on one line")
-    return text
+    if is_name(text):
+        return text
+    raise ValueError(f"must be a name of 1 to {MAX_NAME} visible characters without a comma")
 
 
 def external_id(text: str) -> str:
@@ -73,26 +70,6 @@ def external_id(text: str) -> str:
     >>> external_id("UE#4F-12")
     'UE#4F-12'
     """
-    if all(_is_visible(character) for character in text):
+    if all(is_visible(character) for character in text):
         return text
     raise ValueError("must be visible characters alone, without spaces")
-
-
-def _is_visible(character: str) -> bool:
-    if "!" <= character <= "~":
-        return True
-    category = unicodedata.category(character)
-    if category == "Cn":
-        # Not assigned in this Python's tables: a newer symbol, unless Unicode keeps the place for invisible ones.
-        return not _is_reserved_invisible(ord(character))
-    return (category[0] in _VISIBLE or category == "Co") and character not in _BLANK
-
-
-def _is_reserved_invisible(code: int) -> bool:
-    return (
-        0xE0000 <= code <= 0xE0FFF
-        or code == 0x2065
-        or 0xFFF0 <= code <= 0xFFF8
-        or 0xFDD0 <= code <= 0xFDEF
-        or code & 0xFFFE == 0xFFFE
-    )

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from backbone.contract.event import Event
-from backbone.contract.offset import Offset
+from backbone.eventlog.log_reads import event_of
 from backbone.eventlog.postgres import Database
 
 # An alarm that is due is found by its moment alone, however many orders are pending and seen.
@@ -25,7 +25,7 @@ async def due_alarms(database: Database, limit: int) -> list[tuple[str, UUID]]:
 
 
 _ADVANCE = """
-    SELECT (e).epoch, (e).seq, (e).type, (e).committed_ms, (e).payload
+    SELECT (e).epoch, (e).seq, (e).type, (e).committed_ms, (e).payload, (e).stations, (e).categories
     FROM (SELECT advance_alarm($1, $2, true) AS e OFFSET 0) made
 """
 
@@ -41,4 +41,4 @@ async def advance_alarm(database: Database, tenant: str, order_id: UUID) -> Even
     row = await database.fetch_row(_ADVANCE, tenant, order_id)
     if row is None or row["seq"] is None:
         return None
-    return Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])
+    return event_of(row)

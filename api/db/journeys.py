@@ -143,7 +143,9 @@ _JOURNEY = f"""
                SELECT coalesce(json_agg(json_build_object(
                    'webhookId', e.endpoint_id, 'url', e.url, 'counts', e.counts, 'enabled', e.disabled_at IS NULL,
                    'sentBefore', coalesce((e.epoch, e.seq) >= (it.event_epoch, it.event_seq)
-                                          AND (e.types IS NULL OR 'new_order' = ANY (e.types)), false),
+                                          AND reading_passes(
+                                              e.types, e.stations, e.categories, it.stations, it.categories
+                                          ), false),
                    'failures', e.failures, 'lastOutcome', e.last_outcome,
                    'ackedAt', (SELECT rfc3339(r.acked_at) FROM receipts r WHERE r.webhook_id = e.endpoint_id)
                ) ORDER BY e.created_at, e.endpoint_id), '[]')::text

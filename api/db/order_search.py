@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from api.db.orders import COLUMNS, StoredOrder, order_of
+from backbone.contract.names import folded
 from backbone.eventlog.postgres import Database
 
 LOOKED_THROUGH = 2000
@@ -43,13 +44,13 @@ _PHONE = """
 _UNACKED = """
     o.status = 'pending' AND EXISTS (
         SELECT FROM unseen_orders u WHERE u.tenant = $1 AND u.event_seq = o.event_seq
-        AND u.seen_at IS NULL AND u.counts_from <= now()
+        AND still_unseen(u) AND u.counts_from <= now()
     )
 """
 # Orders and their events are numbered in one order; so the next page begins in both where this one ended.
 _UNSEEN = f"""
     SELECT o.* FROM unseen_orders u JOIN orders o ON o.tenant = u.tenant AND o.event_seq = u.event_seq
-    WHERE u.tenant = $1 AND u.seen_at IS NULL AND u.counts_from <= now() AND o.status = 'pending'
+    WHERE u.tenant = $1 AND still_unseen(u) AND u.counts_from <= now() AND o.status = 'pending'
       AND {{where}} AND u.event_seq < coalesce((
           SELECT b.event_seq FROM orders b
           WHERE b.tenant = $1 AND b.order_seq >= $2 AND b.event_seq IS NOT NULL ORDER BY b.order_seq LIMIT 1
@@ -105,7 +106,7 @@ class Statement:
             self._conditions["external_id"] = f"o.external_id = {self._argument(asked.external_id, 'text')}"
         if asked.station is not None:
             # As a stream's filter: an order without any station is everybody's.
-            station = self._argument([asked.station.lower()], "text[]")
+            station = self._argument([folded(asked.station)], "text[]")
             self._conditions["station"] = f"(o.stations = '{{}}' OR o.stations && {station})"
         if asked.unacked:
             self._conditions["unacked"] = _UNACKED

@@ -14,6 +14,7 @@ from api.core.money import cents_text
 from api.core.orders import Bill, NewOrder, OrderStatus, phone_members
 from api.core.quantity import WHOLE
 from api.db.writes import Attempt, Written, run_write, run_writes, write_call, writer
+from backbone.contract.names import folded
 from backbone.eventlog.postgres import Database, Row
 
 MAX_TOGETHER = 32
@@ -167,8 +168,8 @@ def _arguments(placing: Placing) -> tuple[Any, ...]:
         [item.quantity for item in items] if broken else None,
         bill.lines if special else None,
         [orjson.dumps(said).decode() if said else None for said in more] if any(more) else None,
-        [name.lower() for name in order.stations],
-        [name.lower() for name in order.categories],
+        [folded(name) for name in order.stations],
+        [folded(name) for name in order.categories],
         orjson.dumps(detail).decode() if detail else None,
         placing.weight,
         order.external_id,

@@ -58,7 +58,7 @@ _STATUS = """
            (SELECT coalesce(json_agg(receiver ORDER BY created_at), '[]')::text FROM receivers) AS receivers,
            (
                SELECT extract(epoch FROM clock_timestamp() - min(u.counts_from))::float8 FROM unseen_orders u
-               WHERE u.tenant = $1 AND u.seen_at IS NULL AND u.counts_from <= clock_timestamp()
+               WHERE u.tenant = $1 AND still_unseen(u) AND u.counts_from <= clock_timestamp()
            ) AS waiting
     FROM shop n
 """
@@ -87,7 +87,8 @@ async def tenant_status(database: Database, tenant: str) -> TenantStatus | None:
 
 _UNACKED = """
     SELECT count(*) AS unacked FROM unseen_orders u JOIN tenants n USING (tenant)
-    WHERE u.seen_at IS NULL AND u.counts_from < now() - make_interval(secs => n.ack_deadline_seconds)
+    WHERE u.seen_at IS NULL AND (u.partly_at IS NULL OR still_unseen(u))
+      AND u.counts_from < now() - make_interval(secs => n.ack_deadline_seconds)
       AND n.disabled_at IS NULL AND NOT n.is_test
 """
 

@@ -41,6 +41,7 @@ class Tenant:
     ack_deadline_seconds: int
     alarm_repeats: int
     alarm_roles: tuple[str, ...] | None
+    alarm_scope: str
     points_per_unit: Decimal | None
     currency: str | None
     order_sources: tuple[OrderSource, ...]
@@ -60,6 +61,7 @@ _SETTINGS = {
     "ack_deadline_seconds": "integer",
     "alarm_repeats": "integer",
     "alarm_roles": "text[]",
+    "alarm_scope": "text",
     "points_per_unit": "numeric",
     "currency": "text",
     "order_sources": "jsonb",
@@ -271,6 +273,7 @@ def _tenant_of(row: Row) -> Tenant:
         row["ack_deadline_seconds"],
         row["alarm_repeats"],
         None if roles is None else tuple(roles),
+        row["alarm_scope"],
         row["points_per_unit"],
         row["currency"],
         tuple(OrderSource(one["name"], one["broadcast"]) for one in orjson.loads(row["order_sources"])),

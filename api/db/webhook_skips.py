@@ -10,7 +10,7 @@ from backbone.eventlog.postgres import Database
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An endpoint's position, how often in a row what comes behind it failed, and the next event of its types."""
+    """An endpoint's position, how often in a row what comes behind it failed, and the next event of its filter."""
 
     position: Offset
     failures: int
@@ -22,7 +22,7 @@ _STANDING = """
     FROM webhook_endpoints e JOIN tenant_streams s USING (tenant) LEFT JOIN LATERAL (
         SELECT l.epoch, l.seq FROM pos_sync_logs l
         WHERE l.tenant = e.tenant AND l.seq > e.seq AND l.seq <= s.seq
-          AND (e.types IS NULL OR l.type = ANY (e.types))
+          AND event_passes(e.types, e.stations, e.categories, l.type, l.stations, l.categories)
         ORDER BY l.seq LIMIT 1
     ) n ON true
     WHERE e.tenant = $1 AND e.endpoint_id = $2

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from api.core.signing import Signing
 from api.db.audit_trail import Entry, noted_where
+from backbone.contract.event_filter import EventFilter, filter_of
 from backbone.contract.offset import Offset
 from backbone.eventlog.postgres import Database, Row
 from backbone.runtime.metrics import ACK_SECONDS
@@ -20,10 +21,12 @@ _CREATE = f"""
         SELECT s.tenant, s.epoch, s.seq, registered_webhooks(s.tenant) AS endpoints
         FROM shop JOIN tenant_streams s USING (tenant)
     ), made AS (
-        INSERT INTO webhook_endpoints (endpoint_id, tenant, url, types, epoch, seq, counts, secret_id)
-        SELECT $2, tenant, $3, $4, epoch, seq, $6, $7 FROM stream WHERE endpoints < $5
+        INSERT INTO webhook_endpoints (
+            endpoint_id, tenant, url, types, epoch, seq, counts, secret_id, stations, categories
+        )
+        SELECT $2, tenant, $3, $4, epoch, seq, $6, $7, $8, $9 FROM stream WHERE endpoints < $5
         RETURNING endpoint_id
-    ), {noted_where("made", 8)}
+    ), {noted_where("made", 10)}
     SELECT EXISTS (SELECT 1 FROM made) AS made FROM stream
 """  # noqa: S608 - put together from constants
 
@@ -33,7 +36,7 @@ async def create_endpoint(
     tenant: str,
     endpoint: UUID,
     url: str,
-    types: list[str] | None,
+    filter_: EventFilter,
     secret_id: bytes,
     entry: Entry,
     *,
@@ -47,8 +50,9 @@ async def create_endpoint(
     Raises:
         Unavailable: PostgreSQL.
     """
+    types, *names = filter_.columns
     row = await database.fetch_row(
-        _CREATE, tenant, endpoint, url, types, most, counts, secret_id, *entry.values
+        _CREATE, tenant, endpoint, url, types, most, counts, secret_id, *names, *entry.values
     )
     return None if row is None else row["made"]
 
@@ -60,6 +64,8 @@ class Endpoint:
     endpoint_id: UUID
     url: str
     types: list[str] | None
+    stations: list[str] | None
+    categories: list[str] | None
     counts: bool
     created_at: str
     enabled: bool
@@ -73,7 +79,8 @@ class Endpoint:
 
 
 _COLUMNS = """
-    e.endpoint_id, e.url, e.types, e.counts, rfc3339(e.created_at) AS created_at, e.disabled_at IS NULL AS enabled,
+    e.endpoint_id, e.url, e.types, e.stations, e.categories, e.counts,
+    rfc3339(e.created_at) AS created_at, e.disabled_at IS NULL AS enabled,
     e.disabled_reason, e.epoch || '-' || e.seq AS delivered_offset, greatest(s.seq - e.seq, 0) AS lag, e.failures,
     CASE WHEN e.disabled_at IS NULL AND e.failures > 0 THEN rfc3339(e.next_attempt_at) END AS next_attempt_at,
     rfc3339(e.last_attempt_at) AS last_attempt_at, e.last_outcome
@@ -210,7 +217,7 @@ class Claim:
     lease: UUID
     tenant: str
     url: str
-    types: frozenset[str] | None
+    filter: EventFilter
     position: Offset
     failures: int
     refusals: int
@@ -233,7 +240,8 @@ _CLAIM = f"""
     SET lease = gen_random_uuid(), leased_until = clock_timestamp() + make_interval(secs => $3)
     FROM (SELECT * FROM healthy UNION ALL SELECT * FROM failing) due
     WHERE e.endpoint_id = due.endpoint_id
-    RETURNING e.endpoint_id, e.lease, e.tenant, e.url, e.types, e.epoch, e.seq, e.failures, e.refusals,
+    RETURNING e.endpoint_id, e.lease, e.tenant, e.url, e.types, e.stations, e.categories, e.epoch, e.seq,
+              e.failures, e.refusals,
               {_SIGNING}
 """  # noqa: S608 - put together from constants
 
@@ -259,7 +267,7 @@ def _claim_of(row: Row) -> Claim:
         row["lease"],
         row["tenant"],
         row["url"],
-        None if row["types"] is None else frozenset(row["types"]),
+        filter_of(row["types"], row["stations"], row["categories"]),
         Offset(row["epoch"], row["seq"]),
         row["failures"],
         row["refusals"],
@@ -283,7 +291,7 @@ async def advance(
 
     `order`: the `new_order` at `position` was delivered; that is its receipt, where the endpoint counts. None when the
     turn is over: the lease is another pod's, or the endpoint was deleted, switched off or rotated. With `outcome` None
-    nothing was sent: what lay between is of other types.
+    nothing was sent: what lay between does not pass its filter.
 
     Raises:
         Unavailable: PostgreSQL.

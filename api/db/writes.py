@@ -15,8 +15,8 @@ import asyncpg
 
 from backbone.contract.errors import BellwireError, Problem, Violation
 from backbone.contract.event import Event
-from backbone.contract.offset import Offset
 from backbone.eventlog.epochs import enter_epoch
+from backbone.eventlog.log_reads import event_of
 from backbone.eventlog.postgres import Database, EpochOver, Row
 
 
@@ -147,7 +147,7 @@ _AS_IT_IS: Mapping[int, str] = {}
 # The event's members are named one by one: a composite column costs a look-up of its type on each connection.
 _ANSWER = """
     SELECT {number} AS number, w.outcome, w.replayed, w.result, (w.event).epoch, (w.event).seq, (w.event).type,
-           (w.event).committed_ms, (w.event).payload
+           (w.event).committed_ms, (w.event).payload, (w.event).stations, (w.event).categories
     FROM {call} AS w
 """
 
@@ -221,11 +221,7 @@ async def run_writes(database: Database, sql: str, calls: int, *args: Any) -> li
 def _written_of(rows: Sequence[Row]) -> Written:
     """Read the rows of one call: the first is the answer, and each may bring an event."""
     answer = rows[0]
-    events = tuple([_event_of(row) for row in rows if row["seq"] is not None])
+    events = tuple([event_of(row) for row in rows if row["seq"] is not None])
     return Written(
         _OUTCOMES[answer["outcome"]], answer["replayed"], (answer["result"] or "{}").encode(), events
     )
-
-
-def _event_of(row: Row) -> Event:
-    return Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])

@@ -14,8 +14,8 @@ from api.http.body import query_integer
 from api.http.documents.events import EventPage
 from api.http.documents.values import OFFSET
 from api.http.guard import Caller, Guard, unknown_tenant
-from backbone.contract.event import Event, EventType, parse_types
-from backbone.contract.event_filter import EventFilter
+from backbone.contract.event import Event, EventType
+from backbone.contract.event_filter import MAX_NAMES, EventFilter, read_filter
 from backbone.contract.keys import KeyKind
 from backbone.contract.offset import BEGINNING, LAST_ACKED, Offset, parse_after
 from backbone.contract.resume import Start, resume
@@ -32,6 +32,7 @@ PAGES_AN_ANSWER = 20
 
 
 _TYPES = "|".join(member.value for member in EventType)
+_NAMES = {"type": "string", "minLength": 1, "examples": ["bar,grill"]}
 _POLL = RouteDoc(
     "Events",
     "The events behind an offset, for terminals that poll.",
@@ -61,6 +62,13 @@ _POLL = RouteDoc(
             "Only events of these types, comma-separated.",
             {"type": "string", "pattern": f"^({_TYPES})(,({_TYPES}))*$"},
         ),
+        Query(
+            "stations",
+            "Only events about orders with an item of one of these stations, or with none of any, and events about no "
+            f"order; comma-separated, at most {MAX_NAMES}, in any case.",
+            _NAMES,
+        ),
+        Query("categories", "Likewise for categories; the filters are an and.", _NAMES),
     ),
 )
 
@@ -123,7 +131,7 @@ class EventRoutes:
     async def _ask(self, request: Request) -> Ask:
         caller = await self._guard.authorize(request)
         after = parse_after(request.query_params.get("after"))
-        filter_ = EventFilter(parse_types(request.query_params.get("types")))
+        filter_ = read_filter(request.query_params)
         limit = query_integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
         wait = query_integer(request, "wait", 0, 0, MAX_WAIT_SECONDS)
         named = after not in (None, LAST_ACKED)
@@ -151,7 +159,7 @@ class EventRoutes:
 
         tenant, position, reading = ask.caller.tenant, start.position, None
         while True:
-            page = await self._read(tenant, position, head, ask.filter.types, ask.limit)
+            page = await self._read(tenant, position, head, ask.filter, ask.limit)
             moved, position = page.offset > position, page.offset
             # Something to say, or more to look through than one answer should take: say so now.
             if page.events or position < head or start.reset is not None:
@@ -169,7 +177,7 @@ class EventRoutes:
         return raw_answer(_document(start, page, head, reading))
 
     async def _read(
-        self, tenant: str, position: Offset, head: Offset, types: frozenset[str] | None, limit: int
+        self, tenant: str, position: Offset, head: Offset, filter_: EventFilter, limit: int
     ) -> Page:
         for _ in range(PAGES_AN_ANSWER):
             if position >= head:
@@ -178,7 +186,7 @@ class EventRoutes:
             if run.head.epoch != head.epoch:
                 raise EpochEntered
             position = run.events[-1].offset if run.events else run.floor
-            wanted = tuple(event for event in run.events if types is None or event.type in types)
+            wanted = tuple(event for event in run.events if filter_.takes(event))
             if wanted:
                 return Page(wanted, position)
         return Page((), position)

@@ -2,7 +2,7 @@
 
 import secrets
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import AfterValidator, Field, StrictBool
@@ -82,6 +82,7 @@ class TenantChange(Body):
     ack_deadline_seconds: Annotated[int, Field(ge=1, le=86400)] = 30
     alarm_repeats: Annotated[int, Field(ge=0, le=10)] = 3
     alarm_roles: Roles | None = None
+    alarm_scope: Literal["any", "each-station"] = "any"
     points_per_unit: PointsPerUnit | None = None
     currency: CurrencyCode | None = None
     order_sources: Sources = Field(default_factory=list)
@@ -151,6 +152,8 @@ _CHANGE = RouteDoc(
     _OPERATOR,
     TenantSettings,
     says="Settings that are left out stay. `alarmRoles`: whose acks count for the alarm, null is everybody's. "
+    "`alarmScope`: `each-station` asks that each station of an order that has a terminal online sees it; `any`, that "
+    "somebody does. "
     "`pointsPerUnit`: loyalty points that a completed order of a broadcast source earns for each unit of "
     "money, null is none. "
     "`currency`: whose decimals amounts have; it stays once the shop has an order, a card or points (409). "
@@ -292,6 +295,7 @@ def _document(tenant: Tenant) -> dict[str, Any]:
         "ackDeadlineSeconds": tenant.ack_deadline_seconds,
         "alarmRepeats": tenant.alarm_repeats,
         "alarmRoles": tenant.alarm_roles,
+        "alarmScope": tenant.alarm_scope,
         "pointsPerUnit": None if points is None else json_cents(int(points * 100)),
         "currency": tenant.currency,
         "orderSources": [

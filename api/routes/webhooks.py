@@ -14,13 +14,15 @@ from api.core.public_address import HTTPS_PORT, is_address, is_public, may_use_p
 from api.db import webhooks as db
 from api.db.audit_trail import Entry
 from api.http.answer import json_answer
-from api.http.body import Body, path_uuid, read_body, wrong_fields
+from api.http.body import Body, RouteName, path_uuid, read_body, wrong_fields
 from api.http.documents.webhooks import Webhook, WebhookMade, WebhookRotated, Webhooks
 from api.http.guard import Caller, Guard, unknown_tenant
 from api.webhooks.endpoint_secrets import EndpointSecrets
 from backbone.contract.errors import FieldError, Problem, Refused
 from backbone.contract.event import EventType
+from backbone.contract.event_filter import MAX_NAMES, EventFilter, filter_of
 from backbone.contract.keys import KeyKind
+from backbone.contract.names import folded
 from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
 from backbone.runtime.openapi import Answer
@@ -47,7 +49,18 @@ class EndpointBody(Body):
         ]
         | None
     ) = None
+    stations: Annotated[list[RouteName], Field(min_length=1, max_length=MAX_NAMES)] | None = None
+    categories: Annotated[list[RouteName], Field(min_length=1, max_length=MAX_NAMES)] | None = None
     counts: bool = False
+
+    @property
+    def filter(self) -> EventFilter:
+        """The events that it is to get."""
+
+        def names(given: list[str] | None) -> set[str] | None:
+            return None if given is None else set(map(folded, given))
+
+        return filter_of(self.types, names(self.stations), names(self.categories))
 
 
 def check_url(text: str, *, private: bool, ports: Collection[int] = ()) -> str:
@@ -159,14 +172,15 @@ class WebhookRoutes:
         except ValueError as exc:
             raise wrong_fields([FieldError("url", str(exc))]) from exc
         endpoint = uuid.uuid4()
-        types = None if body.types is None else sorted(set(body.types))
-        entry = self._entry(request, caller, "webhook.made", endpoint, types=types, counts=body.counts)
+        types, stations, categories = body.filter.columns
+        asked = {"types": types, "stations": stations, "categories": categories}
+        entry = self._entry(request, caller, "webhook.made", endpoint, **asked, counts=body.counts)
         made = await db.create_endpoint(
             self._writes,
             caller.tenant,
             endpoint,
             url,
-            types,
+            body.filter,
             self._secrets.newest_id,
             entry,
             counts=body.counts,
@@ -177,7 +191,7 @@ class WebhookRoutes:
         if not made:
             raise caller.quotas.refusal("webhooks")
         secret = self._secrets.newest(endpoint, 1)
-        made_of = {"id": str(endpoint), "url": url, "types": types, "counts": body.counts, "secret": secret}
+        made_of = {"id": str(endpoint), "url": url, **asked, "counts": body.counts, "secret": secret}
         return json_answer(made_of, 201)
 
     async def list(self, request: Request) -> Response:
@@ -252,6 +266,8 @@ def document_of(endpoint: db.Endpoint) -> dict[str, Any]:
         "id": str(endpoint.endpoint_id),
         "url": endpoint.url,
         "types": endpoint.types,
+        "stations": endpoint.stations,
+        "categories": endpoint.categories,
         "counts": endpoint.counts,
         "createdAt": endpoint.created_at,
         "enabled": endpoint.enabled,

@@ -122,7 +122,7 @@ class Courier:
             if not run.events:
                 break
             for event in run.events:
-                if claim.types is None or event.type in claim.types:
+                if claim.filter.takes(event):
                     order = event.type == EventType.NEW_ORDER.value
                     carried = await self._carry(claim, message_of(event), event.offset, order=order)
                     if carried is None:

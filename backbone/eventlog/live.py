@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from backbone.contract.errors import Violation
-from backbone.contract.event import Event, decode_live
+from backbone.contract.event import Event, NamesUnknown, decode_live
+from backbone.contract.offset import Offset
 from backbone.eventlog.keys import canary_channel, live_channel, signed_channel, tenant_of_channel
 from backbone.eventlog.signing import Misfit, Misfits, signatures_of
 from backbone.eventlog.slot_map import SlotMap
@@ -29,7 +30,8 @@ CANARY_NAMES = 100_000
 
 class LiveFeed:
     """One `Subscription` for each server that has a tenant of ours. `run` is the only task's body; the callbacks are
-    called from it and must not wait. `together` is entered around the events that arrived together."""
+    called from it and must not wait. `on_head` says no more than that an event is there: a pod of release 0.1 told it.
+    `together` is entered around the events that arrived together."""
 
     def __init__(
         self,
@@ -38,9 +40,11 @@ class LiveFeed:
         on_event: Callable[[str, Event], None],
         on_confirmed: Callable[[str], None],
         together: AbstractContextManager[object] = NOTHING_AROUND,
+        on_head: Callable[[str, Offset], None] = lambda *_: None,
     ) -> None:
         self._settings = settings
         self._on_event = on_event
+        self._on_head = on_head
         self._on_confirmed = on_confirmed
         self._together = together
         self._signatures = signatures_of(settings)
@@ -178,6 +182,9 @@ class LiveFeed:
             return
         try:
             event = decode_live(data) if self._signatures is None else self._signatures.unseal(tenant, data)
+        except NamesUnknown as exc:
+            self._on_head(tenant, exc.offset)
+            return
         except Violation:
             self._misfits.met(Misfit.WRONG, tenant)
             return

@@ -6,9 +6,9 @@ Statements for PostgreSQL's primary, each above the function that runs it.
 from dataclasses import dataclass
 
 from backbone.contract.erasure import NOTHING_ERASED, Erasure
-from backbone.contract.event import Event
+from backbone.contract.event import NO_NAMES, Event
 from backbone.contract.offset import Offset
-from backbone.eventlog.postgres import Database, EpochOver
+from backbone.eventlog.postgres import Database, EpochOver, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,26 @@ class Run:
     events: tuple[Event, ...]
 
 
+def event_of(row: Row) -> Event:
+    """Return the event of a row: `epoch`, `seq`, `type`, `committed_ms`, `payload`, `stations` and `categories`."""
+    stations, categories = row["stations"], row["categories"]
+    return Event(
+        Offset(row["epoch"], row["seq"]),
+        row["type"],
+        row["committed_ms"],
+        row["payload"],
+        NO_NAMES if stations is None else frozenset(stations),
+        NO_NAMES if categories is None else frozenset(categories),
+    )
+
+
 # One snapshot for head and events: whatever the head counts is committed, so what is not there is gone.
 _READ = """
-    SELECT s.epoch AS head_epoch, s.seq AS head_seq, e.seq, e.epoch, e.type, e.committed_ms, e.payload
+    SELECT s.epoch AS head_epoch, s.seq AS head_seq, e.seq, e.epoch, e.type, e.committed_ms, e.payload, e.stations,
+           e.categories
     FROM tenant_streams s LEFT JOIN LATERAL (
-        SELECT l.seq, l.epoch, l.type, (extract(epoch FROM l.committed_at) * 1000)::bigint AS committed_ms, l.payload
+        SELECT l.seq, l.epoch, l.type, (extract(epoch FROM l.committed_at) * 1000)::bigint AS committed_ms, l.payload,
+               l.stations, l.categories
         FROM pos_sync_logs l WHERE l.tenant = $1 AND l.seq > $2 AND l.seq <= s.seq ORDER BY l.seq LIMIT $3
     ) e ON true
     WHERE s.tenant = $1
@@ -46,11 +61,7 @@ async def read_events(database: Database, tenant: str, after: Offset, limit: int
     if not rows:
         raise LookupError("no such tenant")
     head = Offset(rows[0]["head_epoch"], rows[0]["head_seq"])
-    events = tuple(
-        Event(Offset(row["epoch"], row["seq"]), row["type"], row["committed_ms"], row["payload"])
-        for row in rows
-        if row["seq"] is not None
-    )
+    events = tuple(event_of(row) for row in rows if row["seq"] is not None)
     if not events:
         return Run(max(after, head), head, ())
     first = events[0].offset

@@ -15,7 +15,14 @@ from typing import Any
 from redis.exceptions import MovedError, ResponseError
 
 from backbone.contract.errors import Unavailable, Violation
-from backbone.contract.event import Event, decode_live, encode_live
+from backbone.contract.event import (
+    Event,
+    NamesUnknown,
+    decode_live,
+    encode_live,
+    encode_live_before,
+    names_of,
+)
 from backbone.contract.offset import Offset
 from backbone.eventlog.keys import live_channel, signed_channel, stream_key
 from backbone.eventlog.node import Node
@@ -40,10 +47,10 @@ class Outcome(StrEnum):
 
 
 class _DoesNotFit(Exception):
-    """An entry that is not believed."""
+    """An entry that is not believed. Without a `misfit` a pod of release 0.1 wrote it, and there is nothing to tell."""
 
-    def __init__(self, misfit: Misfit) -> None:
-        super().__init__(misfit.value)
+    def __init__(self, misfit: Misfit | None) -> None:
+        super().__init__(misfit)
         self.misfit = misfit
 
 
@@ -92,7 +99,8 @@ class Stream:
         try:
             events = tuple(self._event_of(tenant, entry_id, fields) for entry_id, fields in answer)
         except _DoesNotFit as exc:
-            self._misfits.met(exc.misfit, tenant)
+            if exc.misfit is not None:
+                self._misfits.met(exc.misfit, tenant)
             return ()
         contiguous = all(event.offset.seq == after.seq + 1 + index for index, event in enumerate(events))
         return events if contiguous else ()
@@ -192,22 +200,33 @@ class Stream:
             "XADD", stream_key(tenant), "MAXLEN", "~", self._events, str(event.offset),
             "t", event.type, "c", event.committed_ms, "p", event.payload,
         )  # fmt: skip
+        names = names_of(event)
+        if names is not None:
+            entry = (*entry, "n", names)
         if self._signatures is None:
             return pack(entry) + pack(("SPUBLISH", live_channel(tenant), live))
         signatures = self._signatures.sign(tenant, live)
         signed = pack((*entry, "s", signatures)) + pack(
             ("SPUBLISH", signed_channel(tenant), b"%b %b" % (signatures, live))
         )
+        if not self._both:
+            return signed
         # Pods of release 0.1 hear this one, and take all behind its third word for the payload.
-        return signed + pack(("SPUBLISH", live_channel(tenant), live)) if self._both else signed
+        return signed + pack(("SPUBLISH", live_channel(tenant), encode_live_before(event)))
 
     def _event_of(self, tenant: str, entry_id: bytes, fields: Any) -> Event:
         """Read an entry; raises _DoesNotFit."""
         # A map or a flat list, as the protocol's version has it.
         values = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
         try:
-            live = b" ".join((entry_id, values[b"t"], values[b"c"], values[b"p"]))
+            words = [entry_id, values[b"t"], values[b"c"], values[b"p"]]
+            if b"n" in values:
+                words[3:3] = [b"%d:%b" % (len(values[b"n"]), values[b"n"])]
+            live = b" ".join(words)
             event = decode_live(live)
+        except NamesUnknown as exc:
+            # Without its names no filter can judge it. PostgreSQL has them.
+            raise _DoesNotFit(None if self._signatures is None else Misfit.UNSIGNED) from exc
         except (KeyError, Violation) as exc:
             raise _DoesNotFit(Misfit.WRONG) from exc
         if self._signatures is not None:

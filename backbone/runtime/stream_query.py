@@ -12,6 +12,13 @@ SOCKET_QUERY = (
     ),
     Query("types", "Only events of these types, comma-separated.", {"type": "string"}),
     Query(
+        "stations",
+        "Only events about orders with an item of one of these stations, or with none of any, and events about no "
+        "order; comma-separated, in any case.",
+        {"type": "string"},
+    ),
+    Query("categories", "Likewise for categories; the filters are an and.", {"type": "string"}),
+    Query(
         PARAMETER,
         "A ticket in the place of a key: `POST /api/tenant/{tenant}/tickets` of the API gives one; it is good once.",
         {"type": "string"},

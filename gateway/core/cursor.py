@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
+from backbone.contract.event_filter import EVERYTHING, EventFilter
 from gateway.core.tenant_log import Entry, TenantLog
 
 Encode = Callable[[Entry], bytes]
@@ -45,7 +46,7 @@ class Skip:
 def next_step(
     position: int,
     log: TenantLog,
-    types: frozenset[str] | None,
+    filter_: EventFilter,
     max_bytes: int,
     encode: Encode = WEBSOCKET_FRAME,
 ) -> AtHead | Write | Fetch | Skip:
@@ -53,7 +54,7 @@ def next_step(
 
     >>> from backbone.contract.offset import Offset
     >>> log = TenantLog(Offset(1, 7), Offset(1, 3))
-    >>> [next_step(position, log, None, 1000) for position in (2, 5, 7)]
+    >>> [next_step(position, log, EVERYTHING, 1000) for position in (2, 5, 7)]
     [Skip(position=3), Fetch(), AtHead()]
     """
     if position < log.floor.seq:
@@ -63,23 +64,24 @@ def next_step(
     entries = log.entries_after(position)
     if entries is None:
         return Fetch()
-    return pack(entries, position, log.head_seq, types, max_bytes, encode)
+    return pack(entries, position, log.head_seq, filter_, max_bytes, encode)
 
 
 def pack(
     entries: Iterable[Entry],
     position: int,
     through: int,
-    types: frozenset[str] | None,
+    filter_: EventFilter,
     max_bytes: int,
     encode: Encode = WEBSOCKET_FRAME,
 ) -> Write:
     """Join, each as `encode` makes it, consecutive `entries` that follow `position`, about `max_bytes` of them.
 
-    Entries at or before `position` are passed over, and so are those of other types; the position moves past those too.
+    Entries at or before `position` are passed over, and so are those that do not pass; it moves past those too.
     None later than `through`, the log's head, is taken: a page of history may know more than the log does, and what the
     log has yet to receive will be delivered live.
     """
+    everything = filter_ is EVERYTHING
     frames: list[bytes] = []
     size = 0
     for entry in entries:
@@ -87,7 +89,7 @@ def pack(
             continue
         if entry.seq > through or size >= max_bytes:
             break
-        if types is None or entry.type in types:
+        if everything or filter_.passes(entry.type, entry.stations, entry.categories):
             frames.append(encode(entry))
             size += len(frames[-1])
         position = entry.seq
@@ -108,16 +110,16 @@ class Portions:
         self._key: object = None
         self._write: Write | None = None
 
-    def after(self, position: int, types: frozenset[str] | None, encode: Encode) -> Write | None:
+    def after(self, position: int, filter_: EventFilter, encode: Encode) -> Write | None:
         """Return about `max_bytes` of what follows `position`; None when the log's ring does not reach back to it."""
         log = self._log
         # With the epoch: one history's seqs are another one's too, and stand for other events there.
-        key = (position, log.epoch, log.head_seq, types, encode)
+        key = (position, log.epoch, log.head_seq, filter_, encode)
         if key != self._key:
             entries = log.entries_after(position)
             if entries is None:
                 return None
-            self._write = pack(entries, position, log.head_seq, types, self._max_bytes, encode)
+            self._write = pack(entries, position, log.head_seq, filter_, self._max_bytes, encode)
             self._key = key
         return self._write
 

@@ -11,17 +11,21 @@ from enum import Enum
 from itertools import islice
 
 from backbone.contract.erasure import NOTHING_ERASED, Erasure
-from backbone.contract.event import Event
+from backbone.contract.event import NO_NAMES, Event
 from backbone.contract.frames import deflated_frame, payload_of, text_frame
 from backbone.contract.lineage import shared_seq
 from backbone.contract.offset import BEGINNING, Offset
 from backbone.contract.resume import Start, resume
 from backbone.contract.sse import event_chunk
 
+NAME_BYTES = 256
+"""A name takes no more than that in memory."""
+
 
 @dataclass(slots=True)
 class Entry:
-    """An event ready to be sent: `frame` is the finished WebSocket frame, built once for all sockets.
+    """An event ready to be sent: `frame` is the finished WebSocket frame, built once for all sockets. `stations` and
+    `categories` are its names, as `Event` has them.
 
     Nothing of it changes; `chunk` and `deflated` build the same for server-sent events and for compressed sockets when
     the first such session needs it.
@@ -32,8 +36,17 @@ class Entry:
     committed_ms: int
     frame: bytes
     epoch: int
+    stations: frozenset[str] = NO_NAMES
+    categories: frozenset[str] = NO_NAMES
     _chunk: bytes | None = None
     _deflated: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        if self.stations or self.categories:
+            return len(self.frame) + NAME_BYTES * (len(self.stations) + len(self.categories))
+        return len(self.frame)
 
     def chunk(self) -> bytes:
         """Return the finished chunk of a stream of server-sent events, built once for all of them."""
@@ -51,7 +64,15 @@ class Entry:
 def entry_of(event: Event) -> Entry:
     """Build the frame around an event's payload."""
     frame = text_frame(event.payload)
-    return Entry(event.offset.seq, event.type, event.committed_ms, frame, event.offset.epoch)
+    return Entry(
+        event.offset.seq,
+        event.type,
+        event.committed_ms,
+        frame,
+        event.offset.epoch,
+        event.stations,
+        event.categories,
+    )
 
 
 FEW = 8
@@ -177,7 +198,7 @@ class TenantLog:
             return
         self.erased = erased
         while self._ring and self._ring[0].seq <= erased.seq:
-            self._ring_bytes -= len(self._ring.popleft().frame)
+            self._ring_bytes -= self._ring.popleft().size
         self._early = {seq: event for seq, event in self._early.items() if seq > erased.seq}
 
     def learn(self, head: Offset) -> None:
@@ -219,7 +240,7 @@ class TenantLog:
         self.forks = forks
         shared = max(min(self._shared_with(self.epoch, head.epoch) or 0, head.seq), floor.seq)
         while self._ring and self._ring[-1].seq > shared:
-            self._ring_bytes -= len(self._ring.pop().frame)
+            self._ring_bytes -= self._ring.pop().size
         self._early.clear()
         # Of the history that is over; the next one is told of as of something new, whatever it is.
         self.erased = Erasure(0, min(self.erased.seq, shared))
@@ -254,7 +275,7 @@ class TenantLog:
         while following is not None:
             entry = entry_of(following)
             self._ring.append(entry)
-            self._ring_bytes += len(entry.frame)
+            self._ring_bytes += entry.size
             self.head_seq = entry.seq
             entries.append(entry)
             self._early.pop(self.head_seq, None)
@@ -262,7 +283,7 @@ class TenantLog:
         while len(self._ring) > self._max_events or (
             self._ring_bytes > self._max_bytes and len(self._ring) > 1
         ):
-            self._ring_bytes -= len(self._ring.popleft().frame)
+            self._ring_bytes -= self._ring.popleft().size
         return entries
 
     def _restart_at(self, seq: int) -> None:

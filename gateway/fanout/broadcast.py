@@ -137,7 +137,7 @@ class Broadcast(Generic[C]):
 
     def _advance(self, cohort: Cohort[C]) -> None:
         try:
-            step = self._portions.after(cohort.position, cohort.kind.types, cohort.kind.encoding.event)
+            step = self._portions.after(cohort.position, cohort.kind.filter, cohort.kind.encoding.event)
             if step is not None:
                 cohort.advance(step)
                 return

@@ -11,6 +11,7 @@ the cursor has left the array.
 from array import array
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from backbone.contract.event_filter import EVERYTHING, EventFilter
 from backbone.runtime.faults import FAULTS
 from gateway import metrics
 from gateway.core.cursor import Write
@@ -31,15 +32,15 @@ class Cursor:
     while `cohort` is None. Holds no queue, task or timer.
     """
 
-    __slots__ = ("cohort", "encoding", "index", "position", "socket", "types")
+    __slots__ = ("cohort", "encoding", "filter", "index", "position", "socket")
 
     def __init__(
-        self, socket: Connection, encoding: Encoding, position: int, types: frozenset[str] | None
+        self, socket: Connection, encoding: Encoding, position: int, filter_: EventFilter = EVERYTHING
     ) -> None:
         self.socket = socket
         self.encoding = encoding
         self.position = position
-        self.types = types
+        self.filter = filter_
         # Any: a cursor of whatever kind is in a cohort of its own kind, which only its cohort can say.
         self.cohort: Cohort[Any] | None = None
         self.index = 0
@@ -52,13 +53,13 @@ class Kind(NamedTuple):
     """The traits by which two cursors' bytes are the same; `direct` ones are written past their transports."""
 
     encoding: Encoding
-    types: frozenset[str] | None
+    filter: EventFilter
     direct: bool
 
 
 def kind_of(cursor: Cursor) -> Kind:
     """Return what a cursor is to be sent, and how."""
-    return Kind(cursor.encoding, cursor.types, cursor.socket.descriptor is not None)
+    return Kind(cursor.encoding, cursor.filter, cursor.socket.descriptor is not None)
 
 
 class Cohort(Generic[C]):

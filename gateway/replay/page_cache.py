@@ -85,4 +85,4 @@ class PageCache(Generic[R]):
 
 def _bytes_of(page: Kept) -> int:
     # An entry that went to a stream of server-sent events holds its bytes twice.
-    return sum(2 * len(entry.frame) for entry in page.entries)
+    return sum(2 * entry.size for entry in page.entries)

@@ -120,7 +120,7 @@ class Replayer:
 
     def _bring_forward(self, round_: Round, session: Session, steps: dict[object, Step]) -> None:
         room = round_.room
-        standing = (session.position, session.types, session.encoding)
+        standing = (session.position, session.filter, session.encoding)
         step = steps.get(standing)
         if step is None:
             step = steps[standing] = self._next_step(round_, session)
@@ -136,14 +136,14 @@ class Replayer:
 
     def _next_step(self, round_: Round, session: Session) -> Step:
         room, encode = round_.room, session.encoding.event
-        step = next_step(session.position, room.log, session.types, TURN_BYTES, encode)
+        step = next_step(session.position, room.log, session.filter, TURN_BYTES, encode)
         if isinstance(step, Write):
             metrics.REPLAYED_RING.inc(step.events)
         elif isinstance(step, Fetch):
             page = round_.page or self._pages.get(room)
             entries = None if page is None else page.entries_after(room.log.edition, session.position)
             if page is not None and entries is not None:
-                step = pack(entries, session.position, room.log.head_seq, session.types, TURN_BYTES, encode)
+                step = pack(entries, session.position, room.log.head_seq, session.filter, TURN_BYTES, encode)
                 page.replayed.inc(step.events)
         return step
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from backbone.contract import frames
 from backbone.contract.errors import CloseCode, Problem, Violation
+from backbone.contract.event_filter import EVERYTHING, EventFilter
 from backbone.contract.frames import Ack, Ping, UnknownMessage
 from backbone.contract.offset import Offset
 from backbone.runtime.crowd_log import CrowdLog
@@ -104,9 +105,9 @@ class Session(Cursor):
         socket: Connection,
         encoding: Encoding,
         position: int,
-        types: frozenset[str] | None,
+        filter_: EventFilter = EVERYTHING,
     ) -> None:
-        super().__init__(socket, encoding, position, types)
+        super().__init__(socket, encoding, position, filter_)
         self.identity = identity
         self.host = host
         self.room = room

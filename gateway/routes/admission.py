@@ -117,7 +117,7 @@ class Admission:
             # Opening waited for the peer, and history forked meanwhile.
             start = room.log.start(start.position)
         identity = Identity(guest.terminal, guest.reading, guest.key_hash)
-        session = Session(identity, self._hub, room, socket, encoding, start.position.seq, guest.filter.types)
+        session = Session(identity, self._hub, room, socket, encoding, start.position.seq, guest.filter)
         session.say(
             frames.hello(
                 room.tenant, str(identity.terminal), room.log.head, start.position, start.resumed,

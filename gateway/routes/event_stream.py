@@ -5,8 +5,8 @@ from starlette.types import Receive, Scope, Send
 
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import BellwireError, Problem, Violation
-from backbone.contract.event import parse_types
-from backbone.contract.event_filter import EventFilter
+from backbone.contract.event_filter import PARAMETERS as FILTER_PARAMETERS
+from backbone.contract.event_filter import read_filter
 from backbone.contract.offset import Offset, parse_after
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.sse import CONTENT_TYPE
@@ -33,7 +33,7 @@ HEAD = {
 
 
 LAST_EVENT_ID = "Last-Event-ID"
-PARAMETERS = frozenset({"after", "types", PARAMETER, *RESUME_WORDS})
+PARAMETERS = frozenset({"after", PARAMETER, *FILTER_PARAMETERS, *RESUME_WORDS})
 
 
 def read_ask(request: Request) -> Ask:
@@ -41,7 +41,7 @@ def read_ask(request: Request) -> Ask:
 
     Raises:
         Violation: a key in the query string, an unknown or a doubled parameter, two keys, a ticket beside a
-            key, or a bad `after`, `types` or `Last-Event-ID`.
+            key, or a bad `after`, filter or `Last-Event-ID`.
     """
     parameters = request.query_params.multi_items()
     refuse_key_in_query(parameters)
@@ -50,7 +50,7 @@ def read_ask(request: Request) -> Ask:
     last = _last_seen(request)
     if last is not None:
         after = last
-    filter_ = EventFilter(parse_types(request.query_params.get("types")))
+    filter_ = read_filter(request.query_params)
     key = bearer_key(request.headers.getlist("authorization"))
     return Ask(
         credential_of(request.query_params.get(PARAMETER), [] if key is None else [key]), after, filter_

@@ -13,8 +13,8 @@ from starlette.websockets import WebSocket
 from backbone.contract import frames
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import BellwireError, Problem, Refused, Violation
-from backbone.contract.event import parse_types
-from backbone.contract.event_filter import EventFilter
+from backbone.contract.event_filter import PARAMETERS as FILTER_PARAMETERS
+from backbone.contract.event_filter import read_filter
 from backbone.contract.offset import parse_after
 from backbone.contract.parameters import refuse_unknown_parameters
 from backbone.contract.tickets import PARAMETER
@@ -32,7 +32,7 @@ from gateway.transport.readable_refusal import (
 )
 from gateway.transport.websocket import EXTENSION, WebSocketProtocol
 
-PARAMETERS = frozenset({"after", "types", PARAMETER})
+PARAMETERS = frozenset({"after", PARAMETER, *FILTER_PARAMETERS})
 
 
 def read_ask(headers: Headers, query: QueryParams, offered: list[str]) -> Ask:
@@ -40,15 +40,14 @@ def read_ask(headers: Headers, query: QueryParams, offered: list[str]) -> Ask:
 
     Raises:
         Violation: a key in the query string, an unknown or a doubled parameter, two keys, a
-            ticket beside a key, or a bad `after` or `types`.
+            ticket beside a key, or a bad `after` or filter.
     """
     refuse_key_in_query(query.multi_items())
     refuse_unknown_parameters(query.multi_items(), PARAMETERS, Problem.BAD_REQUEST)
     after = parse_after(query.get("after"))
-    filter_ = EventFilter(parse_types(query.get("types")))
     key = bearer_key(headers.getlist("authorization"))
     keys = _offered_keys(offered) if key is None else [key]
-    return Ask(credential_of(query.get(PARAMETER), keys), after, filter_)
+    return Ask(credential_of(query.get(PARAMETER), keys), after, read_filter(query))
 
 
 def _offered_keys(offered: list[str]) -> list[str]:

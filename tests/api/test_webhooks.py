@@ -64,7 +64,7 @@ async def test_a_secret_is_shown_once_and_stored_nowhere(
     shop: Shop, sink: Sink, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     endpoint = await register(shop, sink.url)
-    assert set(endpoint) == {"id", "url", "types", "counts", "secret"}
+    assert set(endpoint) == {"id", "url", "types", "stations", "categories", "counts", "secret"}
     assert "secret" not in await look(shop, endpoint)
     row = await database.fetchrow("SELECT * FROM webhook_endpoints WHERE tenant = $1", shop.slug)
     secret = endpoint["secret"].removeprefix("whsec_")

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from backbone.contract import frames
 from backbone.contract.errors import CloseCode, Violation
-from backbone.contract.event import Event, EventType, decode_live, encode_event, encode_live, parse_types
+from backbone.contract.event import (
+    Event,
+    EventType,
+    NamesUnknown,
+    decode_live,
+    encode_event,
+    encode_live,
+    encode_live_before,
+    parse_types,
+)
 from backbone.contract.keys import KeyKind, hash_key, looks_like_key, make_key
 from backbone.contract.offset import BEGINNING, Offset, parse_after
 from backbone.contract.slug import is_slug
@@ -54,12 +63,41 @@ def test_after_is_absent_zero_or_an_offset() -> None:
     assert [error.loc for error in caught.value.errors] == ["after"]
 
 
-@given(OFFSETS, st.sampled_from(list(EventType)), st.integers(0, 10**13), st.binary(max_size=200))
-def test_a_live_message_carries_its_event_untouched(
-    offset: Offset, type_: EventType, committed_ms: int, payload: bytes
+names = st.frozensets(
+    st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=","), min_size=1, max_size=64),
+    max_size=5,
+)
+
+
+@given(
+    OFFSETS, st.sampled_from(list(EventType)), st.integers(0, 10**13), st.binary(max_size=200), names, names
+)
+def test_a_live_message_carries_its_event_and_its_names_untouched(
+    offset: Offset,
+    type_: EventType,
+    committed_ms: int,
+    rest: bytes,
+    stations: frozenset[str],
+    categories: frozenset[str],
 ) -> None:
-    event = Event(offset, type_.value, committed_ms, payload)
+    event = Event(offset, type_.value, committed_ms, b"{%b" % rest, stations, categories)
     assert decode_live(encode_live(event)) == event
+
+
+@given(OFFSETS, st.sampled_from(list(EventType)), st.binary(max_size=200))
+def test_a_message_of_release_0_1_is_read_unless_a_filter_would_need_the_names_of_its_order(
+    offset: Offset, type_: EventType, rest: bytes
+) -> None:
+    event = Event(offset, type_.value, 17, b"{%b" % rest)
+    message = encode_live_before(event)
+    assert message == b"%b %b 17 {%b" % (str(offset).encode(), type_.value.encode(), rest)
+    if "order" not in type_.value:
+        assert message == encode_live(event)
+        assert decode_live(message) == event
+        return
+    with pytest.raises(NamesUnknown) as caught:
+        decode_live(message)
+    assert caught.value.offset == offset
 
 
 @given(st.from_regex(r"[0-9+_ -]{0,12}-[0-9+_ ]{0,21}", fullmatch=True))
@@ -71,7 +109,7 @@ def test_a_live_message_carries_its_event_untouched(
 @example("1000000000-1")
 @example("1-1000000000000000000")
 def test_a_live_message_is_taken_exactly_when_its_offset_is_one(text: str) -> None:
-    message = f"{text} new_order 1700000000000 {{}}".encode()
+    message = f"{text} new_order 1700000000000 0: {{}}".encode()
     try:
         offset = Offset.parse(text)
     except Violation:
@@ -81,7 +119,23 @@ def test_a_live_message_is_taken_exactly_when_its_offset_is_one(text: str) -> No
         assert decode_live(message) == Event(offset, "new_order", 1_700_000_000_000, b"{}")
 
 
-@pytest.mark.parametrize("message", [b"", b"1-1", b"1-1 a b c", b"x new_order 1 {}", b"\xff \xff \xff \xff"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"1-1",
+        b"1-1 a b c",
+        b"x new_order 1 {}",
+        b"\xff \xff \xff \xff",
+        b"1-1 new_order 17 3:bar {}",
+        b"1-1 new_order 17 4:bar\n{}",
+        b"1-1 new_order 17 9:bar\n {}",
+        b"1-1 new_order 17 2:\xff\n {}",
+        b"1-1 new_order 17 1000000:\n {}",
+        b"1-1 loyalty_updated 17 1:",
+        b"1-1 new_order 17 00: {}",
+    ],
+)
 def test_a_message_of_somebody_else_is_refused(message: bytes) -> None:
     with pytest.raises(Violation):
         decode_live(message)

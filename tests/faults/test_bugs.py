@@ -89,7 +89,7 @@ async def test_an_ack_that_is_being_stored_when_the_pod_is_told_to_stop_is_store
     await begin_readings(pool, "a-gateway", [client])
     nobody = cast("Any", None)
     room = cast("Any", SimpleNamespace(log=SimpleNamespace(epoch=1)))
-    session = Session(Identity(own, reading), nobody, room, nobody, nobody, 0, None)
+    session = Session(Identity(own, reading), nobody, room, nobody, nobody, 0)
     session.position = 1
     session.reading.ack(1, time.monotonic())
     write_behind.acked(session)

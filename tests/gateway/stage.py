@@ -162,7 +162,7 @@ class Stage:
             return
         room = self.rooms[scope["path"].strip("/")]
         identity = Identity(uuid4(), uuid4())
-        session = Session(identity, self, room, connection, WEBSOCKET, room.log.head_seq, None)
+        session = Session(identity, self, room, connection, WEBSOCKET, room.log.head_seq)
         session.say(frames.hello(room.tenant, "till", room.log.head, room.log.head, False, 20, "r", None))
         self.sessions.add(session)
         room.enter(session)

@@ -88,7 +88,7 @@ class Play:
         room = self.rooms[tenant] = await self.hub.room(tenant)
         socket = Socket()
         identity = Identity(terminal, uuid.uuid4())
-        session = Session(identity, self.hub, room, socket, WEBSOCKET, room.log.head_seq, None)
+        session = Session(identity, self.hub, room, socket, WEBSOCKET, room.log.head_seq)
         socket.listener = session
         self.hub.enter(session)
         self.open.append(session)

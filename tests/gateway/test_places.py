@@ -92,7 +92,7 @@ class Walk:
         position = self.chance.randint(log.floor.seq, log.head_seq)
         socket = Socket()
         socket.paused = self.chance.random() < 0.2
-        session = Session(identity, self, self.room, socket, WEBSOCKET, position, None)
+        session = Session(identity, self, self.room, socket, WEBSOCKET, position)
         socket.listener = session
         before = self.places()
         self.open.append(session)

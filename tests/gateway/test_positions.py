@@ -57,7 +57,7 @@ class Crowd:
             for encoding in [WEBSOCKET] * sockets + [EVENT_STREAM] * streams:
                 socket = Socket()
                 identity = Identity(uuid.uuid4(), uuid.uuid4())
-                session = Session(identity, cast("Host", None), room, socket, encoding, 0, None)
+                session = Session(identity, cast("Host", None), room, socket, encoding, 0)
                 socket.listener = session
                 room.enter(session)
             self.rooms.append(room)

@@ -53,7 +53,7 @@ def room_of(tenant: str, replayer: Replayer, notes: list[tuple[str, int]], sessi
     for _ in range(sessions):
         identity = Identity(uuid.uuid4(), uuid.uuid4())
         nobody, socket = cast("Any", None), cast("Any", Noted(tenant, notes))
-        room.enter(Session(identity, nobody, room, socket, WEBSOCKET, 0, None))
+        room.enter(Session(identity, nobody, room, socket, WEBSOCKET, 0))
     return room
 
 

@@ -7,6 +7,7 @@ The terminals keep their own notes; what they hold is judged by those alone.
 from dataclasses import dataclass, field
 
 from backbone.contract.event import Event
+from backbone.contract.event_filter import EVERYTHING
 from backbone.contract.offset import BEGINNING, Offset
 from gateway.core.cursor import AtHead, Fetch, Skip, Write, next_step, pack
 from gateway.core.tenant_log import Entry, TenantLog, entry_of
@@ -225,7 +226,7 @@ class Gateway:
             if till.live:
                 return
             before = till.position
-            match next_step(till.position, self.log, None, max_bytes=40):
+            match next_step(till.position, self.log, EVERYTHING, max_bytes=40):
                 case AtHead():
                     till.live = True
                 case Write(data, _, position):
@@ -251,7 +252,11 @@ class Gateway:
                 self._lose_history(Offset(self.database.epoch, floor))
                 return
         step = pack(
-            [entry_of(event) for event in events], till.position, self.log.head_seq, None, max_bytes=1000
+            [entry_of(event) for event in events],
+            till.position,
+            self.log.head_seq,
+            EVERYTHING,
+            max_bytes=1000,
         )
         till.position = step.position
         till.take(step.data)

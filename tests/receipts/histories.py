@@ -19,7 +19,7 @@ def one_of(*words: str) -> Callable[[random.Random], str]:
     return lambda chance: chance.choice(words)
 
 
-filter_ = one_of("all", "all", *FILTERS)
+filter_ = one_of("all", "all", "all", "all", "bar", *FILTERS)
 new = one_of("new-1", "new-2")
 door = one_of("websocket", "websocket", "sse")
 

@@ -188,6 +188,25 @@ DATABASE_FAULTS: dict[str, tuple[tuple[str, str, str], list[Step]]] = {
          ("receive", 0, 2), ("flush", "new-1"), ("connect", 0, "websocket", "new-1", "cursor", "all"),
          ("ack", 0, "again"), ("flush", "new-1")],
     ),
+    "an ack counts through every station": (
+        ("reading_passes", "p_stations IS NULL OR", "true OR"),
+        [("order", "kitchen"), ("poll", 0, "zero", "bar", 9, False), ("poll_ack", 0, "bar", "named")],
+    ),
+    "an ack counts through every category": (
+        ("reading_passes", "p_categories IS NULL OR", "true OR"),
+        [("order", "/food"), ("poll", 0, "zero", "drinks", 9, False), ("poll_ack", 0, "drinks", "named")],
+    ),
+    "a reading goes on from one with other categories": (
+        ("settle_tails", "r.categories IS NOT DISTINCT FROM mine.categories", "true"),
+        [("order", "/food"), ("order", "bar/drinks"), ("connect", 0, "websocket", "new-1", "zero", "drinks"),
+         ("send", 0, 2), ("receive", 0, 2), ("flush", "new-1"), ("connect", 0, "websocket", "new-1", "cursor", "all"),
+         ("ack", 0, "again"), ("flush", "new-1")],
+    ),
+    "a poll goes on from one with other categories": (
+        ("poll_reading", "r.categories IS NOT DISTINCT FROM p_categories", "true"),
+        [("order", "/food"), ("poll", 0, "zero", "all", 9, True), ("poll", 0, "zero", "drinks", 9, False),
+         ("poll_ack", 0, "drinks", "named")],
+    ),
     "a poll goes on from the newest chain": (
         ("poll_reading", "ORDER BY r.from_seq DESC, r.no DESC", "ORDER BY r.no DESC"),
         [("order", ""), ("poll", 0, "live", "all", 9, False), ("poll", 0, "zero", "all", 9, True),

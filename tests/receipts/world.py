@@ -13,13 +13,17 @@ import asyncpg
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Step = tuple[Any, ...]
 
-FILTERS: dict[str, tuple[list[str] | None, list[str] | None]] = {
-    "all": (None, None),
-    "bar": (None, ["bar"]),
-    "kitchen": (None, ["kitchen"]),
-    "no orders": (["order_updated"], None),
+FILTERS: dict[str, tuple[list[str] | None, list[str] | None, list[str] | None]] = {
+    "all": (None, None, None),
+    "bar": (None, ["bar"], None),
+    "kitchen": (None, ["kitchen"], None),
+    "both": (None, ["bar", "kitchen"], None),
+    "drinks": (None, None, ["drinks"]),
+    "bar drinks": (["new_order", "order_updated"], ["bar"], ["drinks"]),
+    "no orders": (["order_updated"], None, None),
 }
-STATIONS = ("bar", "kitchen", "")
+STATIONS = ("bar", "kitchen", "", "bar+kitchen", "bar/drinks", "kitchen/drinks", "/food", "bar/food+drinks")
+"""Of an order: its stations, and behind a stroke its categories."""
 SPEAKS = ("ack", "flush", "land", "poll_ack", "fork")
 GATEWAYS = ("old", "new-1", "new-2")
 
@@ -38,15 +42,26 @@ PLACE = (
 )
 BEGIN = "SELECT begin_readings($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 ADVANCE = "SELECT * FROM advance_readings($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-POLL = "SELECT poll_reading($1, $2, $3, NULL, NULL, $4, $5, NULL, $6, $7, $8, $9)"
+POLL = "SELECT poll_reading($1, $2, $3, NULL, NULL, $4, $5, $6, $7, $8, $9, $10)"
 ACK = "SELECT * FROM ack_reading($1, $2, $3, $4, $5)"
 SEE = "SELECT * FROM see_orders($1, $2, $3)"
 RECEIPTS = "SELECT o.order_id, r.terminal_id FROM orders o, receipts_of(o) r WHERE o.tenant = $1"
 
 
 def passes(filter_: str, station: str) -> bool:
-    """Whether an order for a station passes a filter: the judge's own reading of the contract."""
-    return filter_ == "all" or (filter_ != "no orders" and station in ("", filter_))
+    """Whether an order of such stations and categories passes a filter: the judge's own reading of the contract."""
+    if filter_ == "no orders":
+        return False
+    of, kinds = names_of(station)
+    wanted = {"bar": "bar", "bar drinks": "bar", "kitchen": "kitchen"}.get(filter_)
+    by_station = not of or wanted is None or wanted in of
+    return by_station and (not kinds or "drinks" not in filter_ or "drinks" in kinds)
+
+
+def names_of(station: str) -> tuple[list[str], list[str]]:
+    """The stations and categories of an order."""
+    of, _, kinds = station.partition("/")
+    return [name for name in of.split("+") if name], [name for name in kinds.split("+") if name]
 
 
 @dataclass(frozen=True)
@@ -187,8 +202,9 @@ class World:
         if station:
             for table in ("orders", "unseen_orders"):
                 await self.database.execute(
-                    f"UPDATE {table} SET stations = $2 WHERE order_id = $1", order.id, [station]
-                )
+                    f"UPDATE {table} SET stations = $2, categories = $3 WHERE order_id = $1",
+                    order.id, *names_of(station),
+                )  # fmt: skip
         self.log.append(order)
 
     async def fork(self, back: int, stale: bool) -> None:
@@ -254,11 +270,11 @@ class World:
         device.cursor = after if after is not None and after == start else start
 
     async def _begin(self, line: Line, named: bool) -> None:
-        types, stations = FILTERS[line.filter]
+        types, stations, categories = FILTERS[line.filter]
         await self.database.execute(
             BEGIN, [line.reading], [self.terminals[line.terminal]], [self.tenant], [line.door], line.gateway, [None],
-            [None], [types and ",".join(types)], [stations and ",".join(stations)], [None], [line.epoch], [line.began],
-            [named],
+            [None], [types and ",".join(types)], [stations and ",".join(stations)],
+            [categories and ",".join(categories)], [line.epoch], [line.began], [named],
         )  # fmt: skip
 
     async def phantom(self, t: int, gateway: str) -> None:
@@ -272,7 +288,7 @@ class World:
 
     async def acked(self, t: int, filter_: str) -> int:
         row = await self.database.fetchrow(
-            "SELECT epoch, seq FROM newest_ack($1, $2, $3, NULL)", self.terminals[t], *FILTERS[filter_]
+            "SELECT epoch, seq FROM newest_ack($1, $2, $3, $4)", self.terminals[t], *FILTERS[filter_]
         )
         return 0 if row is None or row["seq"] is None else row["seq"]
 

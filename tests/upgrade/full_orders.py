@@ -9,6 +9,11 @@ from tests.api.full_order import FULL
 from tests.shop import Operator, bearer
 
 
+def seq_of(offset: str) -> int:
+    """An offset's place in its log."""
+    return int(offset.partition("-")[2])
+
+
 async def full_orders_across(old: Pod, new: Pod, operator_key: str) -> list[str]:
     """Place full and plain orders at both pods, read and move them at the other, and return what is wrong in words."""
     complaints: list[str] = []
@@ -43,4 +48,8 @@ async def full_orders_across(old: Pod, new: Pod, operator_key: str) -> list[str]
         expect("a plain order's adjustments", document["adjustments"], [])
         types = [event["type"] for event in await there.events()]
         expect("the events", types, ["new_order", "new_order", "order_updated", "order_updated"])
+        # The step that the old pod wrote has the names of its order, too.
+        for station, seqs in (("OVEN", [1, 2, 3, 4]), ("grill", [2, 4])):
+            page = (await shop.poll(after="0", stations=station)).json()
+            expect(f"the events of {station}", [seq_of(one["offset"]) for one in page["events"]], seqs)
     return complaints

@@ -56,6 +56,9 @@ class TenantSettings(Answer):
     alarm_roles: list[str] | None = Field(
         description="The roles whose acks count for the alarm; null is all."
     )
+    alarm_scope: Literal["any", "each-station"] = Field(
+        description="An order is seen when anybody saw it, or each of its stations that has a terminal online."
+    )
     points_per_unit: Annotated[Decimal, WithJsonSchema({"type": "number"})] | None
     order_sources: list[OrderSourceShown] = Field(
         description="The words that orders may have as their source: the five that are built in, and the tenant's own."

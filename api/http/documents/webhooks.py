@@ -14,6 +14,8 @@ class WebhookMade(Answer):
     id: UUID
     url: str
     types: list[str] | None
+    stations: list[str] | None
+    categories: list[str] | None
     counts: bool
     secret: str
 
@@ -24,6 +26,8 @@ class Webhook(Answer):
     id: UUID
     url: str
     types: list[str] | None
+    stations: list[str] | None
+    categories: list[str] | None
     counts: bool = Field(description="Its 2xx for `new_order` is the receipt.")
     created_at: Moment
     enabled: bool
