@@ -44,7 +44,7 @@ def is_plain_name(text: str) -> bool:
     [True, False, False]
     """
     first = text[0]
-    return text.isprintable() and ("!" <= first <= "~" or _is_visible(first)) and text[-1] != " "
+    return text.isprintable() and ("!" <= first <= "~" or is_visible(first)) and text[-1] != " "
 
 
 def route_name(text: str) -> str:
