@@ -98,7 +98,9 @@ class Tail:
         offset = None if self._after else self._kept
         self._terminal = Terminal(
             self._peer.url, shop, self._peer.key,
-            cursor=OffsetFile(self._state, offset, kept), start=self._after or LAST_ACK, **self._filters,
+            cursor=OffsetFile(self._state, offset, kept), start=self._after or LAST_ACK,
+            types=self._filters.get("types", ()), stations=self._filters.get("stations", ()),
+            categories=self._filters.get("categories", ()),
             acks=self._ack, snapshots=False, on_state=self._on_state, on_report=self._on_report, parse_float=Written,
         )  # fmt: skip
         try:
