@@ -60,7 +60,7 @@ def texts_of(path: Path) -> Iterator[str]:
 
 def pages() -> list[Path]:
     """Every page of Markdown that we write; conformance.md is a report that a program writes."""
-    folders = (ROOT / "docs", ROOT / "sdk" / "python", ROOT / "sdk" / "vectors")
+    folders = (ROOT / "docs", ROOT / "sdk" / "python", ROOT / "sdk" / "vectors", ROOT / "sdk" / "js")
     return [
         *sorted(ROOT.glob("*.md")),
         *(page for folder in folders for page in sorted(folder.rglob("*.md"))),
