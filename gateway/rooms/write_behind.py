@@ -16,7 +16,13 @@ from uuid import UUID
 
 from backbone.contract.errors import CloseCode, Unavailable
 from backbone.eventlog.postgres import Database
-from backbone.eventlog.presence import Arrival, record_arrivals, record_departures, renew_lease
+from backbone.eventlog.presence import (
+    Arrival,
+    end_connections_before,
+    record_arrivals,
+    record_departures,
+    renew_lease,
+)
 from backbone.eventlog.readings import Progress, advance_readings, unknown_readings
 from backbone.runtime.faults import FAULTS
 from gateway.rooms.session import Home, Session
@@ -94,10 +100,16 @@ class WriteBehind:
 
     async def run(self) -> None:
         """Write what has gathered, for ever; ends by cancellation only."""
+        registered = False
         renewed_at = float("-inf")
         now = asyncio.get_running_loop().time
         while True:
             try:
+                if not registered:
+                    # Before the lease, which would keep them online, and before an arrival of ours.
+                    if ended := await end_connections_before(self._database, self._gateway):
+                        log.warning("gateway.back_under_its_name", extra={"connections": ended})
+                    registered = True
                 if now() - renewed_at >= RENEW_SECONDS:
                     await renew_lease(self._database, self._gateway)
                     renewed_at = now()
