@@ -44,7 +44,9 @@ async def url(new_database: MakeDatabase) -> str:
 async def database(url: str) -> AsyncIterator[Connection]:
     """A connection to it; a gateway of each version lives."""
     database: Connection = await asyncpg.connect(url)
-    await database.execute("INSERT INTO gateways (gateway, renewed_at, readings) VALUES ('new', clock_timestamp(), true)")
+    await database.execute(
+        "INSERT INTO gateways (gateway, renewed_at, readings) VALUES ('new', clock_timestamp(), true)"
+    )
     await database.execute("INSERT INTO gateways (gateway, renewed_at) VALUES ('old', clock_timestamp())")
     yield database
     await database.close()
@@ -70,7 +72,9 @@ class Shop:
         return await self.database.fetchval(ATTEMPT, self.tenant, order) is not None
 
     async def head(self) -> int:
-        head: int = await self.database.fetchval("SELECT seq FROM tenant_streams WHERE tenant = $1", self.tenant)
+        head: int = await self.database.fetchval(
+            "SELECT seq FROM tenant_streams WHERE tenant = $1", self.tenant
+        )
         return head
 
     async def ack_at_old_pod(self, seq: int) -> None:
@@ -99,9 +103,14 @@ async def shop(database: Connection) -> Shop:
     tenant, till = f"t-{uuid.uuid4().hex[:12]}", uuid.uuid4()
     await database.execute("INSERT INTO tenants (tenant, name) VALUES ($1, $1)", tenant)
     await database.execute("INSERT INTO tenant_streams (tenant) VALUES ($1)", tenant)
-    await database.execute("INSERT INTO terminals (terminal_id, tenant, name) VALUES ($1, $2, 'till')", till, tenant)
+    await database.execute(
+        "INSERT INTO terminals (terminal_id, tenant, name) VALUES ($1, $2, 'till')", till, tenant
+    )
     return Shop(
-        database, tenant, till, await database.fetchval("SELECT epoch FROM tenant_streams WHERE tenant = $1", tenant)
+        database,
+        tenant,
+        till,
+        await database.fetchval("SELECT epoch FROM tenant_streams WHERE tenant = $1", tenant),
     )
 
 
@@ -111,7 +120,9 @@ async def test_without_an_ack_every_attempt_comes(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("before", range(ATTEMPTS))
-async def test_an_ack_at_an_old_pod_silences_every_attempt_that_is_still_to_come(shop: Shop, before: int) -> None:
+async def test_an_ack_at_an_old_pod_silences_every_attempt_that_is_still_to_come(
+    shop: Shop, before: int
+) -> None:
     order = await shop.place()
     placed = await shop.head()
     assert all([await shop.attempt(order) for _ in range(before)])
