@@ -1,7 +1,6 @@
 """A gateway that was killed and is back under its name at once says itself that its tills are gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -18,9 +17,9 @@ ROWS = "SELECT count(*) FROM terminals WHERE tenant = $1 AND connection_id IS NO
 
 
 @pytest.fixture
-async def own_pod(start_gateway: StartGateway) -> AsyncIterator[Pod]:
+def own_pod(start_gateway: StartGateway) -> Pod:
     """A gateway of this test's own."""
-    yield start_gateway({})
+    return start_gateway({})
 
 
 async def status_of(shop: Shop) -> dict[str, Any]:
