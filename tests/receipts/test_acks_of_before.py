@@ -165,7 +165,7 @@ async def test_an_ack_at_an_old_pod_counts_though_the_till_acked_as_far_at_a_new
     placed = await shop.head()
     for _ in range(before):
         assert await shop.attempt(order)
-    # What it acks there began behind the order, or had no orders: that is no word about it.
+    # Its streams there began behind the order, or had no orders: their acks say nothing about it.
     later = await shop.place()
     await shop.ack_at_new_gateway(await shop.head() - 1, await shop.head())
     await shop.ack_at_new_gateway(0, await shop.head(), "order_updated")
