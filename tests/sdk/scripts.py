@@ -291,6 +291,30 @@ def backoff() -> list[Script]:
         s.hello(1, 1).caught_up(1).later(200).closed(1006).wake()
     found.append(s)
 
+    s = Script(
+        "a stream that begins forgives",
+        "a stream that dies soon after a row of refusals is one failure, and not one more than the refusals",
+    )
+    s.start(kept(1)).luck(0.9)
+    for _ in range(4):
+        s.on_link("failed", reached=False, reason="no route")
+        s.wake()
+    for _ in range(2):
+        s.hello(1, 1).caught_up(1).later(200).closed(1006).wake()
+    found.append(s)
+
+    s = Script(
+        "to be told when is no failure",
+        "after pauses that the server gave, our own begin with the first span",
+    )
+    s.start(kept(1)).luck(0.9)
+    for _ in range(3):
+        s.on_link("refused", status=503, problem="unavailable", retryAfterMs=2_000)
+        s.wake()
+    s.on_link("failed", reached=False, reason="no route")
+    s.wake()
+    found.append(s)
+
     s = Script("a slot of a year", "the server's word is bounded: a fault there must not switch a till off")
     s.live(1).closed(1012, "retry_ms=31536000000")
     found.append(s)

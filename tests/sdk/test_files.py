@@ -1,6 +1,8 @@
 """A till's files: cut at every byte they are an error that names the file, or the last good state; never a skip."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bellwire_terminal import Damaged, DeadLetters, FileCursor
+from bellwire_terminal import Damaged, DeadLetters, FileCursor, InUse, Outbox, Terminal
+from bellwire_terminal.fake import FakeBellwire
 from bellwire_terminal.files import AppendLog
 
 KEPT = {"tenant": "küche", "filter": {"types": ["new_order"]}, "offset": "1-42"}
@@ -120,3 +123,51 @@ def test_dead_letters_are_read_in_order_and_taken_away_one_by_one(tmp_path: Path
     letters.remove("1-2")
     assert [one["event"]["offset"] for one in DeadLetters(tmp_path / "dead").entries()] == ["1-1", "1-3"]
     shutil.rmtree(tmp_path)
+
+
+HOLDER = """
+import sys
+from bellwire_terminal.files import AppendLog
+AppendLog(sys.argv[1]).hold()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_outbox_that_another_process_has_is_an_error_that_names_it_until_that_one_is_killed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        log = AppendLog(path)
+        with pytest.raises(InUse, match="outbox"):
+            log.hold()
+        holder.kill()
+    log.hold()
+    log.release()
+
+
+async def test_two_terminals_with_one_outbox_are_an_error_and_one_after_the_other_are_none(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox"
+
+    def a_till(fake: FakeBellwire) -> Terminal:
+        return Terminal(fake.url, fake.tenant, fake.key, outbox=Outbox(path))
+
+    async with FakeBellwire() as fake:
+        async with a_till(fake):
+            with pytest.raises(InUse):
+                await a_till(fake).__aenter__()
+        path.write_bytes(b"00000000 {}\n00000000 {}\n")
+        for _ in range(2):
+            # An outbox that could not be read is not held either.
+            with pytest.raises(Damaged):
+                await a_till(fake).__aenter__()
+        path.unlink()
+        async with a_till(fake):
+            pass

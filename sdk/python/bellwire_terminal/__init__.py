@@ -11,6 +11,7 @@ from bellwire_terminal.errors import (
     ClaimLost,
     Conflict,
     CursorDamaged,
+    InUse,
     NotGenuine,
     Refused,
     Replaced,
@@ -26,7 +27,7 @@ from bellwire_terminal.outbox import Outbox, Pending
 from bellwire_terminal.terminal import Terminal
 
 __all__ = [
-    "Claim", "ClaimLost", "Conflict", "CursorDamaged", "Damaged", "DeadLetters", "Event", "FileCursor", "MemoryCursor",
-    "NotGenuine", "Outbox", "Pending", "Refused", "Replaced", "Revoked", "Stopped", "StorageFailed", "Terminal",
-    "TerminalError", "Unreachable",
+    "Claim", "ClaimLost", "Conflict", "CursorDamaged", "Damaged", "DeadLetters", "Event", "FileCursor", "InUse",
+    "MemoryCursor", "NotGenuine", "Outbox", "Pending", "Refused", "Replaced", "Revoked", "Stopped", "StorageFailed",
+    "Terminal", "TerminalError", "Unreachable",
 ]  # fmt: skip

@@ -39,6 +39,10 @@ class CursorDamaged(Stopped):
     """The cursor's file is damaged, or another shop's; nothing was opened, and nothing skipped."""
 
 
+class InUse(TerminalError):
+    """Another terminal, of this process or another, has the outbox's file."""
+
+
 class Refused(TerminalError):
     """The server said no. `problem` is its code, `status` the HTTP status, `body` its document."""
 

@@ -6,10 +6,17 @@ crash leaves at its end was never confirmed, and is cut off. Anything else that 
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 from typing import Any, Protocol
 
 from bellwire_terminal.core.records import Damaged, read_log, read_record, record
+from bellwire_terminal.errors import InUse
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 LARGEST_CURSOR = 64 * 1024
 
@@ -92,6 +99,35 @@ class AppendLog:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.torn = 0
+        self._held: int | None = None
+
+    def hold(self) -> None:
+        """Keep other processes, and other logs of this one, from the file until `release`; a crash releases it too.
+
+        Raises:
+            InUse: somebody else holds it.
+            OSError: no file can be made beside it.
+        """
+        # Beside it: the file itself is replaced when it is compacted.
+        handle = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(handle)
+        except (BlockingIOError, PermissionError) as exc:
+            os.close(handle)
+            raise InUse(
+                f"{self.path} is in use by another terminal; each needs an outbox of its own"
+            ) from exc
+        except OSError:
+            # A disk without locks: one process a file is then its owner's word alone.
+            os.close(handle)
+            return
+        self._held = handle
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def load(self) -> list[Any]:
         """All records; what is torn at the end is cut off.
@@ -156,6 +192,12 @@ class MemoryLog:
 
     torn = 0
 
+    def hold(self) -> None:
+        """Nobody else knows of it."""
+
+    def release(self) -> None:
+        """Nobody else knows of it."""
+
     def load(self) -> list[Any]:
         """Nothing is there at the start."""
         return []
@@ -184,6 +226,13 @@ class DeadLetters:
     def remove(self, offset: str) -> None:
         """Take one away: somebody dealt with it."""
         self._log.rewrite([one for one in self._log.load() if one["event"].get("offset") != offset])
+
+
+def _lock(handle: int) -> None:
+    if sys.platform == "win32":
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _flush_folder(folder: Path) -> None:

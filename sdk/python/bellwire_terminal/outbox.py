@@ -95,10 +95,22 @@ class Outbox:
         """Read what the disk has, and go on from there.
 
         Raises:
+            InUse: another terminal has the file.
             Damaged: the log is hurt before its end.
             OSError: it cannot be read.
         """
         self._client = client
+        self._log.hold()
+        try:
+            records, commands = self._read()
+        except BaseException:
+            self._log.release()
+            raise
+        self._records = records
+        self._commands = commands
+        self._feed("start", commands=list(commands.values()))
+
+    def _read(self) -> tuple[int, dict[str, dict[str, Any]]]:
         commands: dict[str, dict[str, Any]] = {}
         records = self._log.load()
         try:
@@ -106,9 +118,7 @@ class Outbox:
                 _take(entry, commands)
         except (KeyError, TypeError) as exc:
             raise Damaged("a record of the outbox is no command") from exc
-        self._records = len(records)
-        self._commands = commands
-        self._feed("start", commands=list(commands.values()))
+        return len(records), commands
 
     async def submit(self, method: str, path: str, body: dict[str, Any] | None = None) -> Pending:
         """Give a command; it is on the disk when this returns.
@@ -149,12 +159,15 @@ class Outbox:
         self._feed("stop")
         if self._timer is not None:
             self._timer.cancel()
-        # A record that is being written is written to its end: a thread cannot be stopped.
-        async with self._writing:
-            tasks = list(self._tasks)
-            for task in tasks:
-                task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            # A record that is being written is written to its end: a thread cannot be stopped.
+            async with self._writing:
+                tasks = list(self._tasks)
+                for task in tasks:
+                    task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._log.release()
 
     def _feed(self, type_: str, **members: Any) -> None:
         moment = {"at": self._clock.now_ms(), "wall": self._clock.wall_ms()}

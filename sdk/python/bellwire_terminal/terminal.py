@@ -118,6 +118,7 @@ class Terminal(Commands):
         Raises:
             CursorDamaged: the cursor's file is damaged and `on_damage` is `stop`, or it is another shop's.
             Damaged: the outbox's file is damaged.
+            InUse: another terminal has the outbox's file.
         """
         try:
             kept = self._cursor.load()

@@ -7,7 +7,7 @@ outputs are the JSON of `sdk/vectors/README.md`, which is their description.
 from typing import Any
 
 from bellwire_terminal.core.acks import Acks
-from bellwire_terminal.core.backoff import STEADY_MS, Backoff
+from bellwire_terminal.core.backoff import Backoff
 from bellwire_terminal.core.config import Config
 from bellwire_terminal.core.ladder import PASSING, Ladder, is_shut
 from bellwire_terminal.core.line import Item, Line
@@ -489,8 +489,8 @@ class Machine:
                 # The door below is known to work; its failures are not this one's.
                 backoff = Backoff()
             self._ladder.failed(shut=shut, counts=counts)
-        elif self._now - greeted >= STEADY_MS:
-            backoff.steady()
+        else:
+            backoff.lived(self._now - greeted)
         if self._away_since is None:
             self._away_since = self._now
             self._tell({"state": "offline", "since": self._now})
