@@ -1,7 +1,7 @@
 """A till of the load test: the SDK's machine, one WebSocket, dropped now and then and resumed by offset.
 
 Reports into locust's own statistics, and judges what the server sent, before the machine passes over anything: a gap, a
-repeat, a reset or an order that never came is a failure there. What the till handled, the machine says.
+repeat, a reset or an order that never came is a failure there. The machine says what the till has handled.
 """
 
 import random
@@ -57,7 +57,7 @@ class TerminalUser(User):
             self.till.read(READ_SECONDS)
         self.till.cut()
 
-    # What the till lets us watch.
+    # The till lets us watch these.
 
     def connected(self, milliseconds: float) -> None:
         """Count it."""

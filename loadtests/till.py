@@ -24,7 +24,7 @@ CUT = 1006
 
 
 class Watcher(Protocol):
-    """Whoever counts. Times are of the wall clock, in nanoseconds, and taken before anything is parsed."""
+    """The one that counts. Times are of the wall clock, in nanoseconds, and taken before anything is parsed."""
 
     def connected(self, milliseconds: float) -> None:
         """A connection was asked for and greeted."""
