@@ -4,7 +4,7 @@
 // and outputs are the JSON that the README of the vectors describes.
 
 import { Acks } from "./acks.js";
-import { Backoff, STEADY_MS } from "./backoff.js";
+import { Backoff } from "./backoff.js";
 import { isShut, Ladder } from "./ladder.js";
 import { Line } from "./line.js";
 import { distance } from "./offsets.js";
@@ -490,8 +490,8 @@ export class Machine {
       // The door below is known to work; its failures are not this one's.
       if (this.#ladder.climbing) backoff = new Backoff();
       this.#ladder.failed(shut, counts);
-    } else if (this.#now - greetedAt >= STEADY_MS) {
-      backoff.steady();
+    } else {
+      backoff.lived(this.#now - greetedAt);
     }
     if (this.#awaySince === null) {
       this.#awaySince = this.#now;
