@@ -69,9 +69,13 @@ _BLANK_ACCOUNT = """
 """
 
 _BLANK_CARDS = """
-    UPDATE gift_cards SET purchased_by = $3, recipient_name = NULL, recipient_email = NULL
-    WHERE tenant = $1 AND lower(recipient_email) = ANY ($2)
-    RETURNING card_id
+    WITH mine AS MATERIALIZED (
+        SELECT card_id FROM gift_cards WHERE tenant = $1 AND lower(recipient_email) = ANY ($2)
+        ORDER BY card_id FOR UPDATE
+    )
+    UPDATE gift_cards c SET purchased_by = $3, recipient_name = NULL, recipient_email = NULL
+    FROM mine WHERE c.card_id = mine.card_id
+    RETURNING c.card_id
 """
 
 _BLANK_NOTES = """
@@ -133,9 +137,10 @@ async def _forget(connection: "asyncpg.Connection[asyncpg.Record]", tenant: str,
     await connection.execute(_BLANK_PAYMENTS, ids)
     await connection.execute(_BLANK_REFUNDS, ids)
     await connection.execute(_BLANK_STEPS, ids)
+    # Orders, then cards by their id, then accounts: everybody locks in this order.
+    cards = await connection.fetch(_BLANK_CARDS, tenant, emails, ERASED)
     blanked = await connection.fetch(_BLANK_ACCOUNT, tenant, names)
     accounts = [row["customer_id"] for row in blanked]
-    cards = await connection.fetch(_BLANK_CARDS, tenant, emails, ERASED)
     named = [str(order) for order in ids]
     notes = await connection.fetch(_BLANK_NOTES, tenant, [row["card_id"] for row in cards], named, ERASED)
     positions = [row["event_seq"] for row in orders if row["event_seq"] is not None]

@@ -31,6 +31,10 @@ TABLES = (
     "idempotency_keys", "order_payments", "order_step_notes", "gift_card_notes",
 )  # fmt: skip
 
+WAITS_FOR_ME = """
+    SELECT EXISTS (SELECT FROM pg_locks l WHERE NOT l.granted AND pg_backend_pid() = ANY (pg_blocking_pids(l.pid)))
+"""
+
 
 def run_forget(
     database_url: str, redis_url: str, tenant: str, phone: str
@@ -162,6 +166,32 @@ async def test_who_paid_for_a_card_and_why_money_went_back_is_nobodys_and_the_am
     # Another customer's.
     assert after[-2:] == before[-2:]
     assert after[-2]["data"]["purchasedBy"] == "Grace"
+
+
+async def test_while_it_waits_for_a_card_a_cancel_may_have_the_customers_points(
+    shop: Shop,
+    database: "asyncpg.Connection[asyncpg.Record]",
+    database_url: str,
+    redis_url: str,
+) -> None:
+    await live(shop)
+    async with database.transaction():
+        # As a cancel does that gives back: it has the card, and asks for the account then.
+        await database.fetch("SELECT FROM gift_cards WHERE tenant = $1 FOR UPDATE", shop.slug)
+        forgetting = asyncio.create_task(
+            asyncio.to_thread(run_forget, database_url, redis_url, shop.slug, PHONE)
+        )
+        while not await database.fetchval(WAITS_FOR_ME):
+            assert not forgetting.done(), forgetting.result()
+            await asyncio.sleep(0.05)
+        points = await database.fetch(
+            "SELECT FROM loyalty_accounts WHERE tenant = $1 FOR UPDATE NOWAIT", shop.slug
+        )
+        assert len(points) == 2
+    assert (await forgetting).returncode == 0
+    assert NAME not in str(
+        await database.fetch("SELECT c::text FROM gift_cards c WHERE tenant = $1", shop.slug)
+    )
 
 
 async def test_with_redis_away_it_says_what_is_left_to_do(
