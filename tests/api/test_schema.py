@@ -57,6 +57,12 @@ async def real_of(operator: Operator, shop: Shop) -> Real:
     by_operator = bearer(operator.key)
     key = await shop.http.post(shop.path("keys"), json={"name": "spare"}, headers=by_operator)
     pairing = await shop.http.post(shop.path("pairings"), json={"name": "spare"}, headers=by_operator)
+    claim = await shop.http.post(
+        shop.path(f"orders/{order['orderId']}/claims"),
+        json={"purpose": "print", "ttlSeconds": 3600},
+        headers=bearer(shop.terminal_key),
+    )
+    assert claim.status_code == 200, claim.text
     keys = {
         "operatorKey": operator.key,
         "storefrontKey": shop.storefront_key,
@@ -65,6 +71,7 @@ async def real_of(operator: Operator, shop: Shop) -> Real:
     names = {
         "tenant": shop.slug,
         "orderId": order["orderId"],
+        "purpose": "print",
         "cardNumber": card["cardNumber"],
         "terminalId": spare.terminal_id,
         "webhookId": hook.json()["id"],
