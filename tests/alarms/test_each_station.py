@@ -250,6 +250,13 @@ def test_an_alarm_comes_exactly_while_a_station_that_has_a_terminal_has_not_seen
     bench.run(play(bench, steps))
 
 
+def test_a_screen_that_left_a_station_speaks_for_it_no_more_when_a_list_shows_it_an_order(
+    bench: Bench,
+) -> None:
+    moved = [("come", "bar"), ("vanish", "bar"), ("come", "grill"), ("come", "bar 2"), ("show", "bar", 0)]
+    bench.run(play(bench, [*moved, ("show", "grill", 0), ("later", 20), ("look",)]))
+
+
 @settings(max_examples=500, derandomize=True, phases=[Phase.generate], **quiet)
 @given(steps=st.lists(STEP, max_size=25))
 def find(bench: Bench, steps: list[tuple[Any, ...]]) -> None:
@@ -259,6 +266,7 @@ def find(bench: Bench, steps: list[tuple[Any, ...]]) -> None:
 # Each by the function, what is right there, and what is wrong.
 FAULTS: dict[str, tuple[str, str, str]] = {
     "one receipt is enough": ("advance_readings", "NOT s.each OR s.stations <@ a.stations", "true"),
+    "a list is the word of a screen that is gone": ("see_orders", "reading_is_there(r)", "r.ended_at IS NULL"),
     "a list is everybody's word": ("see_orders", "OR u.stations <@ a.stations", "OR true"),
     "a webhook is of every station": ("advance_endpoint", "u.seen_stations, moved.stations", "u.stations, u.stations"),
     "a station waits though nobody is there": ("station_waits", "r.ended_at IS NULL", "true"),

@@ -339,6 +339,30 @@ def backoff() -> list[Script]:
     s.say("online")
     s.wake()
     found.append(s)
+
+    s = Script(
+        "the network is back while we knock",
+        "an attempt that began before fails, and the next one comes soon; the one after that waits as ever",
+    )
+    away = {"reached": False, "reason": "no route"}
+    s.live(1).luck(0.9).closed(1006).wake()
+    s.on_link("failed", **away)
+    s.wake()
+    s.say("online")
+    s.on_link("failed", **away)
+    s.wake()
+    s.on_link("failed", **away)
+    found.append(s)
+
+    s = Script(
+        "the network is back while we knock, and the slot stands",
+        "a moment that the server gives is not brought forward",
+    )
+    s.live(1).closed(1006).wake()
+    s.say("online")
+    s.on_link("refused", status=503, problem="unavailable", retryAfterMs=9000)
+    s.wake()
+    found.append(s)
     return found
 
 
@@ -1042,6 +1066,20 @@ def outbox() -> list[OutboxScript]:
     s.wake().answered("a", 503, "unavailable", retryAfterMs=9000)
     s.say("online")
     s.wake()
+    found.append(s)
+
+    s = OutboxScript(
+        "the network is back during a request",
+        "a request that began before fails, and the next one comes soon; the one after that waits as ever",
+    )
+    s.chance = 0.9
+    s.start().add("a").tried("a")
+    s.say("failed", id="a", reason="no route")
+    s.wake()
+    s.say("online")
+    s.say("failed", id="a", reason="no route")
+    s.wake()
+    s.say("failed", id="a", reason="no route")
     found.append(s)
     return found
 

@@ -1,11 +1,24 @@
 """The fake server that integrators test with does what the cluster does, and its faults reach the till."""
 
 import asyncio
+import contextlib
+import logging
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bellwire_terminal import ClaimLost, Replaced, Revoked, Terminal
+from bellwire_terminal import (
+    ClaimLost,
+    Conflict,
+    Outbox,
+    Pending,
+    Replaced,
+    Revoked,
+    Terminal,
+    TerminalError,
+)
 from bellwire_terminal.fake import FakeBellwire
 from tests.sdk.test_terminal import take
 
@@ -120,3 +133,97 @@ async def test_a_block_that_raises_leaves_its_claim_to_run_out() -> None:
             async with till.claim("a", "print"):
                 raise RuntimeError("no paper")
         assert not fake.claims["a", "print"]["done"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/a", {"amount": Decimal("5.00")}),
+        ("/a", {"amount": float("nan")}),
+        ("/a", {"reason": "\ud800"}),
+        ("/a b", None),
+        ("/\u00fc", None),
+        ("a", None),
+    ],
+)
+async def test_a_command_that_cannot_be_sent_is_an_error_at_once_and_stands_in_nobodys_way(
+    path: str, body: dict[str, Any] | None, tmp_path: Path
+) -> None:
+    async with FakeBellwire() as fake:
+        for outbox in (Outbox(), Outbox(tmp_path / "outbox")):
+            async with a_till(fake, outbox=outbox) as till:
+                with pytest.raises((TypeError, ValueError)):
+                    await asyncio.wait_for(outbox.submit("POST", path, body), 20)
+                assert outbox.waiting == 0
+                await taken(await till.step("a", "preparing"))
+
+
+async def taken(pending: Pending) -> None:
+    """Wait until a command is answered, whatever the answer."""
+    with contextlib.suppress(Conflict):
+        await asyncio.wait_for(pending, 20)
+
+
+async def test_a_command_is_what_it_was_when_it_was_given() -> None:
+    told: list[dict[str, Any]] = []
+    outbox = Outbox(
+        on_done=lambda command, _: told.append(command), on_conflict=lambda command, _: told.append(command)
+    )
+    async with FakeBellwire() as fake, a_till(fake, outbox=outbox):
+        body = {"status": "preparing"}
+        pending = await outbox.submit("PATCH", f"/api/tenant/{fake.tenant}/orders/a/status", body)
+        body["status"] = "cancelled"
+        await taken(pending)
+    assert [command["body"] for command in told] == [{"status": "preparing"}]
+
+
+async def test_an_owner_whose_callback_raises_holds_up_no_command() -> None:
+    def raises(*_: object) -> None:
+        raise RuntimeError("the screen is gone")
+
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: faults.append(told))
+    outbox = Outbox(on_done=raises, on_conflict=raises)
+    async with FakeBellwire() as fake, a_till(fake, outbox=outbox) as till:
+        for _ in range(2):
+            await taken(await till.step("a", "preparing"))
+        assert outbox.waiting == 0
+    assert [str(told["exception"]) for told in faults] == ["the screen is gone"] * 2
+
+
+async def test_an_owner_whose_state_callback_raises_is_told_by_the_iteration_and_the_till_is_not_left_standing() -> (
+    None
+):
+    def raises(_: object) -> None:
+        raise RuntimeError("the screen is gone")
+
+    async with FakeBellwire() as fake, a_till(fake, on_state=raises) as till:
+        fake.place_order()
+        with pytest.raises(RuntimeError, match="the screen is gone"):
+            await take(till, 2)
+
+
+async def test_a_command_that_is_given_while_the_outbox_closes_is_answered_and_no_wait_is_for_ever(
+    tmp_path: Path,
+) -> None:
+    async with FakeBellwire() as fake:
+        outbox = Outbox(tmp_path / "outbox")
+        async with a_till(fake, outbox=outbox):
+            given = asyncio.create_task(outbox.submit("POST", "/a", {}))
+            # It has begun, and the disk has not been asked yet.
+            await asyncio.sleep(0)
+        with contextlib.suppress(TerminalError):
+            await asyncio.wait_for(given, 20)
+
+
+@pytest.mark.parametrize("door", ["websocket", "sse", "poll"])
+async def test_the_key_is_in_no_line_of_the_log_however_much_it_tells(
+    door: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with FakeBellwire() as fake, a_till(fake, doors=[door]) as till:
+            fake.place_order()
+            await take(till, 1)
+            assert fake.key not in repr(till)
+        ours = [line for line in caplog.records if "server" not in line.name]
+    assert not [line.getMessage() for line in ours if fake.key in line.getMessage()]

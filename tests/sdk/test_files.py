@@ -171,3 +171,36 @@ async def test_two_terminals_with_one_outbox_are_an_error_and_one_after_the_othe
         path.unlink()
         async with a_till(fake):
             pass
+
+
+def letter(number: int) -> dict[str, Any]:
+    return {
+        "event": {"offset": f"1-{number}"},
+        "attempts": 3,
+        "error": "no paper",
+        "at": "2026-11-28T12:00:00Z",
+    }
+
+
+def test_a_crash_while_a_letter_is_put_aside_costs_none_of_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "dead"
+    DeadLetters(path).add(letter(1))
+    one = path.read_bytes()
+    DeadLetters(path).add(letter(2))
+    whole = path.read_bytes()
+    for size in range(len(one), len(whole)):
+        path.write_bytes(whole[:size])
+        DeadLetters(path).add(letter(3))
+        assert DeadLetters(path).entries() == [letter(1), letter(3)]
+
+
+def test_a_log_that_is_damaged_takes_letters_all_the_same_and_says_so_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "dead"
+    for number in (1, 2):
+        DeadLetters(path).add(letter(number))
+    damaged = b"x" + path.read_bytes()
+    path.write_bytes(damaged)
+    DeadLetters(path).add(letter(3))
+    assert path.read_bytes().startswith(damaged)
+    with pytest.raises(Damaged, match="dead"):
+        DeadLetters(path).entries()

@@ -214,13 +214,19 @@ class DeadLetters:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._log = AppendLog(path)
+        self._whole = False
 
     def entries(self) -> list[dict[str, Any]]:
         """All of them. Raises `Damaged`."""
         return self._log.load()
 
     def add(self, letter: dict[str, Any]) -> None:
-        """Keep one more."""
+        """Keep one more. Raises OSError."""
+        if not self._whole:
+            # What a crash left at the end would be hurt in the middle; a log that is hurt already loses nothing by it.
+            with contextlib.suppress(Damaged):
+                self._log.load()
+            self._whole = True
         self._log.append(letter)
 
     def remove(self, offset: str) -> None:

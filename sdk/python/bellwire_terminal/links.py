@@ -6,6 +6,7 @@ A link knows bytes and messages, and nothing of offsets. Everything that it feed
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -25,6 +26,9 @@ QUEUED_FRAMES = 16
 CUT = 1006
 POLL_SLACK_SECONDS = 20.0
 PAGE_EVENTS = 100
+# The library tells every header at `debug`, the key among them: not there, however the program's own logging is set.
+_log = logging.getLogger("bellwire_terminal.websocket")
+_log.setLevel(logging.INFO)
 
 
 class Link:
@@ -92,6 +96,7 @@ class Link:
                 url, additional_headers={"Authorization": f"Bearer {self._client.key}"}, compression=None,
                 open_timeout=HANDSHAKE_SECONDS, close_timeout=CLOSE_SECONDS, ping_interval=None,
                 max_size=LARGEST_MESSAGE, max_queue=QUEUED_FRAMES, ssl=self._client.tls, origin=None, proxy=None,
+                logger=_log,
             )  # fmt: skip
         except InvalidStatus as exc:
             answer = exc.response
@@ -181,7 +186,7 @@ class Link:
 async def _events(parts: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, str]]:
     """Events of a stream as name and data, by the rules of HTML's event streams, with a bound."""
     rest = b""
-    name, data = "message", list[str]()
+    name, data, size = "message", list[str](), 0
     async for part in parts:
         *lines, rest = (rest + part).split(b"\n")
         if len(rest) > LARGEST_MESSAGE:
@@ -191,11 +196,14 @@ async def _events(parts: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, str]]
             if not line:
                 if data:
                     yield name, "\n".join(data)
-                name, data = "message", []
+                name, data, size = "message", [], 0
                 continue
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
             if field == "event":
                 name = value
             elif field == "data":
+                size += len(raw)
+                if size > LARGEST_MESSAGE:
+                    raise ValueError("an event is too long")
                 data.append(value)

@@ -4,6 +4,7 @@ A command is given when `submit` returns: from then on neither a restart nor off
 """
 
 import asyncio
+import json
 import os
 import random
 import uuid
@@ -124,11 +125,16 @@ class Outbox:
         """Give a command; it is on the disk when this returns.
 
         Raises:
+            ValueError, TypeError: it cannot be sent: no path, or a body that is no JSON (amounts: numbers or text).
             StorageFailed: the disk does not take it; it was not given.
             TerminalError: ten thousand wait already, or the outbox is closed.
         """
+        # As it is now, whatever becomes of the caller's objects; what cannot be sent would stand in the way for ever.
+        sent: Any = json.loads(json.dumps(body, allow_nan=False, ensure_ascii=False).encode())
+        if not (path.startswith("/") and path.isascii() and path.isprintable() and " " not in path):
+            raise ValueError(f"{path!r} is no path")
         id_ = str(uuid.uuid4())
-        command = {"id": id_, "method": method, "path": path, "body": body}
+        command = {"id": id_, "method": method, "path": path, "body": sent}
         self._given[id_] = asyncio.get_running_loop().create_future()
         self._pending[id_] = Pending(id_)
         self._commands[id_] = {**command, "tried": None}
@@ -166,6 +172,9 @@ class Outbox:
                 for task in tasks:
                     task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            for given in self._given.values():
+                if not given.done():
+                    given.set_exception(TerminalError("the outbox is closed"))
         finally:
             self._log.release()
 
@@ -193,8 +202,8 @@ class Outbox:
                 self._forget(output["id"])
                 if given is not None and not given.done():
                     given.set_exception(TerminalError(f"the outbox is {output['why']}"))
-            case "hold" if self._hold is not None:
-                self._hold(output["reason"])
+            case "hold":
+                self._tell(self._hold, output["reason"])
             case "stop":
                 failure = StorageFailed("storage", None, output["detail"])
                 for given in self._given.values():
@@ -206,15 +215,24 @@ class Outbox:
     def _over(self, output: dict[str, Any]) -> None:
         command, pending = self._forget(output["id"])
         if output["type"] == "done":
-            if self._done is not None:
-                self._done(command, output["body"] or {})
             answer: dict[str, Any] | TerminalError = output["body"] or {}
+            self._tell(self._done, command, answer)
         else:
             answer = Conflict(output["status"], output["problem"], output["body"])
-            if self._told is not None:
-                self._told(command, answer)
+            self._tell(self._told, command, answer)
         if pending is not None:
             pending.settle(answer)
+
+    @staticmethod
+    def _tell(owner: Callable[..., None] | None, *said: Any) -> None:
+        """Tell the owner; its fault is its own, and holds up no command."""
+        if owner is None:
+            return
+        try:
+            owner(*said)
+        except Exception as exc:
+            told = {"message": "a callback of the outbox raised", "exception": exc}
+            asyncio.get_running_loop().call_exception_handler(told)
 
     def _forget(self, id_: str) -> tuple[dict[str, Any], Pending | None]:
         return self._commands.pop(id_, {}), self._pending.pop(id_, None)

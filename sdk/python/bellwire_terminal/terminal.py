@@ -386,16 +386,24 @@ class Terminal(Commands):
             since = (self._clock.wall_ms() - (self._clock.now_ms() - state["since"])) / 1000
             state["since"] = datetime.fromtimestamp(since, timezone.utc)
         self.state = state
-        if self._on_state is not None:
-            self._on_state(state)
+        self._tell(self._on_state, state)
 
     def _do_report(self, output: dict[str, Any]) -> None:
-        if self._on_report is not None:
-            self._on_report({name: value for name, value in output.items() if name != "type"})
+        self._tell(self._on_report, {name: value for name, value in output.items() if name != "type"})
 
     def _do_wait(self, output: dict[str, Any]) -> None:
-        if self._on_report is not None:
-            self._on_report({"kind": "wait", **{name: output[name] for name in ("ms", "door", "why")}})
+        told = {"kind": "wait", **{name: output[name] for name in ("ms", "door", "why")}}
+        self._tell(self._on_report, told)
+
+    def _tell(self, owner: Callable[[Mapping[str, Any]], None] | None, said: Mapping[str, Any]) -> None:
+        """Tell the owner. What it raises ends the iteration, loud, and keeps nothing else from being done."""
+        if owner is None:
+            return
+        try:
+            owner(said)
+        except Exception as exc:
+            self._fault = self._fault or exc
+            self._told.set()
 
     def _do_ask(self, _: dict[str, Any]) -> None:
         self._start(self._ask_owner())

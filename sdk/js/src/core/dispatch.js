@@ -22,6 +22,7 @@ export class Dispatch {
   #ending = null;
   #againAt = null;
   #told = false;
+  #nudged = false;
   #held = false;
   #over = false;
   #backoff = new Backoff(FIRST_MS);
@@ -105,6 +106,9 @@ export class Dispatch {
   on_online() {
     if (this.#againAt !== null && !this.#told) {
       this.#againAt = Math.min(this.#againAt, this.#now + Math.floor(this.#chance * NUDGE_MS));
+    } else if (this.#stage === "asking") {
+      // This request may be of before; should it fail, the next one comes soon.
+      this.#nudged = true;
     }
   }
 
@@ -143,6 +147,7 @@ export class Dispatch {
   #send() {
     const { id, method, path, body } = this.#commands[0];
     this.#stage = "asking";
+    this.#nudged = false;
     this.#say({ type: "request", id, method, path, body });
   }
 
@@ -154,7 +159,8 @@ export class Dispatch {
 
   #rest(why, retryAfterMs) {
     this.#told = retryAfterMs != null;
-    const ms = this.#backoff.waitMs(this.#chance, null, retryAfterMs);
+    let ms = this.#backoff.waitMs(this.#chance, null, retryAfterMs);
+    if (this.#nudged && !this.#told) ms = Math.min(ms, Math.floor(this.#chance * NUDGE_MS));
     this.#stage = "resting";
     this.#againAt = this.#now + ms;
     this.#say({ type: "wait", ms, why });

@@ -58,6 +58,7 @@ export class Machine {
   #reading = null;
   #connectAt = null;
   #told = false;
+  #nudged = false;
   #awaySince = null;
   #state = "";
   #done = 0;
@@ -154,6 +155,9 @@ export class Machine {
   on_online() {
     if (this.#connectAt !== null && !this.#told) {
       this.#connectAt = Math.min(this.#connectAt, this.#now + Math.floor(this.#chance * NUDGE_MS));
+    } else if (this.#open && this.#greetedAt === null) {
+      // This attempt may be of before; should it fail, the next one comes soon.
+      this.#nudged = true;
     }
   }
 
@@ -440,7 +444,7 @@ export class Machine {
     this.#phase = "connected";
     this.#open = true;
     this.#connectAt = this.#greetedAt = this.#reading = null;
-    this.#paused = this.#polling = this.#live = false;
+    this.#paused = this.#polling = this.#live = this.#nudged = false;
     const { door } = this.#ladder;
     if (door === "poll") {
       this.#poll(0);
@@ -499,7 +503,10 @@ export class Machine {
     }
     this.#phase = "waiting";
     this.#told = slotMs != null || retryAfterMs != null;
-    const ms = backoff.waitMs(this.#chance, slotMs, retryAfterMs);
+    let ms = backoff.waitMs(this.#chance, slotMs, retryAfterMs);
+    if (this.#nudged && greetedAt === null && !this.#told) {
+      ms = Math.min(ms, Math.floor(this.#chance * NUDGE_MS));
+    }
     this.#connectAt = this.#now + ms;
     this.#say({ type: "wait", ms, door: this.#ladder.door, why });
   }

@@ -31,6 +31,7 @@ class Dispatch:
         self._ending: dict[str, Any] = {}
         self._again_at: int | None = None
         self._told = False
+        self._nudged = False
         self._held = False
         self._over = False
         self._backoff = Backoff(FIRST_MS)
@@ -118,6 +119,9 @@ class Dispatch:
     def _on_online(self, _: dict[str, Any]) -> None:
         if self._again_at is not None and not self._told:
             self._again_at = min(self._again_at, self._now + int(self._chance * NUDGE_MS))
+        elif self._stage == "asking":
+            # This request may be of before; should it fail, the next one comes soon.
+            self._nudged = True
 
     def _on_release(self, _: dict[str, Any]) -> None:
         # Another key, or the same one in a shop that is on again.
@@ -150,7 +154,7 @@ class Dispatch:
 
     def _send(self) -> None:
         first = self._commands[0]
-        self._stage = "asking"
+        self._stage, self._nudged = "asking", False
         asked = {name: first[name] for name in ("id", "method", "path", "body")}
         self._say({"type": "request", **asked})
 
@@ -162,6 +166,8 @@ class Dispatch:
     def _rest(self, why: str, retry_after_ms: int | None) -> None:
         self._told = retry_after_ms is not None
         wait = self._backoff.wait_ms(self._chance, None, retry_after_ms)
+        if self._nudged and not self._told:
+            wait = min(wait, int(self._chance * NUDGE_MS))
         self._stage, self._again_at = "resting", self._now + wait
         self._say({"type": "wait", "ms": wait, "why": why})
 

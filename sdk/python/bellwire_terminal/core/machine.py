@@ -60,6 +60,7 @@ class Machine:
         self._reading: str | None = None
         self._connect_at: int | None = None
         self._told = False
+        self._nudged = False
         self._away_since: int | None = None
         self._state: dict[str, Any] = {}
         self._done = 0
@@ -159,6 +160,9 @@ class Machine:
     def _on_online(self, _: dict[str, Any]) -> None:
         if self._connect_at is not None and not self._told:
             self._connect_at = min(self._connect_at, self._now + int(self._chance * NUDGE_MS))
+        elif self._open and self._greeted_at is None:
+            # This attempt may be of before; should it fail, the next one comes soon.
+            self._nudged = True
 
     def _on_wake(self, _: dict[str, Any]) -> None:
         if self._phase == "over":
@@ -432,7 +436,7 @@ class Machine:
         self._link += 1
         self._phase, self._open, self._connect_at = "connected", True, None
         self._greeted_at, self._paused, self._polling, self._live = None, False, False, False
-        self._reading = None
+        self._reading, self._nudged = None, False
         if self._ladder.door == "poll":
             self._poll(0)
             return
@@ -497,6 +501,8 @@ class Machine:
         self._phase = "waiting"
         self._told = slot_ms is not None or retry_after_ms is not None
         wait = backoff.wait_ms(self._chance, slot_ms, retry_after_ms)
+        if self._nudged and greeted is None and not self._told:
+            wait = min(wait, int(self._chance * NUDGE_MS))
         self._connect_at = self._now + wait
         self._say({"type": "wait", "ms": wait, "door": self._ladder.door, "why": why})
 
