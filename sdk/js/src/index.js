@@ -1,0 +1,12 @@
+// A till for Bellwire that cannot get it wrong: every event once, in order, over cuts, crashes and offline hours.
+
+export { Claim } from "./claims.js";
+export { Clock } from "./clock.js";
+export {
+  ClaimLost, Conflict, CursorDamaged, Damaged, NotGenuine, Refused, Replaced, Revoked, Stopped, StorageFailed,
+  TerminalError, Unreachable,
+} from "./errors.js";
+export { Outbox } from "./outbox.js";
+export { DeadLetters, MemoryCursor, MemoryLog, StorageCursor, StorageLog } from "./stores.js";
+export { Terminal } from "./terminal.js";
+export { verify } from "./webhooks.js";
