@@ -24,6 +24,7 @@ export class Link {
   #isOver = false;
   #backlog = [];
   #backlogSize = 0;
+  #isDraining = false;
   #isPaused = false;
   #resumed = () => {};
 
@@ -43,11 +44,21 @@ export class Link {
   resume() {
     this.#isPaused = false;
     this.#resumed();
+    this.#drain();
+  }
+
+  // What waits goes in one by one, each when the machine has said what it makes of the one before: it may be `pause`.
+  async #drain() {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    await null;
     while (!this.#isPaused && this.#backlog.length) {
-      const take = this.#backlog.shift();
+      const { take, size } = this.#backlog.shift();
+      this.#backlogSize -= size;
       take();
+      await null;
     }
-    if (!this.#backlog.length) this.#backlogSize = 0;
+    this.#isDraining = false;
   }
 
   send(message) {
@@ -145,7 +156,7 @@ export class Link {
       return;
     }
     this.#backlogSize += size;
-    this.#backlog.push(take);
+    this.#backlog.push({ take, size });
   }
 
   async sse(query) {
