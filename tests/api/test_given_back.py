@@ -28,6 +28,14 @@ from tests.conftest import MakeDatabase, OpenShop, StartApiPod
 from tests.shop import Operator, Shop, bearer
 
 NOBODY = str(uuid.UUID(int=0, version=4))
+HERE = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+WAITING = f"""
+    SELECT count(DISTINCT w.pid) FROM pg_locks w JOIN pg_locks r USING (pid) WHERE NOT w.granted AND r.database = {HERE}
+"""
+NEXT_FOR_AN_ORDER = f"""
+    SELECT count(*) FROM pg_locks
+    WHERE locktype = 'tuple' AND granted AND relation = 'orders'::regclass AND database = {HERE}
+"""
 
 
 def code(response: httpx.Response) -> tuple[int, str]:
@@ -66,6 +74,28 @@ async def points_of(shop: Shop, phone: str) -> int:
 
 def till_of(shop: Shop) -> dict[str, Any]:
     return {"kind": "term", "terminalId": shop.terminals[0].terminal_id, "name": shop.terminals[0].name}
+
+
+async def test_a_refund_waits_for_the_order_that_it_names_while_its_redemption_is_under_way(
+    shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    order = (await shop.order())["orderId"]
+    number = (await shop.sell_card(25))["cardNumber"]
+
+    async def waiting(count: int) -> None:
+        while await database.fetchval(WAITING) < count:
+            await asyncio.sleep(0.02)
+
+    async with database.transaction():
+        await database.fetch("SELECT FROM gift_cards WHERE tenant = $1 FOR UPDATE", shop.slug)
+        redeeming = asyncio.create_task(shop.redeem_card(number, 10, orderId=order))
+        await waiting(1)
+        refunding = asyncio.create_task(shop.move_card(number, "refund", amount=4, orderId=order))
+        await waiting(2)
+        # The next one to have the order's row.
+        assert await database.fetchval(NEXT_FOR_AN_ORDER) == 1
+    assert [(await each).status_code for each in (redeeming, refunding)] == [200, 200]
+    assert await shop.balance(number) == 19
 
 
 async def test_a_cancel_gives_back_what_is_left_of_each_redemption_and_says_so_right_behind_its_event(
