@@ -53,7 +53,7 @@ class Journal:
 
     async def poll(self, till: Terminal, start: int, end: int) -> UUID:
         reading = await self._database.fetchval(
-            POLL, self._shop.slug, UUID(till.terminal_id), uuid.uuid4(), None, None, 1, start, True, end
+            POLL, self._shop.slug, UUID(till.terminal_id), uuid.uuid4(), None, None, None, 1, start, True, end
         )
         assert isinstance(reading, UUID)
         return reading

@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,10 @@ from tests.upgrade.releases import Releases, both_on, run, stop
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 DEADLINE = 6
-# An attempt comes within two seconds of its moment; a busy machine is given some more.
-LATE_SECONDS = 6.0
+# An ack is stored half a second behind its word; a busy machine is given some more.
+BEHIND = timedelta(seconds=5)
+# So long a test waits for what has to come; how late it comes is a figure of `tests/receipts/test_day.py`.
+PATIENCE = 60.0
 # Where a till is, and where it acks: a socket, or a poll and an ack over HTTP at a pod of this release each.
 WAYS = {
     "a socket at the old gateway": ("old", "socket"),
@@ -123,30 +125,31 @@ class Log:
         rows = await self._database.fetch(_TOLD, type_, order["orderId"])
         return [json.loads(row["payload"]) for row in rows]
 
-    async def attempts_of(
-        self, order: dict[str, Any], deadline: int = DEADLINE, late: float = LATE_SECONDS
-    ) -> list[int]:
-        """The attempts of an order's alarm; each is in its time."""
-        placed = await self._database.fetchval(_PLACED, order["orderId"])
+    async def placed(self, order: dict[str, Any]) -> datetime:
+        """When the order was placed, by the database's clock."""
+        placed: datetime = await self._database.fetchval(_PLACED, order["orderId"])
+        return placed
+
+    async def attempts_of(self, order: dict[str, Any], deadline: int = DEADLINE) -> list[int]:
+        """The attempts of an order's alarm; none comes before its time."""
+        placed = await self.placed(order)
         found = await self.told_of("order_unacknowledged", order)
         for event in found:
             waited = (datetime.fromisoformat(event["timestamp"]) - placed).total_seconds()
             due = deadline * 2 ** (attempt_of(event) - 1)
-            assert due - 0.1 <= waited <= due + late, (event, waited)
+            assert due - 0.1 <= waited, (event, waited)
         return [attempt_of(event) for event in found]
 
     async def has_attempts(
         self,
         orders: list[dict[str, Any]],
         attempts: list[int],
-        seconds: float,
         deadline: int = DEADLINE,
-        late: float = LATE_SECONDS,
     ) -> None:
-        """Wait until each of these orders has exactly these attempts."""
-        async with asyncio.timeout(seconds):
+        """Wait until each of these orders has had exactly these attempts."""
+        async with asyncio.timeout(PATIENCE):
             for order in orders:
-                while (found := await self.attempts_of(order, deadline, late)) != attempts:
+                while (found := (await self.attempts_of(order, deadline))[: len(attempts)]) != attempts:
                     assert found == attempts[: len(found)], found
                     await asyncio.sleep(0.1)
 
@@ -198,14 +201,18 @@ async def test_what_was_acked_at_a_pod_of_either_release_is_silent_and_the_rest_
         for side in sides.values():
             await asyncio.to_thread(side.await_ready)
         unseen = [order for case in cases for order in case.later]
-        await log.has_attempts(unseen, [1, 2], 2 * DEADLINE)
+        await log.has_attempts(unseen, [1, 2])
         await asyncio.gather(*(case.ack(sides, case.later) for case in cases))
+        acked: datetime = await database.fetchval("SELECT clock_timestamp()")
         # The third would come at four deadlines.
         await asyncio.sleep(2 * DEADLINE + 2)
         for case in cases:
             for order in case.seen:
                 assert await log.attempts_of(order) == [], case.way
-            assert await log.attempts_of(case.later[0]) == [1, 2], case.way
+            attempts = await log.attempts_of(case.later[0])
+            # Where the machine was so slow that the third was due when the ack was stored, it may be there.
+            slow = acked + BEHIND > await log.placed(case.later[0]) + timedelta(seconds=4 * DEADLINE)
+            assert attempts == [1, 2] or (slow and attempts == [1, 2, 3]), (case.way, attempts)
             ends = await log.told_of("order_acknowledged", case.later[0])
             assert len(ends) == (case.way in KNOWN), (case.way, ends)
             async with door_of(releases.new) as http:
@@ -225,17 +232,15 @@ async def test_an_alarm_that_began_at_the_old_release_goes_on_at_the_new_one_wit
         shop = await open_shop(http, releases.operator_key, deadline)
         order = await shop.order()
         # The old release alone: one attempt, and no more.
-        await log.has_attempts([order], [1], deadline + LATE_SECONDS, deadline)
+        await log.has_attempts([order], [1], deadline)
         releases.new.start()
         await asyncio.to_thread(releases.new.await_ready)
-        await log.has_attempts([order], [1, 2], deadline + LATE_SECONDS, deadline)
+        await log.has_attempts([order], [1, 2], deadline)
         await asyncio.sleep(2)
         assert await log.attempts_of(order, deadline) == [1, 2]
 
 
 SHOPS, ORDERS = 50, 2_000
-# With all these orders the old release is not quick.
-PATIENCE = 60.0
 ACKED = """
     SELECT count(*) FROM orders o JOIN terminals t ON t.tenant = o.tenant AND o.event_seq <= t.acked_seq
     WHERE o.status = 'pending'
@@ -275,7 +280,7 @@ async def test_a_hundred_thousand_acked_orders_are_migrated_and_mixed_in_silence
             cases = [Case(shop, "before", till) for shop, till in zip(shops[:10], tills[:10], strict=True)]
             for case in cases:
                 case.later.append(await case.shop.order())
-            await log.has_attempts([case.later[0] for case in cases], [1], PATIENCE, late=PATIENCE)
+            await log.has_attempts([case.later[0] for case in cases], [1])
             for case in cases:
                 case.later.append(await case.shop.order())
             await run(found.new, "migrate")
@@ -284,7 +289,7 @@ async def test_a_hundred_thousand_acked_orders_are_migrated_and_mixed_in_silence
             await asyncio.sleep(3 * DEADLINE)
             await _no_alarm_but_of(database, cases)
             for case in cases:
-                attempts = [await log.attempts_of(order, late=PATIENCE) for order in case.later]
+                attempts = [await log.attempts_of(order) for order in case.later]
                 # The moments that passed while nobody looked are left out; none is there twice.
                 assert all(each[:1] == [1] and each == sorted(set(each)) for each in attempts), attempts
             # The mixture goes on: what is acked now, at the old gateway, ends in silence.
