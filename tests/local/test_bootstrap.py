@@ -1,6 +1,7 @@
 """The first minute of a checkout: an interrupted .venv is made again, and somebody's own is never taken apart."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,19 +71,10 @@ def test_make_clean_leaves_an_environment_that_it_did_not_make(checkout: Path) -
         (checkout / name / "__pycache__").mkdir(parents=True)
     (checkout / ".venv").mkdir()
     (checkout / ".venv/precious").write_text("mine")
-    packages = [
-        "api",
-        "backbone",
-        "bellwire",
-        "gateway",
-        "infra",
-        "loadtests",
-        "benchmarks",
-        "chaos",
-        "conformance",
-    ]
-    for name in packages:
-        (checkout / name).mkdir(exist_ok=True)
+    named = re.search(r"^PACKAGES := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named is not None
+    for name in named[1].split():
+        (checkout / name).mkdir(parents=True, exist_ok=True)
     done = subprocess.run(["make", "clean"], cwd=checkout, capture_output=True, text=True, check=True)
     assert "left .venv, which was not made here" in done.stdout
     assert (checkout / ".venv/precious").exists()
