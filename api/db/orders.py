@@ -92,6 +92,22 @@ async def place_orders(database: Database, placings: Sequence[Placing]) -> list[
     return await run_writes(database, statements[len(placings)], len(placings), *arguments)
 
 
+def _head(placing: Placing) -> tuple[Any, ...]:
+    """The first arguments of every order: its id, words and total."""
+    order = placing.order
+    return (
+        placing.order_id,
+        order.source,
+        order.source.casefold(),
+        order.order_type,
+        order.customer_name,
+        order.customer_phone,
+        order.customer_email,
+        order.special_instructions,
+        placing.bill.total_cents,
+    )
+
+
 def _plain_arguments(placing: Placing) -> tuple[Any, ...]:
     """The arguments of a plain order: those of `_arguments` that it has, each array as a text."""
     order, bill = placing.order, placing.bill
@@ -102,15 +118,7 @@ def _plain_arguments(placing: Placing) -> tuple[Any, ...]:
         prices.append(item.unit_price_cents)
         notes.append(item.notes)
     return placing.attempt.arguments(
-        placing.order_id,
-        order.source,
-        order.source.casefold(),
-        order.order_type,
-        order.customer_name,
-        order.customer_phone,
-        order.customer_email,
-        order.special_instructions,
-        bill.total_cents,
+        *_head(placing),
         cents_text(bill.total_cents),
         text_array(names),
         # As Python writes a list of whole numbers, but for its brackets.
@@ -150,15 +158,7 @@ def _arguments(placing: Placing) -> tuple[Any, ...]:
     broken = any(item.quantity % WHOLE for item in items)
     special = broken or any(more)
     return attempt.arguments(
-        placing.order_id,
-        order.source,
-        order.source.casefold(),
-        order.order_type,
-        order.customer_name,
-        order.customer_phone,
-        order.customer_email,
-        order.special_instructions,
-        bill.total_cents,
+        *_head(placing),
         cents_text(bill.total_cents, decimals),
         [item.name for item in items],
         # Pods of the version before see the whole number above a broken quantity.

@@ -35,18 +35,7 @@ from api.db.writes import Attempt, DayOver, WriteOutcome, Written
 from api.http.amounts import Amounts
 from api.http.answer import ORDER_REFUSALS, Refusals, json_answer, write_answer
 from api.http.attempt import attempt_of
-from api.http.body import (
-    Body,
-    Day,
-    Email,
-    FilledLine,
-    FilledText,
-    Name,
-    PositiveCents,
-    read_body,
-    read_plain,
-    wrong_fields,
-)
+from api.http.body import Body, read_body, read_plain, wrong_fields
 from api.http.documents.money import (
     CardBalance,
     CardGivenBack,
@@ -55,6 +44,7 @@ from api.http.documents.money import (
     CardToppedUp,
     CardVoided,
 )
+from api.http.gift_card_body import PurchaseBody, RedeemBody, RefundBody, TopUpBody, VoidBody
 from api.http.guard import Caller, Guard
 from api.limits import Limits
 from backbone.contract.errors import FieldError, Problem, Refused, Unavailable
@@ -65,45 +55,6 @@ from backbone.runtime.routes import DescribedRoute, RouteDoc
 log = logging.getLogger("bellwire.secrets")
 
 M = TypeVar("M", bound=Body)
-
-
-class PurchaseBody(Body):
-    """The body that sells a card."""
-
-    amount: PositiveCents
-    purchased_by: Name
-    recipient_name: Name | None = None
-    recipient_email: Email | None = None
-    expiry_date: Day | None = None
-
-
-class RedeemBody(Body):
-    """The body that takes from a card."""
-
-    amount: PositiveCents
-    order_id: FilledText | None = None
-
-
-class RefundBody(Body):
-    """The body that gives back to a card: of one redemption, or of what it paid for an order."""
-
-    amount: PositiveCents
-    redemption_id: FilledText | None = None
-    order_id: FilledText | None = None
-    reason: FilledLine | None = None
-
-
-class TopUpBody(Body):
-    """The body that puts more on a card."""
-
-    amount: PositiveCents
-    purchased_by: Name
-
-
-class VoidBody(Body):
-    """The body that ends a card."""
-
-    reason: FilledLine | None = None
 
 
 _NO_CARD = (Problem.NOT_FOUND, "There is no such gift card")

@@ -2,7 +2,7 @@
 
 export type Door = "websocket" | "sse" | "poll";
 
-/** What a cursor keeps: the last handled offset, and for which shop and filter it holds. */
+/** The content of a cursor: the last handled offset, and for which shop and filter it holds. */
 export interface Kept {
   tenant: string;
   filter: Record<string, string[]>;
@@ -92,7 +92,7 @@ export type State =
   | { state: "offline"; since: Date }
   | { state: "resetting" | "stopped"; reason: string };
 
-/** What went wrong by the way; `kind` says what, `wait` that it comes back after `ms`. */
+/** A trouble by the way; `kind` says what, `wait` that it comes back after `ms`. */
 export interface Report {
   kind: string;
   [member: string]: unknown;
@@ -245,7 +245,7 @@ export function verify(
   more?: { now?: number; tolerance?: number },
 ): Promise<Record<string, unknown>>;
 
-/** What is kept is not what was written. */
+/** The kept record is not the one that was written. */
 export class Damaged extends Error {}
 export class TerminalError extends Error {}
 export class Unreachable extends TerminalError {

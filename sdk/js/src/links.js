@@ -47,7 +47,7 @@ export class Link {
     this.#drain();
   }
 
-  // What waits goes in one by one, each when the machine has said what it makes of the one before: it may be `pause`.
+  // Waiting messages go in one by one, each when the machine has said what it makes of the one before: it may be `pause`.
   async #drain() {
     if (this.#isDraining) return;
     this.#isDraining = true;
@@ -151,7 +151,7 @@ export class Link {
       return;
     }
     if (size && this.#backlogSize > LARGEST_BACKLOG) {
-      // What waits is handled, and then the rest comes over another connection.
+      // Waiting messages are handled, and then the rest comes over another connection.
       this.#socket?.close(GAVE_UP);
       return;
     }

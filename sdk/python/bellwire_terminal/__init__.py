@@ -7,6 +7,7 @@ async with Terminal(url, tenant, key, cursor=FileCursor("till.cursor")) as termi
 
 from bellwire_terminal.claims import Claim
 from bellwire_terminal.core.records import Damaged
+from bellwire_terminal.cursors import FileCursor, MemoryCursor
 from bellwire_terminal.errors import (
     ClaimLost,
     Conflict,
@@ -22,7 +23,7 @@ from bellwire_terminal.errors import (
     Unreachable,
 )
 from bellwire_terminal.event import Event
-from bellwire_terminal.files import DeadLetters, FileCursor, MemoryCursor
+from bellwire_terminal.files import DeadLetters
 from bellwire_terminal.outbox import Outbox, Pending
 from bellwire_terminal.terminal import Terminal
 

@@ -1,96 +1,22 @@
-"""The files of a till: a cursor, an outbox, dead letters. A crash tears none of them.
+"""The logs of a till: an outbox, dead letters. A crash tears none of them.
 
-A cursor is written beside the old one, flushed, and takes its place in one step. A log is only appended to; what a
-crash leaves at its end was never confirmed, and is cut off. Anything else that is hurt is an error that names the file.
+A log is only appended to; the torn end that a crash leaves was never confirmed, and is cut off. Other damage is an
+error that names the file.
 """
 
 import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from bellwire_terminal.core.records import Damaged, read_log, read_record, record
+from bellwire_terminal.core.records import Damaged, read_log, record
 from bellwire_terminal.errors import InUse
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
-
-LARGEST_CURSOR = 64 * 1024
-
-
-class Cursor(Protocol):
-    """Where the last handled offset is kept. `blocking`: `save` waits for a disk."""
-
-    blocking: bool
-
-    def load(self) -> dict[str, Any] | None:
-        """The cursor that was saved last; None where nothing ever was. Raises `Damaged`."""
-
-    def save(self, kept: dict[str, Any]) -> None:
-        """Keep it, whole or not at all. Raises OSError."""
-
-
-class MemoryCursor:
-    """A cursor that a restart forgets: the server's last ack is then where it goes on."""
-
-    blocking = False
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Any] | None = None
-
-    def load(self) -> dict[str, Any] | None:
-        """The cursor that was saved last."""
-        return self.kept
-
-    def save(self, kept: dict[str, Any]) -> None:
-        """Keep it."""
-        self.kept = kept
-
-
-class FileCursor:
-    """A cursor in a file of its own."""
-
-    blocking = True
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self._draft = self.path.with_name(self.path.name + ".draft")
-
-    def load(self) -> dict[str, Any] | None:
-        """The cursor that was saved last; None where there is no file.
-
-        Raises:
-            Damaged: the file is not what was written. It stays as it is, for a person to look at.
-            OSError: it cannot be read.
-        """
-        try:
-            with self.path.open("rb") as file:
-                content = file.read(LARGEST_CURSOR)
-        except FileNotFoundError:
-            return None
-        try:
-            kept = read_record(content)
-        except Damaged as exc:
-            raise Damaged(f"{self.path}: {exc}") from None
-        texts = isinstance(kept, dict) and all(
-            isinstance(kept.get(name), str) for name in ("offset", "tenant")
-        )
-        if not texts or not isinstance(kept.get("filter"), dict):
-            raise Damaged(f"{self.path}: the record is no cursor")
-        return dict(kept)
-
-    def save(self, kept: dict[str, Any]) -> None:
-        """Keep it: written, flushed, renamed, and the folder flushed."""
-        content = record(kept)
-        with self._draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        self._draft.replace(self.path)
-        _flush_folder(self.path.parent)
 
 
 class AppendLog:
@@ -167,7 +93,7 @@ class AppendLog:
                     self._cut(before)
                 raise
         if fresh:
-            _flush_folder(self.path.parent)
+            flush_folder(self.path.parent)
 
     def rewrite(self, values: list[Any]) -> None:
         """Put these records in the place of all others, in one step."""
@@ -178,7 +104,7 @@ class AppendLog:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.path)
-        _flush_folder(self.path.parent)
+        flush_folder(self.path.parent)
 
     def _cut(self, size: int) -> None:
         with self.path.open("r+b") as file:
@@ -193,10 +119,10 @@ class MemoryLog:
     torn = 0
 
     def hold(self) -> None:
-        """Nobody else knows of it."""
+        """Lock nothing: no other process can open it."""
 
     def release(self) -> None:
-        """Nobody else knows of it."""
+        """Unlock nothing."""
 
     def load(self) -> list[Any]:
         """Nothing is there at the start."""
@@ -223,7 +149,7 @@ class DeadLetters:
     def add(self, letter: dict[str, Any]) -> None:
         """Keep one more. Raises OSError."""
         if not self._whole:
-            # What a crash left at the end would be hurt in the middle; a log that is hurt already loses nothing by it.
+            # A torn end would become damage in the middle, so it is cut off first. A damaged log takes the letter too.
             with contextlib.suppress(Damaged):
                 self._log.load()
             self._whole = True
@@ -241,7 +167,7 @@ def _lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make a name that was given or changed survive a power cut, where folders can be flushed."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

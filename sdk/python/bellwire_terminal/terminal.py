@@ -21,9 +21,10 @@ from bellwire_terminal.commands import Commands
 from bellwire_terminal.core.config import DOORS, Config
 from bellwire_terminal.core.machine import Machine
 from bellwire_terminal.core.records import Damaged
+from bellwire_terminal.cursors import Cursor, MemoryCursor
 from bellwire_terminal.errors import STOPS, Stopped, Unreachable
 from bellwire_terminal.event import Event
-from bellwire_terminal.files import Cursor, DeadLetters, MemoryCursor
+from bellwire_terminal.files import DeadLetters
 from bellwire_terminal.http import Client, detail_of
 from bellwire_terminal.links import PAGE_EVENTS, Link
 from bellwire_terminal.outbox import Outbox
@@ -396,7 +397,7 @@ class Terminal(Commands):
         self._tell(self._on_report, told)
 
     def _tell(self, owner: Callable[[Mapping[str, Any]], None] | None, said: Mapping[str, Any]) -> None:
-        """Tell the owner. What it raises ends the iteration, loud, and keeps nothing else from being done."""
+        """Tell the owner. An error of the callback ends the iteration with it; everything else is still done."""
         if owner is None:
             return
         try:
