@@ -1,4 +1,4 @@
-// What is published: the modules, their types, the license and the README, and nothing else.
+// The published package: the modules, their types, the license and the README, and nothing else.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 after(() => rm(scratch, { recursive: true }));
 
-// What `localStorage` does, for which Node 20 has nothing.
+// A stand-in for `localStorage`, which Node 20 lacks.
 class Shelf {
   texts = new Map();
   getItem(name) {
