@@ -132,7 +132,7 @@ HOMES = {
     "phonenumbers": ("api/core/phones.py",),
     "standardwebhooks": ("api/webhooks/message.py",),
     # A judge shares nothing with those whom it judges: not `bellwire verify`.
-    "bellwire_terminal": ("bellwire/tail.py",),
+    "bellwire_terminal": ("bellwire/tail.py", "examples/"),
 }
 
 # Modules that a pure part must not know: clocks, sockets, environment, randomness, tasks.
