@@ -1,4 +1,7 @@
-"""Build hook: compile the gateway's fan-out where there is a compiler; where there is none, Python does it."""
+"""Build hook: compile the gateway's fan-out where there is a compiler, and carry the pages that pods serve.
+
+Without a compiler Python does the work of the fan-out.
+"""
 
 import os
 import re
@@ -11,6 +14,9 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 COMPILE_SECONDS = 60
+# As api/pages.py has them, which cannot be imported where nothing is installed yet.
+PAGE_FOLDERS = ("common", "sdk", "console", "till")
+PAGE_TYPES = (".css", ".html", ".js", ".svg", ".webmanifest")
 
 
 def compile_fanout(root: Path) -> str | None:
@@ -31,12 +37,23 @@ def compile_fanout(root: Path) -> str | None:
     return None
 
 
+def page_files(root: Path) -> dict[str, str]:
+    """The files of the pages, and where in the wheel each goes. `web/sdk` is a link and is followed."""
+    found = {}
+    for name in PAGE_FOLDERS:
+        top = (root / "web" / name).resolve()
+        for path in sorted(top.rglob("*")):
+            if path.suffix in PAGE_TYPES and path.is_file() and not path.name.endswith(".test.js"):
+                found[str(path)] = f"api/web/{name}/{path.relative_to(top).as_posix()}"
+    return found
+
+
 def platform_tag() -> str:
     """This platform as a wheel's name says it, such as `linux_x86_64`."""
     return re.sub(r"[-.]", "_", sysconfig.get_platform())
 
 
-class FanoutHook(BuildHookInterface[Any]):
+class BuildHook(BuildHookInterface[Any]):
     """Runs for wheels and for editable installs alike."""
 
     PLUGIN_NAME = "custom"
@@ -45,6 +62,9 @@ class FanoutHook(BuildHookInterface[Any]):
         """Compile it and add it to what is built."""
         if self.target_name != "wheel":
             return
+        # An editable install reads them where they are written.
+        if version != "editable":
+            build_data["force_include"].update(page_files(Path(self.root)))
         reason = compile_fanout(Path(self.root))
         if reason is not None:
             self.app.display_warning(f"the compiled fan-out was not built ({reason}); Python does its work")

@@ -28,6 +28,7 @@ from api.fast_path import FastPath
 from api.http.amounts import Amounts
 from api.http.guard import Guard
 from api.limits import Limits
+from api.pages import pages
 from api.publisher import Publisher
 from api.quotas import Quotas
 from api.request_metrics import RequestMetrics
@@ -184,6 +185,8 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
                 *_routes(settings, reads, writes, committer, slots, watch, uses, refusals, carrier),
             ]
         )
+        if settings.serves_pages:
+            routes.append(pages())
         starlette = Starlette(routes=routes, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
         fast_path = FastPath(RequestMetrics(starlette), routes)

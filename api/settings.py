@@ -117,6 +117,17 @@ class ApiSettings(PodSettings):
         description="how long a pod told to stop says so on /readyz before it refuses connections",
     )
 
+    pages: bool | None = Field(
+        None,
+        description="serve the pages /till and /console; without a word on it they are served, but not where "
+        "BELLWIRE_REQUIRE_TLS is true",
+    )
+
+    @property
+    def serves_pages(self) -> bool:
+        """Whether the pages are served; an installation that demands TLS everywhere is somebody's production."""
+        return not self.require_tls if self.pages is None else self.pages
+
     @property
     def card_secrets(self) -> SecretRing:
         """The secrets under which cards stand."""

@@ -67,6 +67,8 @@ def test_every_package_of_the_wheel_is_in_the_image() -> None:
         "LICENSE",
         "hatch_build.py",
         "sdk/python",
+        "sdk/js/src",
+        "web",
         *HASHED,
     }
 

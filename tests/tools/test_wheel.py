@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from api.pages import FOLDERS
+from backbone.runtime.pages import served
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES = ("api", "backbone", "bellwire", "gateway")
@@ -31,6 +34,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in PACKAGES:
         ignored = shutil.ignore_patterns("*.so", "__pycache__")
         shutil.copytree(ROOT / name, checkout / name, ignore=ignored)
+    shutil.copytree(ROOT / "web", checkout / "web", symlinks=True)
+    shutil.copytree(ROOT / "sdk" / "js" / "src", checkout / "sdk" / "js" / "src")
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)],
         cwd=checkout, capture_output=True, text=True, timeout=100, check=False,
@@ -57,6 +62,12 @@ def test_it_has_what_runs_in_production_and_no_tools_of_the_repository(names: li
         assert {f"{package}/__init__.py", f"{package}/py.typed"} <= set(names)
     assert "api/db/migrations/0001_tenants.sql" in names
     assert "gateway/fanout/send_all.py" in names
+
+
+def test_it_has_the_pages_that_a_checkout_serves_and_none_of_their_tests(names: list[str]) -> None:
+    pages = {f"api/web/{name}" for name, _ in served(ROOT / "web", FOLDERS)}
+    assert {name for name in names if name.startswith("api/web/")} == pages
+    assert "api/web/sdk/core/machine.js" in pages
 
 
 def test_it_has_the_compiled_loop_where_there_is_a_compiler(names: list[str]) -> None:
