@@ -46,6 +46,12 @@ class Console:
         """The end of what it printed."""
         return self._said[-2000:]
 
+    @property
+    def printed(self) -> str:
+        """The last block's words."""
+        with self._news:
+            return self._said[self._from :]
+
     def type(self, text: str, *, runs: bool = False) -> None:
         """Type a block; wait for its end, unless it `runs` on.
 

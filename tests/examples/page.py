@@ -6,7 +6,10 @@ The first word behind a fence is the block's language; the words behind it, whic
 - `sh`: it is typed in console 1, or in `console=2`. With `runs` it goes on by itself, until the page's own words say
   "Press Ctrl-C": that ends what was started last.
 - `text output`, `json output`: this is printed by the console of the block before. `…` is anything, on one line.
-- `text screen`: this is on the page that the browser shows; `text open` is its address, `text type` is typed in it.
+- `text open`: this address is opened in a browser; `text screen`: this is on the page that it shows.
+
+The words between the blocks are heeded as well: "Press Ctrl-C", "Type what it printed into the page", and the button in
+`Press "preparing" on the page`.
 
 A block that is none of these is an error: what is not run is not shown.
 """
@@ -17,7 +20,8 @@ from pathlib import Path
 
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S)
 LANGUAGES = ("python", "javascript", "html", "sh", "json")
-SEEN = ("output", "screen", "open", "type")
+SEEN = ("output", "screen", "open")
+DONE = re.compile(r'Press (Ctrl-C)|(Type what it printed)|Press "([^"]+)" on the page')
 
 
 class NotRun(ValueError):
@@ -26,7 +30,7 @@ class NotRun(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block: `kind` is `file`, `sh`, `ctrl-c`, or one of `SEEN`."""
+    """One block: `kind` is `file`, `sh`, or one of `SEEN`; of words between blocks `ctrl-c`, `type` or `press`."""
 
     kind: str
     body: str
@@ -47,12 +51,13 @@ def blocks_of(path: Path) -> list[Block]:
     end = 0
     for match in FENCE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
-        if "Press Ctrl-C" in text[end : match.start()]:
-            found.append(Block("ctrl-c", "", line))
+        for done in DONE.finditer(text, end, match.start()):
+            kind = "ctrl-c" if done[1] else "type" if done[2] else "press"
+            found.append(Block(kind, done[3] or "", line))
         found.append(_block(match["info"].split(), match["body"], line))
         end = match.end()
     fences = len(re.findall(r"^\s*(?:```|~~~)", text, re.M))
-    if fences != 2 * sum(block.kind != "ctrl-c" for block in found):
+    if fences != 2 * sum(block.kind in ("file", "sh", *SEEN) for block in found):
         raise NotRun(f"{path.name} has a fence that ends nowhere, or is indented")
     return found
 

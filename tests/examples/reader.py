@@ -16,6 +16,7 @@ from infra.local.demo import document
 from infra.local.ports import free_port
 from infra.local.shops import Shop, Terminal
 from tests.conftest import ROOT
+from tests.examples.browser import Browser
 from tests.examples.console import Console
 from tests.examples.page import Block, blocks_of, pattern_of
 
@@ -25,11 +26,14 @@ CHECKOUT = ("sdk", "examples", ".venv")
 class Reader:
     """Reads one page; what is started ends with `stop`."""
 
-    def __init__(self, cluster: Cluster, shop: Shop, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, shop: Shop, folder: Path, page_port: int) -> None:
         self._shop = shop
         self._consoles: dict[int, Console] = {}
         self._running = 1
         self._setup = ""
+        self._folder = folder
+        self._browser: Browser | None = None
+        self._typed = 1
         self._checkout = folder / "bellwire"
         (self._checkout / ".bellwire").mkdir(parents=True)
         for name in CHECKOUT:
@@ -37,9 +41,10 @@ class Reader:
         demo = self._checkout / ".bellwire" / "demo.json"
         demo.write_text(json.dumps(document(cluster, [shop])), encoding="utf-8")
         port = cluster.url.rpartition(":")[2]
+        self._ports = {"8080": port, "8000": str(page_port)}
         self._env = {
             **with_tools(os.environ), "BELLWIRE_PORT": port, "HOOK_PORT": str(free_port()), "PYTHONUNBUFFERED": "1",
-            "HOME": str(folder),
+            "HOME": str(folder), "PAGE_PORT": str(page_port),
         }  # fmt: skip
 
     def read(self, page: Path) -> None:
@@ -58,6 +63,8 @@ class Reader:
         """End all that was started."""
         for console in self._consoles.values():
             console.stop()
+        if self._browser is not None:
+            self._browser.stop()
 
     def _do(self, block: Block) -> None:
         body = re.sub(r"\bkitchen\b", self._shop.slug, block.body)
@@ -70,12 +77,30 @@ class Reader:
                 self._console(block.console).type(body, runs=block.runs)
                 # The first block is what is typed in each console.
                 self._setup = self._setup or body
+                self._typed = block.console
                 if block.runs:
                     self._running = block.console
             case "output":
                 self._console(block.console).expect(pattern_of(body))
+            case "open":
+                self.browser.open(re.sub(r"(?<=:)80[08]0", lambda port: self._ports[port[0]], body.strip()))
+            case "screen":
+                self.browser.expect(pattern_of(body))
+            case "press":
+                self.browser.press(body)
+            case "type":
+                self.browser.type(self._console(self._typed).printed.split()[0])
             case _:
                 raise AssertionError(f"nobody does a block of {block.kind}")
+
+    @property
+    def browser(self) -> Browser:
+        """The reader's browser, which is started when it is needed."""
+        if self._browser is None:
+            profile = self._folder / "profile"
+            profile.mkdir()
+            self._browser = Browser(profile)
+        return self._browser
 
     def _console(self, number: int) -> Console:
         if number not in self._consoles:

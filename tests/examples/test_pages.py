@@ -13,27 +13,38 @@ from tests.examples.page import NotRun, blocks_of
 from tests.examples.reader import Reader
 
 PAGES = ROOT / "docs" / "quickstart"
-NAMES = ("python", "curl", "webhooks")
+NAMES = ("python", "javascript", "curl", "webhooks", "browser")
 
 
 @pytest.fixture(scope="module")
 def readers(
-    square: Cluster, open_example: OpenExample, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    square: Cluster,
+    open_example: OpenExample,
+    tmp_path_factory: pytest.TempPathFactory,
+    page_port: int,
 ) -> Iterator[dict[str, Future[None]]]:
-    """All of them read side by side: most of the time they wait."""
+    """All of them that were chosen read side by side: most of the time they wait."""
+    chosen = [
+        item.callspec.params["name"]
+        for item in request.session.items
+        if hasattr(item, "callspec") and "readers" in getattr(item, "fixturenames", ())
+    ]
 
     def read(name: str, folder: Path) -> None:
-        reader = Reader(square, open_example(name), folder)
+        reader = Reader(square, open_example(name), folder, page_port)
         try:
             reader.read(PAGES / f"{name}.md")
         finally:
             reader.stop()
 
     with ThreadPoolExecutor(len(NAMES)) as threads:
-        yield {name: threads.submit(read, name, tmp_path_factory.mktemp(name)) for name in NAMES}
+        yield {name: threads.submit(read, name, tmp_path_factory.mktemp(name)) for name in chosen}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name == "browser" else ()) for name in NAMES]
+)
 def test_a_quick_start_does_what_it_says(name: str, readers: dict[str, Future[None]]) -> None:
     readers[name].result()
 
