@@ -13,6 +13,7 @@ from api.background.alarms import raise_alarms
 from api.background.heads import HeadWatch
 from api.background.housekeeping import keep_house
 from api.background.key_uses import KeyUses
+from api.background.overview import Overview
 from api.background.prober import POSTGRESQL, Prober
 from api.background.purge import purge_deleted_tenants
 from api.background.refusing import watch_refusing_endpoints
@@ -25,6 +26,7 @@ from api.core.public_address import is_public
 from api.currencies import Currencies
 from api.examples import load_examples
 from api.fast_path import FastPath
+from api.figures import api_figures
 from api.http.amounts import Amounts
 from api.http.guard import Guard
 from api.limits import Limits
@@ -41,6 +43,7 @@ from api.routes.events import EventRoutes
 from api.routes.gift_cards import GiftCardRoutes
 from api.routes.keys import KeyRoutes
 from api.routes.loyalty import LoyaltyRoutes
+from api.routes.operator import OperatorRoutes
 from api.routes.order_money import OrderMoneyRoutes
 from api.routes.order_reads import OrderReadRoutes
 from api.routes.orders import OrderRoutes
@@ -49,6 +52,7 @@ from api.routes.status import StatusRoutes
 from api.routes.tenants import TenantRoutes
 from api.routes.terminals import TerminalRoutes
 from api.routes.tickets import TicketRoutes
+from api.routes.trace import TraceRoutes
 from api.routes.webhook_deliveries import WebhookDeliveryRoutes
 from api.routes.webhooks import WebhookRoutes
 from api.routes.whoami import WhoamiRoutes
@@ -63,6 +67,7 @@ from backbone.contract.errors import Unavailable
 from backbone.contract.origin import AllowedOrigins
 from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
+from backbone.eventlog.pod_samples import PodReporter
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.refusals import Refusals
 from backbone.eventlog.schema_gate import SchemaGate
@@ -132,6 +137,9 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         watch = HeadWatch(settings, stream.topology, background)
         uses = KeyUses(background)
         closing.push_async_callback(_last_words, uses.flush)
+        overview = Overview(reads, stream)
+        reporter = PodReporter(background, "api", settings.pod_name, api_figures(health, publisher.traffic))
+        closing.push_async_callback(reporter.farewell)
         refusals = Refusals(background)
         closing.push_async_callback(_last_words, refusals.flush)
 
@@ -143,6 +151,8 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("live", watch.feed.run)
         owner.start("key-uses", uses.run)
         owner.start("refusals", refusals.run)
+        owner.start("samples", reporter.run)
+        owner.start("overview", overview.run)
         owner.start("prober", Prober(background, stream, health).run)
         owner.start("unacked", lambda: watch_unacked_orders(background))
         owner.start("refusing", lambda: watch_refusing_endpoints(background))
@@ -182,7 +192,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
                 *health.routes(),
                 metrics_route(),
                 *AsyncApiRoutes(load_examples()).routes(),
-                *_routes(settings, reads, writes, committer, slots, watch, uses, refusals, carrier),
+                *_routes(settings, reads, writes, committer, slots, watch, uses, refusals, carrier, overview),
             ]
         )
         if settings.serves_pages:
@@ -199,6 +209,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
             # Say on /readyz that this pod is going, send who waits for events home, and give both a moment.
             health.drain()
             watch.release()
+            overview.release()
             await asyncio.sleep(settings.api_drain_seconds)
 
         # A span has to see the answer go by, so with tracing on every answer goes the long way.
@@ -224,6 +235,7 @@ def _routes(
     uses: KeyUses,
     refusals: Refusals,
     carrier: Carrier,
+    overview: Overview,
 ) -> list[BaseRoute]:
     limits = Limits(settings)
     quotas = Quotas.of(settings)
@@ -243,6 +255,8 @@ def _routes(
         *StatusRoutes(guard, reads).routes(),
         *TenantRoutes(guard, reads, writes, committer.announce).routes(),
         *AuditRoutes(guard, reads).routes(),
+        *OperatorRoutes(guard, reads, writes, overview).routes(),
+        *TraceRoutes(guard, reads, writes, watch).routes(),
         *PairingRoutes(guard, reads, writes, ring).routes(),
         *KeyRoutes(guard, reads, writes).routes(),
         *TerminalRoutes(guard, reads, writes).routes(),

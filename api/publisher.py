@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections import deque
 
+from api.core.traffic import Traffic
 from api.metrics import PUBLISHED
 from backbone.contract.event import Event
 from backbone.eventlog.stream import Outcome, Stream
@@ -19,7 +20,7 @@ _COUNTERS = {outcome: adder(PUBLISHED.labels(outcome.value)) for outcome in Outc
 
 
 class Publisher:
-    """A bounded queue and the task's body (`run`) that empties it."""
+    """A bounded queue and the task's body (`run`) that empties it. `traffic` counts what was committed, by shop."""
 
     def __init__(self, stream: Stream, queue_events: int) -> None:
         self._stream = stream
@@ -28,9 +29,11 @@ class Publisher:
         self._waiting = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self.traffic = Traffic()
 
     def announce(self, tenant: str, event: Event) -> None:
         """Queue an event that has just been committed. Returns at once; a full queue drops it."""
+        self.traffic.count(tenant)
         if len(self._queue) >= self._limit:
             PUBLISHED.labels("dropped").inc()
             return

@@ -13,6 +13,7 @@ from backbone.contract.keys import KeyKind
 from backbone.contract.origin import AllowedOrigins
 from backbone.eventlog.access import Access
 from backbone.eventlog.addresses import check_addresses
+from backbone.eventlog.pod_samples import PodReporter
 from backbone.eventlog.postgres import open_database
 from backbone.eventlog.refusals import Refusals
 from backbone.eventlog.schema_gate import SchemaGate
@@ -32,6 +33,7 @@ from backbone.runtime.stream_query import SOCKET_QUERY, STREAM_QUERY
 from backbone.runtime.tasks import TaskOwner
 from backbone.runtime.version import VERSION
 from backbone.runtime.worker_states import WorkerStates
+from gateway.figures import OperatorDrain, gateway_figures
 from gateway.hub import Hub
 from gateway.processes.parent import run_workers
 from gateway.routes.admission import LOOKUPS_APART_SECONDS, Admission
@@ -96,6 +98,12 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         await database.warm(WARM_CONNECTIONS)
         refusals = Refusals(database)
         stack.push_async_callback(_last_refusals, refusals)
+        operator_drain = OperatorDrain(hub)
+        stack.push_async_callback(operator_drain.stop)
+        reporter = PodReporter(
+            database, "gateway", settings.pod_name, gateway_figures(health), operator_drain.wanted
+        )
+        stack.push_async_callback(reporter.farewell)
         tasks = TaskOwner()
         stack.push_async_callback(tasks.stop)
         tasks.start("feed", hub.feed.run)
@@ -103,6 +111,7 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         tasks.start("upkeep", hub.upkeep.run)
         tasks.start("write-behind", hub.write_behind.run)
         tasks.start("refusals", refusals.run)
+        tasks.start("samples", reporter.run)
         handshakes = HandshakeQueue(settings.max_handshakes, settings.max_waiting, lambda: hub.full)
         allowed_origins = AllowedOrigins(settings.allowed_origins)
         access = Access(database, LOOKUPS_APART_SECONDS)

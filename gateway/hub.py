@@ -203,6 +203,12 @@ class Hub:
             sessions[closing.index].socket.close(CloseCode.RESTART, f"retry_ms={closing.retry_ms}")
         log.info("drain.ended", extra={"seconds": round(time.monotonic() - began, 1)})
 
+    def resume(self) -> None:
+        """Take terminals again, after a drain that was no end."""
+        self._health.resume()
+        metrics.DRAINING.set(0)
+        log.info("drain.taken_back")
+
     async def close(self) -> None:
         """End the tasks of rooms, those that still open included, and write the last words about the sessions."""
         openings = list(self._opening.values())

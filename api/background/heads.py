@@ -100,6 +100,11 @@ class HeadWatch:
         finally:
             self._leave(watched, waiter)
 
+    @property
+    def released(self) -> bool:
+        """Whether the pod is about to stop."""
+        return self._released
+
     def release(self) -> None:
         """Answer all waiters with what there is: the pod is about to stop."""
         self._released = True

@@ -61,6 +61,8 @@ GATEWAY: Mapping[str, frozenset[str]] = {
     "tickets": frozenset({"SELECT", "UPDATE", "DELETE"}),
     # Refusals are noted, and the trail is not read.
     "audit_trail": frozenset({"INSERT"}),
+    # Its word about itself, each second; taken away at its end.
+    "pod_samples": ALL_ROWS,
     # Who is connected, how far did it come, and what did it say?
     "gateways": CHANGE,
     "readings": CHANGE,

@@ -1,21 +1,18 @@
 """The audit trail over HTTP: an operator sees who did what to a shop, newest first."""
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.core.paging import read_cursor, write_cursor
-from api.db.audit_trail import AuditEntry, list_entries
-from api.http.answer import json_answer, ready_json
+from api.db.audit_trail import list_entries
+from api.http.answer import json_answer
+from api.http.audit import DEFAULT_LIMIT, MAX_LIMIT, PAGE_QUERY, entry_document
 from api.http.body import query_integer
 from api.http.documents.tenants import AuditPage
 from api.http.guard import Guard
 from backbone.contract.keys import KeyKind
 from backbone.eventlog.postgres import Database
-from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
-
-DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+from backbone.runtime.routes import DescribedRoute, RouteDoc
 
 _LIST = RouteDoc(
     "Tenants",
@@ -24,14 +21,7 @@ _LIST = RouteDoc(
     AuditPage,
     says="Keys, terminals, settings, webhooks and operators' reads, for 400 days. `keyId` names a key, and opens "
     "nothing.",
-    query=(
-        Query(
-            "limit",
-            "So many at most.",
-            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        ),
-        Query("after", "The `next` of an earlier answer.", {"type": "string"}),
-    ),
+    query=PAGE_QUERY,
 )
 
 
@@ -57,20 +47,7 @@ class AuditRoutes:
         more = len(found) > limit
         return json_answer(
             {
-                "entries": [_document(entry) for entry in found[:limit]],
+                "entries": [entry_document(entry) for entry in found[:limit]],
                 "next": write_cursor(found[limit - 1].entry_id) if more else None,
             }
         )
-
-
-def _document(entry: AuditEntry) -> dict[str, Any]:
-    return {
-        "at": entry.at,
-        "kind": entry.kind,
-        "keyId": entry.key_id,
-        "terminalId": None if entry.terminal_id is None else str(entry.terminal_id),
-        "address": entry.address,
-        "action": entry.action,
-        "facts": ready_json(entry.facts),
-        "count": entry.count,
-    }

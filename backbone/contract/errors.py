@@ -44,6 +44,7 @@ class Problem(Enum):
     TENANT_EXISTS = ("tenant-exists", 409, "The slug is taken")
     CURRENCY_IN_USE = ("currency-in-use", 409, "The tenant has amounts in the currency that it has")
     NOT_A_TEST = ("not-a-test", 409, "Only a test tenant can be deleted")
+    LAST_GATEWAY = ("last-gateway", 409, "No other gateway takes terminals")
     STILL_RUNNING = ("still-running", 409, "A request with this Idempotency-Key is still running")
     TOO_LARGE = ("too-large", 413, "The body is too large")
     UNKNOWN_ENCODING = ("unknown-encoding", 415, "The body is encoded in a way that is not known here")

@@ -39,6 +39,11 @@ class Health:
         self._draining = True
         self._tell()
 
+    def resume(self) -> None:
+        """New work is wanted again."""
+        self._draining = False
+        self._tell()
+
     @property
     def draining(self) -> bool:
         """Whether this pod is on its way out."""

@@ -43,6 +43,7 @@ _PATH: dict[str, tuple[str, dict[str, Any]]] = {
     "webhookId": ("The endpoint, as it was answered when it was registered.", _UUID),
     "pairingId": ("The pairing, as it was answered when its code was made.", _UUID),
     "keyId": ("The key, by its name.", {"type": "string"}),
+    "gateway": ("The gateway pod, by its name.", {"type": "string", "minLength": 1, "maxLength": 200}),
     "terminalId": ("The terminal, as it was answered when it was registered.", _UUID),
     "cardNumber": (
         "The gift card's number; case, dashes and spaces do not matter.",

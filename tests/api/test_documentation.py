@@ -158,6 +158,7 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     await ask("DELETE", shop + "/pairings/{pairingId}", operator.key, **one_pairing)
     trail = await http.get(f"/api/tenant/{SLUG}/audit", params={"limit": 2}, headers=bearer(operator.key))
     notes[f"GET {shop}/audit"] = {"answer": trail.json()}
+    await ask("GET", "/api/operator/audit", operator.key)
     # Last, so that there is nothing to deliver: how an endpoint fares would be another example each time.
     hook = {"url": "https://erp.example.com/bellwire", "types": ["new_order", "order_updated"]}
     made = await ask("POST", shop + "/webhooks", store, hook, **t)

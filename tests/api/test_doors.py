@@ -43,6 +43,7 @@ ROUTES = [
     ("GET", "/api/tenant/{t}/pairings/{o}", {OP, STORE}),
     ("DELETE", "/api/tenant/{t}/pairings/{o}", {OP, STORE}),
     ("GET", "/api/tenant/{t}/audit", {OP}),
+    ("GET", "/api/tenant/{t}/trace", {OP}),
     ("POST", "/api/tenant/{t}/keys", {OP}),
     ("GET", "/api/tenant/{t}/keys", {OP}),
     ("GET", "/api/tenant/{t}/keys/{o}", {OP}),
@@ -71,6 +72,10 @@ TENANTLESS = [
     ("POST", "/api/tenants", {OP}),
     ("GET", "/api/tenants", {OP}),
     ("GET", "/api/whoami", {OP, STORE, TERM}),
+    ("GET", "/api/operator/stream", {OP}),
+    ("POST", "/api/operator/gateways/{g}/drain", {OP}),
+    ("POST", "/api/operator/gateways/{g}/resume", {OP}),
+    ("GET", "/api/operator/audit", {OP}),
 ]
 # These need no key.
 OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json", "/docs"}
@@ -107,13 +112,18 @@ async def test_what_is_open_tells_the_same_to_everybody(shop: Shop, operator: Op
 
 
 def path_of(template: str, tenant: str) -> str:
-    return template.replace("{t}", tenant).replace("{o}", NO_ORDER)
+    return template.replace("{t}", tenant).replace("{o}", NO_ORDER).replace("{g}", "no-gateway")
 
 
 async def ask(
     http: httpx.AsyncClient, method: str, path: str, key: str | None, **more: Any
 ) -> httpx.Response:
-    """Ask with a body that nothing accepts: whatever is refused before the body is refused for its own reason."""
+    """Ask with a body that nothing accepts: whatever is refused before the body is refused for its own reason.
+
+    A stream that is answered is let go by its own end, a second later.
+    """
+    if path.endswith(("/stream", "/trace")) and "params" not in more:
+        more["params"] = {"seconds": 1}
     return await http.request(
         method, path, content=b"{not json", headers={} if key is None else bearer(key), **more
     )

@@ -56,6 +56,7 @@ MAY_IMPORT = {
         "gateway/head_check",
         "gateway/upkeep",
     ),
+    "gateway/figures": ("backbone", "gateway/metrics", "gateway/hub"),
     "gateway/routes": (
         "backbone",
         "gateway/settings",
@@ -71,6 +72,7 @@ MAY_IMPORT = {
         "gateway/settings",
         "gateway/transport",
         "gateway/hub",
+        "gateway/figures",
         "gateway/routes",
         "gateway/processes/parent",
     ),

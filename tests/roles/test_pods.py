@@ -63,7 +63,7 @@ async def test_every_route_is_served(
     await migrate(house.owner_url)
     assert await asyncio.to_thread(role_settings, house) == 0
     pod = start_api_pod({"BELLWIRE_DATABASE_URL": house.url(PodKind.API)})
-    gateway = start_gateway({"BELLWIRE_DATABASE_URL": house.url(PodKind.GATEWAY)})
+    gateway, other = (start_gateway({"BELLWIRE_DATABASE_URL": house.url(PodKind.GATEWAY)}) for _ in range(2))
     served: set[tuple[str, str]] = set()
 
     async def note(response: httpx.Response) -> None:
@@ -76,6 +76,9 @@ async def test_every_route_is_served(
         operator = Operator(http, operator_key)
         await a_day(http, operator)
         await the_rest_of_the_day(http, operator)
+        for word in ("drain", "resume"):
+            path = f"/api/operator/gateways/{other.name}/{word}"
+            assert (await http.post(path, headers=bearer(operator_key))).status_code == 204
         document = (await http.get("/openapi.json")).json()
         for path in ("/docs", "/asyncapi.json", "/metrics", "/healthz", "/readyz"):
             await http.get(path)
@@ -129,6 +132,8 @@ async def the_rest_of_the_day(http: httpx.AsyncClient, operator: Operator) -> No
         lambda: http.post(past, json=at, headers=headers), lambda answer: answer.status_code == 204
     )
     await http.delete(f"{shop}/webhooks/{hook['id']}", headers=headers)
+    for path in ("/api/operator/stream", f"{shop}/trace"):
+        await http.get(path, params={"seconds": 1}, headers=headers)
     pairing = (await http.post(f"{shop}/pairings", json={"name": "x"}, headers=headers)).json()
     await http.delete(f"{shop}/pairings/{pairing['pairingId']}", headers=headers)
     test = {"slug": "test-gone", "name": "gone", "test": True}
