@@ -61,10 +61,12 @@ class Cluster:
         say: Say = lambda text: None,
         on_change: Callable[[], None] = lambda: None,
         certificate: Certificate | None = None,
+        pages: str | None = None,
     ) -> None:
         """`settings`: `BELLWIRE_…` variables of the pods, over our own. `on_change`: a pod came back.
 
-        `certificate`: the load balancer's, which then speaks TLS. `redis_password` is for a Valkey of our own.
+        `certificate`: the load balancer's, which then speaks TLS. `pages`: `address:port` of what serves the demo's
+        pages behind the load balancer. `redis_password` is for a Valkey of our own.
         """
         self.plan = plan
         self.valkey = None if plan.redis_url else Valkey(password=redis_password, sink=sink)
@@ -82,6 +84,7 @@ class Cluster:
         self._say = say
         self._on_change = on_change
         self.certificate = certificate
+        self._pages = pages
         self._env = {**os.environ, **self._defaults(), **(settings or {}), "PYTHONUNBUFFERED": "1"}
         self._drain_seconds = float(self._env["BELLWIRE_DRAIN_SECONDS"])
 
@@ -207,6 +210,8 @@ class Cluster:
         settings = {name: os.environ.get(name, value) for name, value in LOCAL_LIMITS.items()}
         if origins := self._env.get("BELLWIRE_ALLOWED_ORIGINS"):
             settings.setdefault("LB_ALLOWED_ORIGINS", origins)
+        if self._pages is not None:
+            settings["LB_DEMO"] = self._pages
         self.load_balancer = HAProxy(
             apis=[pod.address for pod in self.apis],
             gateways=[pod.address for pod in self.gateways],

@@ -24,6 +24,8 @@ from infra.local.failure import CannotStart, WrongSetting
 from infra.local.interrupt import Stopped, ignores_interrupts, raise_on_signals
 from infra.local.logbook import Logbook
 from infra.local.manifest import FOLDER, Manifest, clear_up
+from infra.local.pages.opening import Opening, is_desktop
+from infra.local.pages.server import Pages
 from infra.local.plan import Plan
 from infra.local.ports import free_port, is_free
 from infra.local.shops import Shop, open_shops
@@ -48,6 +50,8 @@ class Demo:
         self._missed: set[str] = set()
         self._stopping = False
         self._began = time.monotonic()
+        self._pages = Pages()
+        self._opening: Opening | None = None
         self._keep = Workdir("certificate") if plan.tls else None
         certificate = None
         if self._keep is not None:
@@ -59,6 +63,7 @@ class Demo:
             say=console.step,
             on_change=self._publish,
             certificate=certificate,
+            pages=self._pages.address,
         )
 
     def run(self) -> int:
@@ -68,11 +73,14 @@ class Demo:
             self._cluster.start()
             self._console.step("opening the shops kitchen and bistro")
             self._shops = open_shops(self._cluster.url, self._cluster.operator_key, self._cluster.tls)
+            self._pages.start(self._cluster, self._shops[0])
             self._publish()
             self._welcome()
             while True:
                 time.sleep(0.5)
                 self._look_after()
+                if self._opening is not None and self._opening.look():
+                    self._console.step("opening the tour in your browser")
         except Stopped:
             self._console.print()
         except CannotStart as exc:
@@ -80,10 +88,13 @@ class Demo:
             code = 1
         finally:
             self._manifest.remove()
+            if self._opening is not None:
+                self._opening.remove()
             if self._shops:
                 self._sum_up()
             self._stopping = True
             self._console.step("stopping everything")
+            self._pages.stop()
             self._cluster.stop()
             if self._cluster.certificate is not None:
                 self._cluster.certificate.remove()
@@ -101,7 +112,8 @@ class Demo:
 
     def _publish(self) -> None:
         if self._shops:
-            self._manifest.write(document(self._cluster, self._shops))
+            pages = self._pages.addresses(self._cluster.url)
+            self._manifest.write(document(self._cluster, self._shops, pages))
 
     def _look_after(self) -> None:
         """Bring the load balancer back; say it once when a server has gone."""
@@ -126,8 +138,12 @@ class Demo:
         key = kitchen.terminals[0].key
         authority = shown(authority_of(self._manifest.path)) if self._keep else None
         trust = f"SSL_CERT_FILE={authority} " if authority else ""
+        pages = self._pages.addresses(url)
         parts = [
-            ("Bellwire is ready", url),
+            # Behind the # stands what the pages show that they may; no request carries it in its address.
+            ("Bellwire is ready: open the tour", pages["tour"]),
+            ("The wall, where you break it", pages["wall"]),
+            ("The shop", pages["shop"]),
             # No key is a word of a command: a list of processes shows those to everybody on this machine.
             ("Watch a till", f"{trust}BELLWIRE_KEY={key} {tools}/bellwire tail --url {url}"),
             (
@@ -149,6 +165,9 @@ class Demo:
         for title, text in parts:
             self._console.print(f"{paint(title, BOLD)}\n  {text}")
         self._console.print(f"\n{paint(how_to_stop(), DIM)}\n")
+        if is_desktop(os.environ):
+            self._opening = Opening(self._manifest.path.with_suffix(".html"), pages["tour"])
+            self._console.print("Press Enter to open the tour in your browser.\n")
 
     def _why_not_the_first(self) -> str:
         return (
@@ -199,7 +218,7 @@ def order_line(url: str, key: str, authority: Path | None = None) -> str:
     return f"echo {shlex.quote(f'Authorization: Bearer {key}')} | {shlex.join(words)}"
 
 
-def document(cluster: Cluster, shops: list[Shop]) -> dict[str, object]:
+def document(cluster: Cluster, shops: list[Shop], pages: dict[str, str]) -> dict[str, object]:
     """The content of demo.json says."""
     tenants = {
         shop.slug: {
@@ -214,6 +233,7 @@ def document(cluster: Cluster, shops: list[Shop]) -> dict[str, object]:
     trust = cluster.certificate and {"caFile": str(cluster.certificate.authority.resolve())}
     return {
         "url": cluster.url,
+        "pages": pages,
         **(trust or {}),
         "operatorKey": cluster.operator_key,
         "tenants": tenants,

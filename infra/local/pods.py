@@ -83,6 +83,11 @@ class Pod:
     def alive(self) -> bool:
         return self._child is not None and self._child.alive
 
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the process that there is, or was last, began."""
+        return time.monotonic() - self._started_at
+
     def start(self) -> None:
         """Start it; `await_ready` says when it serves."""
         with self._lock:

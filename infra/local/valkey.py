@@ -16,6 +16,7 @@ from pathlib import Path
 from infra.local.child import Child, Sink, no_sink
 from infra.local.failure import CannotStart
 from infra.local.ports import free_port
+from infra.local.valkey_words import say
 from infra.local.waiting import wait_until
 from infra.local.workdir import Workdir
 
@@ -116,6 +117,14 @@ class Valkey:
         """Send a signal, such as SIGSTOP."""
         if self._child is not None:
             self._child.send(number)
+
+    def say(self, *words: str) -> list[str]:
+        """Send one command; returns the lines of its answer.
+
+        Raises:
+            CannotStart: it did not answer, or answered with an error.
+        """
+        return say(self.port, *words, password=self._password)
 
     def restart(self) -> None:
         """Kill it and start it again on the same port."""
