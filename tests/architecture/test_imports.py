@@ -79,6 +79,8 @@ MAY_IMPORT = {
     # A child runs the app.
     "gateway/processes/child": ("backbone", "gateway/processes/parent", "gateway/app"),
     "infra": ("infra",),
+    # The demo's pages are sent as a pod sends its own.
+    "infra/local/pages": ("infra", "backbone/runtime/pages"),
     "loadtests": ("loadtests",),
     "benchmarks": ("benchmarks", "infra", "backbone", "api/db"),
     "bellwire": ("bellwire", "api", "gateway", "backbone"),

@@ -85,7 +85,8 @@ def own_site() -> Iterator[Site]:
             f"LB_{role}_{number}": f"127.0.0.1:{number}"
             for role in ("API", "GATEWAY")
             for number in range(1, 9)
-        },
+        }
+        | {"LB_DEMO": "127.0.0.1:3"},
         {"LB_API_1": "127.0.0.1:1", "LB_GATEWAY_1": "127.0.0.1:2", "LB_ACCEPT_PROXY": "1"},
         {"LB_DNS": "127.0.0.1:53"},
         {"LB_DNS": "auto", "LB_BIND": "0.0.0.0:8080", "LB_API_FQDN": "api.example.svc.cluster.local"},
@@ -105,7 +106,7 @@ def test_haproxy_accepts_the_configuration_without_a_warning(mode: dict[str, str
 def test_sockets_and_streams_go_to_gateways_and_all_else_to_api_pods(site: Site) -> None:
     assert site.gateway_of("kitchen").startswith("gateway-")
     assert site.client.get("/sse/pos/kitchen").json()["pod"].startswith("gateway-")
-    for path in ("/api/tenant/orders/create", "/openapi.json", "/readyz", "/ws/other"):
+    for path in ("/api/tenant/orders/create", "/openapi.json", "/readyz", "/ws/other", "/", "/wall", "/demo/acts/x"):
         assert site.client.get(path).json()["pod"].startswith("api-")
 
 

@@ -11,6 +11,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 
 import httpx
 
@@ -31,6 +32,14 @@ TRIES = 20
 TRY_AGAIN_SECONDS = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a page says with an act: the gateway that it means, and the session whose own notes take a burst down."""
+
+    gateway: str | None = None
+    session: str | None = None
+
+
 class Acts:
     """The buttons. `shop` is an HTTP client with a storefront's key, `operator` one with the operator's."""
 
@@ -48,7 +57,7 @@ class Acts:
         self._operator = operator
         self._shop = shop
         self._busy: set[str] = set()
-        self._acts: dict[str, Callable[[str | None], Awaitable[str]]] = {
+        self._acts: dict[str, Callable[[Ask], Awaitable[str]]] = {
             "kill-gateway": self._kill_gateway,
             "drain-gateway": self._drain_gateway,
             "freeze-redis": self._freeze_redis,
@@ -61,14 +70,14 @@ class Acts:
     def names(self) -> list[str]:
         return list(self._acts)
 
-    async def do(self, act: str, gateway: str | None) -> str:
+    async def do(self, act: str, ask: Ask) -> str:
         """Do it, tell every page, and return the sentence that says what was done.
 
         Raises:
             Unwilling: it cannot be done now, and why.
             KeyError: there is no such act.
         """
-        says = await self._acts[act](gateway)
+        says = await self._acts[act](ask)
         self._say(act, says)
         return says
 
@@ -86,16 +95,16 @@ class Acts:
         finally:
             self._busy.discard(thing)
 
-    async def _kill_gateway(self, name: str | None) -> str:
+    async def _kill_gateway(self, ask: Ask) -> str:
         async with self._alone("a gateway"):
-            pod = await self._gateway(name)
+            pod = await self._gateway(ask.gateway)
             pid = pod.pid
             await asyncio.to_thread(pod.kill)
             return f"{pod.name} (process {pid}) was killed with SIGKILL; its supervisor brings it back."
 
-    async def _drain_gateway(self, name: str | None) -> str:
+    async def _drain_gateway(self, ask: Ask) -> str:
         async with self._alone("a gateway"):
-            pod = await self._gateway(name)
+            pod = await self._gateway(ask.gateway)
             pod.send(signal.SIGTERM)
             return f"{pod.name} (process {pod.pid}) drains: it sends its tills elsewhere, and ends."
 
@@ -113,7 +122,7 @@ class Acts:
         looks = await asyncio.gather(*(self._stage.connections(pod) for pod in fit))
         return max(zip(looks, fit, strict=True), key=lambda pair: pair[0])[1]
 
-    async def _freeze_redis(self, _: str | None) -> str:
+    async def _freeze_redis(self, ask: Ask) -> str:
         valkey = self._own_valkey()
         async with self._alone("Redis"):
             self._stage.is_frozen = True
@@ -126,13 +135,13 @@ class Acts:
                 self._stage.is_frozen = False
         return "Redis goes on after 3 s of standing still."
 
-    async def _flush_redis(self, _: str | None) -> str:
+    async def _flush_redis(self, ask: Ask) -> str:
         valkey = self._own_valkey()
         async with self._alone("Redis"):
             await self._tell_redis(valkey, "FLUSHALL")
         return "FLUSHALL: Redis has forgotten every stream."
 
-    async def _forge(self, _: str | None) -> str:
+    async def _forge(self, ask: Ask) -> str:
         """An order that nobody placed, at the place where the next one would be, as one with Redis' password would."""
         valkey = self._own_valkey()
         async with self._alone("Redis"):
@@ -151,31 +160,34 @@ class Acts:
             await self._tell_redis(valkey, "SPUBLISH", f"bellwire:{{{self._tenant}}}:signed", words)
         return "An order that nobody placed was written into Redis' live channel."
 
-    async def _burst(self, _: str | None) -> str:
+    async def _burst(self, ask: Ask) -> str:
         async with self._alone("the burst"):
             run, began = secrets.token_hex(4), time.monotonic()
             waiting = iter(range(1, BURST_ORDERS + 1))
-            placed: list[str] = []
+            placed: list[tuple[str, str]] = []
+
+            def tell(orders: list[tuple[str, str]]) -> None:
+                self._stage.tell({"type": "placed", "session": ask.session, "orders": orders})
 
             async def place() -> None:
                 for number in waiting:
-                    order_id = await self._order(run, number)
-                    if order_id is None:
+                    order = await self._order(run, number)
+                    if order is None:
                         return
-                    placed.append(order_id)
+                    placed.append(order)
                     if len(placed) % BURST_TOLD == 0:
-                        self._stage.tell({"type": "placed", "orderIds": placed[-BURST_TOLD:]})
+                        tell(placed[-BURST_TOLD:])
 
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BURST_SECONDS):
                     await asyncio.gather(*(place() for _ in range(BURST_AT_ONCE)))
             if rest := len(placed) % BURST_TOLD:
-                self._stage.tell({"type": "placed", "orderIds": placed[-rest:]})
+                tell(placed[-rest:])
             seconds = time.monotonic() - began
         return f"{len(placed)} orders were placed in {seconds:.1f} s, {len(placed) / seconds:.0f} a second."
 
-    async def _order(self, run: str, number: int) -> str | None:
-        """Place one, again with the same key while no answer says that it is placed; its id, or None."""
+    async def _order(self, run: str, number: int) -> tuple[str, str] | None:
+        """Place one, again with the same key while no answer says that it is placed; its id and its offset."""
         order = {
             "orderType": "pickup",
             "customerName": f"Burst {number}",
@@ -187,7 +199,8 @@ class Acts:
                     "/api/tenant/orders/create", json=order, headers={"Idempotency-Key": f"{run}-{number}"}
                 )
                 if answer.status_code == 201:
-                    return str(answer.json()["orderId"])
+                    made = answer.json()
+                    return made["orderId"], made["offset"]
                 if answer.status_code not in (409, 429, 502, 503, 504):
                     return None
             await asyncio.sleep(TRY_AGAIN_SECONDS)

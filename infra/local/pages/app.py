@@ -5,7 +5,7 @@
     GET    /demo/sessions/SESSION/stream           what happens, a JSON object a line
     DELETE /demo/sessions/SESSION                  the page is closed
     POST   /demo/pairings                          a code for a new till of the demo's shop
-    POST   /demo/acts/ACT[?gateway=NAME]           do it
+    POST   /demo/acts/ACT?session=SESSION           do it; with &gateway=NAME to that one
 
 No call reads a body. Errors are problem+json, as everywhere.
 """
@@ -19,35 +19,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from infra.local.pages.acts import Acts
+from backbone.runtime.pages import HEADERS, Page
+from infra.local.pages.acts import Acts, Ask
 from infra.local.pages.door import Door
-from infra.local.pages.files import File
 from infra.local.pages.sessions import TILLS, Session, Sessions, Unwilling
 from infra.local.pages.stage import Line, Stage
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-# A socket's address has a scheme of its own, which not every browser takes for the page's host.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self' {sockets}; manifest-src 'self'; media-src 'self' data:; font-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
-)
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-    "Cache-Control": "no-cache",
-}
+# Answers hold keys, or are of one moment: nothing keeps them.
+QUIET = {**HEADERS, "Cache-Control": "no-store"}
 
 
 def problem(status: int, title: str, detail: str, **headers: str) -> Response:
     """An error as the API says its own."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return JSONResponse(body, status, {**HEADERS, **headers}, "application/problem+json")
+    return JSONResponse(body, status, {**QUIET, **headers}, "application/problem+json")
 
 
 class PagesApp:
@@ -56,19 +43,16 @@ class PagesApp:
     def __init__(
         self,
         door: Door,
-        files: Mapping[str, File],
+        files: Mapping[str, Page],
         sessions: Sessions,
         stage: Stage,
         acts: Acts,
-        secure: bool,
     ) -> None:
         self._door = door
         self._files = files
         self._sessions = sessions
         self._stage = stage
         self._acts = acts
-        scheme = "wss" if secure else "ws"
-        self._policy = POLICY.format(sockets=" ".join(f"{scheme}://{host}" for host in door.hosts))
         call = self._with_token
         self.app = Starlette(
             routes=[
@@ -88,13 +72,8 @@ class PagesApp:
         """A page or a file of one; a HEAD has its headers."""
         if why := self._door.refusal(request.headers, needs_token=False):
             return problem(403, "Not from here", why)
-        file = self._files.get(request.url.path)
-        if file is None:
-            return problem(404, "Not found", "There is nothing here.")
-        headers = {**HEADERS, "ETag": file.tag, "Content-Security-Policy": self._policy}
-        if request.headers.get("if-none-match") == file.tag:
-            return Response(status_code=304, headers=headers)
-        return Response(file.content, headers={**headers, "Content-Type": file.type})
+        page = self._files.get(request.url.path)
+        return problem(404, "Not found", "There is nothing here.") if page is None else page.answer(request)
 
     def _with_token(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint, for those that have the token, and with its refusals as answers."""
@@ -114,18 +93,18 @@ class PagesApp:
         if page not in TILLS:
             return problem(404, "Not found", "There is no such page.")
         session = await self._sessions.open(page)
-        return JSONResponse(self._sessions.document(session), 201, HEADERS)
+        return JSONResponse(self._sessions.document(session), 201, QUIET)
 
     async def _end_session(self, request: Request) -> Response:
         if session := self._sessions.get(request.path_params["name"]):
             await self._sessions.end(session)
-        return Response(status_code=204, headers=HEADERS)
+        return Response(status_code=204, headers=QUIET)
 
     async def _stream(self, request: Request) -> Response:
         session = self._sessions.get(request.path_params["name"])
         if session is None:
             return problem(404, "Not found", "This page's session is over; load the page again.")
-        return StreamingResponse(self._lines(session), 200, HEADERS, "application/x-ndjson")
+        return StreamingResponse(self._lines(session), 200, QUIET, "application/x-ndjson")
 
     async def _lines(self, session: Session) -> AsyncIterator[bytes]:
         self._sessions.enter(session)
@@ -136,14 +115,15 @@ class PagesApp:
             self._sessions.leave(session)
 
     async def _pair(self, request: Request) -> Response:
-        return JSONResponse({"code": await self._sessions.pairing_code()}, 201, HEADERS)
+        return JSONResponse({"code": await self._sessions.pairing_code()}, 201, QUIET)
 
     async def _act(self, request: Request) -> Response:
         act = request.path_params["act"]
         if act not in self._acts.names:
             return problem(404, "Not found", "There is no such act.")
-        says = await self._acts.do(act, request.query_params.get("gateway"))
-        return JSONResponse({"says": says}, 200, HEADERS)
+        query = request.query_params
+        says = await self._acts.do(act, Ask(query.get("gateway"), query.get("session")))
+        return JSONResponse({"says": says}, 200, QUIET)
 
     async def _not_found(self, request: Request, _: Exception) -> Response:
         if why := self._door.refusal(request.headers, needs_token=False):

@@ -119,9 +119,7 @@ def wired(cluster: Cluster, shop: Shop, token: str) -> tuple[Starlette, Callable
     stage = Stage(cluster, operator, shop.slug)
     sessions = Sessions(operator, shop.slug)
     acts = Acts(cluster, stage, shop.slug, operator, storefront)
-    pages = PagesApp(
-        Door(cluster.url, token), read_files(), sessions, stage, acts, cluster.certificate is not None
-    )
+    pages = PagesApp(Door(cluster.url, token), read_files(), sessions, stage, acts)
 
     async def ending() -> None:
         await stage.stop()

@@ -15,6 +15,7 @@ from infra.local.pods import Pod
 
 LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 0.8
+BEGINNING_SECONDS = 5.0
 # A page that does not read for so many lines has its stream ended, and comes back.
 MOST_WAITING = 256
 
@@ -96,7 +97,7 @@ class Stage:
             return {**line, "state": "starting"}
         return {
             **line,
-            "state": "up" if ready.status_code == 200 else "draining",
+            "state": state_of(pod, ready.status_code),
             "connections": total(metrics.text, "bellwire_gateway_connections"),
             "refused": total(metrics.text, "bellwire_redis_refused_total"),
         }
@@ -117,6 +118,13 @@ class Stage:
         if not valkey.alive:
             return "gone"
         return "frozen" if self.is_frozen else "up"
+
+
+def state_of(pod: Pod, ready: int) -> str:
+    """In a word: one that is not ready has just begun, or is on its way out."""
+    if ready == 200:
+        return "up"
+    return "starting" if pod.age_seconds < BEGINNING_SECONDS else "draining"
 
 
 def total(text: str, name: str) -> int:

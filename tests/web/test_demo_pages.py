@@ -1,0 +1,282 @@
+"""The demo's own pages: keys for whoever has the token, faults that are real, and a wall that finds nothing lost."""
+
+import asyncio
+import re
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from infra.local.cluster import Cluster
+from infra.local.pages.acts import FREEZE_SECONDS
+from infra.local.pages.door import TOKEN_HEADER
+from infra.local.pages.server import Pages
+from infra.local.plan import Plan
+from infra.local.shops import Shop, open_shop
+from infra.local.waiting import wait_until
+from tests.web.conftest import OpenContext, Watch
+
+HOSTILE = "<img src=x onerror=document.title='broken'>‮\"';--"
+PATIENCE_MS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A cluster with the demo's pages in front of it, and all that its processes wrote."""
+
+    cluster: Cluster
+    pages: Pages
+    shop: Shop
+    log: list[str]
+
+    def address(self, page: str) -> str:
+        return self.pages.addresses(self.cluster.url)[page]
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        """Whoever sends these headers; a header that is empty is not sent."""
+        ours = {TOKEN_HEADER: self.pages.token, **headers}
+        given = {name: value for name, value in ours.items() if value}
+        return httpx.AsyncClient(base_url=self.cluster.url, headers=given, timeout=30, trust_env=False)
+
+
+@pytest.fixture(scope="module")
+def stand() -> Iterator[Stand]:
+    pages, log = Pages(), list[str]()
+    settings = {"BELLWIRE_DRAIN_NOTICE_SECONDS": "0.2"}
+    with Cluster(
+        Plan(api_pods=1, gateway_pods=2),
+        settings=settings,
+        sink=lambda name, line: log.append(line),
+        pages=pages.address,
+    ) as cluster:
+        headers = {"Authorization": f"Bearer {cluster.operator_key}"}
+        with httpx.Client(base_url=cluster.url, headers=headers, timeout=30, trust_env=False) as client:
+            shop = open_shop(client, "kitchen", "The Kitchen", ("counter",))
+        pages.start(cluster, shop)
+        try:
+            yield Stand(cluster, pages, shop, log)
+        finally:
+            pages.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(stand: Stand) -> Cluster:
+    """The browsers of this file look at this one."""
+    return stand.cluster
+
+
+@pytest.fixture
+async def page(open_context: OpenContext) -> AsyncIterator[Page]:
+    context = await open_context()
+    page = await context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    yield page
+
+
+async def open_wall(page: Page, stand: Stand) -> None:
+    """The wall, with its six tills live."""
+    await page.goto(stand.address("wall"))
+    await expect(page.locator("#order button.main")).to_be_enabled(timeout=PATIENCE_MS)
+    await expect(page.locator('.tile[data-state="live"]')).to_have_count(6)
+
+
+async def figure(page: Page, name: str) -> int:
+    return int((await page.inner_text(f"#figure-{name}")).replace(",", "") or "-1")
+
+
+async def settled(page: Page, placed: int) -> None:
+    """So many orders were placed, and every till was handed all of them, once."""
+    await page.wait_for_function(
+        """placed => {
+          const figure = (name) => Number(document.getElementById(`figure-${name}`).textContent.replace(/,/g, ""));
+          return figure("placed") >= placed && figure("underWay") === 0;
+        }""",
+        arg=placed,
+        timeout=PATIENCE_MS * 2,
+    )
+    assert [await figure(page, name) for name in ("lost", "repeated", "forged")] == [0, 0, 0]
+
+
+async def serious(page: Page) -> list[str]:
+    """What axe finds, of the kinds that keep people out."""
+    found = await Axe().run(page)
+    return [
+        f"{each['id']}: {[node['html'][:120] for node in each['nodes']]}"
+        for each in found.response["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {TOKEN_HEADER: ""},
+        {TOKEN_HEADER: "another"},
+        {"Host": "demo.example:8080"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "null"},
+    ],
+    ids=["no token", "another token", "another host", "another origin", "an origin that is none"],
+)
+async def test_whoever_is_not_the_page_that_was_printed_gets_nothing(
+    stand: Stand, headers: dict[str, str]
+) -> None:
+    before = [pod.pid for pod in stand.cluster.gateways]
+    async with stand.client(**headers) as client:
+        for method, path in (
+            ("POST", "/demo/sessions/wall"),
+            ("POST", "/demo/acts/kill-gateway"),
+            ("POST", "/demo/pairings"),
+            ("GET", "/demo/sessions/abc/stream"),
+            ("DELETE", "/demo/sessions/abc"),
+        ):
+            answer = await client.request(method, path)
+            assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+            assert stand.pages.token not in answer.text
+        # A page holds no secret; its name alone has to be right.
+        named = TOKEN_HEADER in headers
+        assert (await client.get("/wall")).status_code == (200 if named else 403)
+    assert [pod.pid for pod in stand.cluster.gateways] == before
+
+
+async def test_a_page_gets_keys_of_its_own_which_end_with_it(stand: Stand) -> None:
+    async with stand.client() as client:
+        made = (await client.post("/demo/sessions/wall")).json()
+        keys = [made["storefrontKey"], *(till["key"] for till in made["tills"])]
+        assert len(set(keys)) == 7
+        assert stand.shop.storefront_key not in keys
+
+        async def statuses() -> list[int]:
+            answers = [
+                await client.get("/api/whoami", headers={"Authorization": f"Bearer {key}"}) for key in keys
+            ]
+            return [answer.status_code for answer in answers]
+
+        assert await statuses() == [200] * 7
+        kinds = await client.get("/api/whoami", headers={"Authorization": f"Bearer {keys[0]}"})
+        assert kinds.json()["kind"] == "store"
+        assert (await client.delete(f"/demo/sessions/{made['session']}")).status_code == 204
+        deadline = time.monotonic() + 5
+        while await statuses() != [401] * 7:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
+
+
+async def test_a_shops_order_is_on_every_tile_and_its_progress_comes_back(
+    stand: Stand, page: Page, open_context: OpenContext
+) -> None:
+    await open_wall(page, stand)
+    shop = await (await open_context()).new_page()
+    await shop.goto(stand.address("shop"))
+    await expect(shop.locator("#listening")).to_contain_text("the kitchen is listening", timeout=PATIENCE_MS)
+    await shop.get_by_label("Extra cheese").check()
+    await shop.get_by_role("button", name="Add Margherita").click()
+    await shop.get_by_role("button", name="Buy a gift card").click()
+    await expect(shop.locator("#cards")).to_contain_text("25.00")
+    await shop.get_by_label("Name").fill(HOSTILE)
+    await shop.get_by_role("button", name="Place order").click()
+    await expect(page.locator(".tile .last", has_text="<img src=x")).to_have_count(6, timeout=5_000)
+    await expect(shop.locator(".progress")).to_contain_text("paid")
+    await expect(shop.locator("#cards")).to_contain_text("14.00")
+
+    number = await shop.locator(".progress strong").inner_text()
+    async with stand.client(Authorization=f"Bearer {stand.shop.terminals[0].key}") as till:
+        (order,) = (await till.get(f"/api/tenant/kitchen/orders?orderNumber={number}")).json()["orders"]
+        assert order["amountDue"] == 0
+        path = f"/api/tenant/kitchen/orders/{order['orderId']}/status"
+        assert (await till.patch(path, json={"status": "preparing"})).status_code == 200
+        await expect(shop.locator('.steps [aria-current="step"]')).to_have_text("Preparing")
+        await till.patch(path, json={"status": "cancelled", "reason": HOSTILE})
+    await expect(shop.locator(".progress .words")).to_contain_text("<img src=x")
+    assert await shop.title() != "broken"
+    assert await page.title() != "broken"
+    assert await serious(shop) == []
+
+
+async def test_gateways_are_killed_and_redis_lies_under_a_burst_and_the_wall_finds_nothing_lost(
+    stand: Stand, page: Page, watch: Watch
+) -> None:
+    # The browser itself says so when a gateway dies under its socket.
+    watch.expected.append("WebSocket connection to")
+    victim = max(stand.cluster.gateways, key=lambda pod: pod.age_seconds)
+    assert wait_until(lambda: victim.age_seconds > 6.5, 10)
+    await open_wall(page, stand)
+    tiles = page.locator(".tile", has_text="gateway-")
+    await expect(tiles).to_have_count(6)
+    names = re.findall(r"gateway-\d", await page.inner_text("#tills"))
+    await page.get_by_role("button", name="Burst of 1,000").click()
+    await page.get_by_role("button", name="Forge a message").click()
+    await page.get_by_role("button", name="Flush").click()
+    await page.get_by_role("button", name=f"Kill {max(names, key=names.count)}").click()
+    away = page.locator('.tile[data-state="away"]')
+    await expect(away.first).to_be_visible(timeout=5_000)
+    await expect(page.locator('.tile[data-state="live"]')).to_have_count(6, timeout=PATIENCE_MS)
+    await settled(page, 1000)
+    await expect(page.locator(".tile", has_text="replayed").first).to_be_visible()
+    assert "FORGED" not in await page.inner_text("#tills")
+    assert "FORGED" not in await page.inner_text("#score")
+    await expect(page.locator("#redis")).not_to_contain_text("gateways: 0", timeout=5_000)
+    assert await serious(page) == []
+
+
+async def test_an_order_is_placed_by_keyboard_alone(stand: Stand, page: Page) -> None:
+    await open_wall(page, stand)
+    await page.get_by_label("Name").focus()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.type("Grace")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".tile .last", has_text="Grace")).to_have_count(6, timeout=5_000)
+    await settled(page, 1)
+
+
+async def test_the_tour_leads_to_every_page_and_gives_a_code_for_a_till(stand: Stand, page: Page) -> None:
+    await page.goto(stand.address("tour"))
+    links = await page.eval_on_selector_all(".doors a", "all => all.map((one) => one.href)")
+    urls = [link.partition("#")[0].removeprefix(stand.cluster.url) for link in links]
+    assert urls == ["/wall", "/shop", "/till", "/console"]
+    # Pages that any pod serves learn no token.
+    assert [stand.pages.token in link for link in links] == [True, True, False, False]
+    await page.get_by_role("button", name="Get a pairing code").click()
+    await expect(page.locator("#code")).to_have_text(re.compile(r"^[0-9A-Z-]{8,9}$"))
+    assert await page.locator("#lines code").count() >= 4
+    assert await serious(page) == []
+
+
+async def test_a_page_without_its_token_says_what_it_needs(stand: Stand, page: Page, watch: Watch) -> None:
+    watch.expected.append("403")
+    await page.goto(stand.address("wall").partition("#")[0])
+    await expect(page.locator("#trouble")).to_contain_text("the address that make demo printed")
+
+
+async def test_a_freeze_that_is_cut_off_thaws_redis(stand: Stand) -> None:
+    valkey = stand.cluster.valkey
+    assert valkey is not None
+    others = Pages()
+    others.start(stand.cluster, stand.shop)
+    headers = {TOKEN_HEADER: others.token, "Host": stand.cluster.url.removeprefix("http://")}
+    async with httpx.AsyncClient(base_url=f"http://{others.address}", headers=headers, trust_env=False) as client:
+        freezing = asyncio.create_task(client.post("/demo/acts/freeze-redis", timeout=10))
+        await asyncio.sleep(FREEZE_SECONDS / 10)
+        assert not await asyncio.to_thread(wait_until, lambda: is_running(valkey.pid), 0.1)
+        await asyncio.to_thread(others.stop)
+        assert await asyncio.to_thread(wait_until, lambda: is_running(valkey.pid), 1.0)
+        freezing.cancel()
+    valkey.send(signal.SIGCONT)
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process is not stopped by a signal."""
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] != "T"
+
+
+def test_no_token_and_no_key_of_a_page_is_in_a_log(stand: Stand) -> None:
+    written = "\n".join(stand.log)
+    assert len(stand.log) > 20
+    assert stand.pages.token not in written
+    assert re.findall(r"bw_(?:op|store|term)_[\w-]{20,}", written) == []

@@ -1,0 +1,40 @@
+// What the demo's pages share around their content: the theme's switch, the corner that explains, a trouble said loud.
+
+import { el, setText } from "../common/dom.js";
+import { help } from "../common/parts.js";
+import { nextTheme, setTheme, theme } from "../common/theme.js";
+import { carryToken } from "./demo.js";
+
+
+// Dress the page; `sentences` say what one is looking at.
+export function dress(...sentences) {
+  carryToken();
+  setTheme(theme());
+  const name = el("span", {}, theme());
+  const button = el("button", { class: "button quiet little", type: "button" }, el("span", { "aria-hidden": "true" }, "◐"),
+    el("span", { class: "unseen" }, "Theme: "), name);
+  button.addEventListener("click", () => {
+    setTheme(nextTheme(theme()));
+    setText(name, theme());
+  });
+  document.querySelector("header.bar").append(button);
+  document.body.append(help("What am I seeing?", ...sentences));
+}
+
+// Say what is wrong, at the head of the page; without words nothing is.
+export function trouble(words = "") {
+  const place = document.getElementById("trouble");
+  setText(place, words);
+  place.hidden = !words;
+}
+
+// Write a light; what did not change is not said again.
+export function shine(light, tone, words) {
+  light.dataset.tone = tone;
+  setText(light, words);
+}
+
+// What a page that cannot do anything says.
+export function refuse(error, token) {
+  trouble(token ? error.message : "This page needs the address that make demo printed, with what stands behind its #.");
+}
