@@ -106,7 +106,15 @@ def test_haproxy_accepts_the_configuration_without_a_warning(mode: dict[str, str
 def test_sockets_and_streams_go_to_gateways_and_all_else_to_api_pods(site: Site) -> None:
     assert site.gateway_of("kitchen").startswith("gateway-")
     assert site.client.get("/sse/pos/kitchen").json()["pod"].startswith("gateway-")
-    for path in ("/api/tenant/orders/create", "/openapi.json", "/readyz", "/ws/other", "/", "/wall", "/demo/acts/x"):
+    for path in (
+        "/api/tenant/orders/create",
+        "/openapi.json",
+        "/readyz",
+        "/ws/other",
+        "/",
+        "/wall",
+        "/demo/acts/x",
+    ):
         assert site.client.get(path).json()["pod"].startswith("api-")
 
 

@@ -109,7 +109,7 @@ async def open_context(browser: Browser, cluster: Cluster, watch: Watch) -> Asyn
             base_url=cluster.url, locale=wishes.pop("locale", "en-GB"), **wishes
         )
         context.set_default_timeout(PATIENCE_MS)
-        context.on("page", watch.follow)
+        context.on("page", lambda page: watch.follow(page))
         opened.append(context)
         return context
 

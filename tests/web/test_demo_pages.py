@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -38,7 +38,7 @@ class Stand:
         return self.pages.addresses(self.cluster.url)[page]
 
     def client(self, **headers: str) -> httpx.AsyncClient:
-        """Whoever sends these headers; a header that is empty is not sent."""
+        """Somebody who sends these headers; a header that is empty is not sent."""
         ours = {TOKEN_HEADER: self.pages.token, **headers}
         given = {name: value for name, value in ours.items() if value}
         return httpx.AsyncClient(base_url=self.cluster.url, headers=given, timeout=30, trust_env=False)
@@ -71,11 +71,11 @@ def cluster(stand: Stand) -> Cluster:
 
 
 @pytest.fixture
-async def page(open_context: OpenContext) -> AsyncIterator[Page]:
+async def page(open_context: OpenContext) -> Page:
     context = await open_context()
     page = await context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    yield page
+    return page
 
 
 async def open_wall(page: Page, stand: Stand) -> None:
@@ -103,7 +103,7 @@ async def settled(page: Page, placed: int) -> None:
 
 
 async def serious(page: Page) -> list[str]:
-    """What axe finds, of the kinds that keep people out."""
+    """All that axe finds, of the kinds that keep people out."""
     found = await Axe().run(page)
     return [
         f"{each['id']}: {[node['html'][:120] for node in each['nodes']]}"
@@ -259,7 +259,9 @@ async def test_a_freeze_that_is_cut_off_thaws_redis(stand: Stand) -> None:
     others = Pages()
     others.start(stand.cluster, stand.shop)
     headers = {TOKEN_HEADER: others.token, "Host": stand.cluster.url.removeprefix("http://")}
-    async with httpx.AsyncClient(base_url=f"http://{others.address}", headers=headers, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://{others.address}", headers=headers, trust_env=False
+    ) as client:
         freezing = asyncio.create_task(client.post("/demo/acts/freeze-redis", timeout=10))
         await asyncio.sleep(FREEZE_SECONDS / 10)
         assert not await asyncio.to_thread(wait_until, lambda: is_running(valkey.pid), 0.1)

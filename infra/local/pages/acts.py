@@ -1,4 +1,4 @@
-"""What the wall's buttons do to the demo's own cluster, for real: kill, drain, freeze, flush, forge, and a burst.
+"""The work of the wall's buttons on the demo's own cluster, for real: kill, drain, freeze, flush, forge, and a burst.
 
 Each act has a bound and undoes itself: gateways are brought back by the demo's supervisor, Redis is thawed whatever
 happens. Two acts on one thing at once, and acts on a server that is not the demo's own, are refused.
@@ -34,7 +34,7 @@ TRY_AGAIN_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a page says with an act: the gateway that it means, and the session whose own notes take a burst down."""
+    """A page's words with an act: the gateway that it means, and the session whose own notes take a burst down."""
 
     gateway: str | None = None
     session: str | None = None

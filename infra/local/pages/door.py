@@ -1,4 +1,4 @@
-"""Whom the demo's pages answer: this machine's browser, at the printed address, with the printed token.
+"""The door of the demo's pages, open to this machine's browser, at the printed address, with the printed token.
 
 Knows headers alone. Another `Host` is a name that somebody pointed at this machine, another `Origin` a page that was
 not served here; both get 403 for every path. The token is asked for where keys are given or things are broken.

@@ -25,7 +25,7 @@ TILLS: Mapping[str, tuple[str, ...]] = {
 MOST_SESSIONS = 8
 LINGER_SECONDS = 20.0
 SWEEP_SECONDS = 2.0
-# Whatever becomes of this process, a key that it forgot is over then.
+# A key that this process forgot is over then.
 KEY_HOURS = 12
 
 

@@ -1,4 +1,4 @@
-"""What the wall's stream tells: gateways, Redis, which gateway has which till, and what was just done to them.
+"""The lines of the wall's stream: gateways, Redis, which gateway has which till, and what was just done to them.
 
 One look a second for all pages together, and none while no page looks.
 """
@@ -35,7 +35,7 @@ class Stage:
         self.is_frozen = False
 
     async def lines(self) -> AsyncIterator[Line]:
-        """What happens from now on, until `stop`, or until this reader is too slow."""
+        """All that happens from now on, until `stop`, or until this reader is too slow."""
         queue: asyncio.Queue[Line | None] = asyncio.Queue(MOST_WAITING)
         self._lookers.add(queue)
         if self._task is None or self._task.done():
