@@ -39,7 +39,7 @@ class Reader:
         for name in CHECKOUT:
             (self._checkout / name).symlink_to(ROOT / name)
         demo = self._checkout / ".bellwire" / "demo.json"
-        demo.write_text(json.dumps(document(cluster, [shop])), encoding="utf-8")
+        demo.write_text(json.dumps(document(cluster, [shop], {})), encoding="utf-8")
         port = cluster.url.rpartition(":")[2]
         self._ports = {"8080": port, "8000": str(page_port)}
         self._env = {
