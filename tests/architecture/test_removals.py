@@ -14,6 +14,8 @@ PACKAGES = ("bellwire", "infra", "loadtests", "benchmarks", "chaos", "conformanc
 REMOVES = {"rmtree", "unlink", "rmdir", "removedirs", "kill", "killpg", "send_signal", "umount"}
 # Where one of these is called, and on what.
 THOUGHT_ABOUT = {
+    "infra/local/pages/acts.py": "a gateway of the demo's own cluster, which brings it back",
+    "infra/local/pages/opening.py": "a file of its own beside demo.json, by exact name",
     "infra/local/workdir.py": "what bears our mark, of a dead owner; our own folder when it is empty",
     "infra/local/child.py": "a process that we started, by its handle",
     "infra/local/pods.py": "a child's process",
