@@ -1,7 +1,9 @@
 """A program of `examples` that runs, and what it prints, line by line."""
 
+import contextlib
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -23,6 +25,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
             cwd=folder,
             env={**os.environ, "NO_PROXY": "*", "PYTHONUNBUFFERED": "1", **env},
         )
@@ -54,8 +57,9 @@ class Program:
         return status
 
     def kill(self) -> None:
-        """As a power cut does."""
-        self.process.kill()
+        """As a power cut does: with what it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.ends()
 
 

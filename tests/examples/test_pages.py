@@ -1,5 +1,6 @@
 """The quick starts do what they say: every block of them is done as their reader does it, and shows what it shows."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,12 @@ from tests.examples.page import NotRun, blocks_of
 from tests.examples.reader import Reader
 
 PAGES = ROOT / "docs" / "quickstart"
+LINKED = (
+    *sorted(PAGES.glob("*.md")),
+    ROOT / "docs" / "migrate.md",
+    ROOT / "docs" / "write-a-terminal.md",
+    ROOT / "examples" / "README.md",
+)
 NAMES = ("python", "javascript", "curl", "webhooks", "browser")
 
 
@@ -51,6 +58,22 @@ def test_a_quick_start_does_what_it_says(name: str, readers: dict[str, Future[No
 
 def test_every_quick_start_is_read() -> None:
     assert {path.stem for path in PAGES.glob("*.md")} == set(NAMES)
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_for_integrators_leads_somewhere(page: Path) -> None:
+    for target, _, part in (
+        link.partition("#") for link in re.findall(r"\]\(([^):]+)\)", page.read_text("utf-8"))
+    ):
+        there = (page.parent / target).resolve() if target else page
+        assert there.exists(), target
+        assert not part or part in anchors(there), f"{target}#{part}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that headings have, as the sites that show Markdown make them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,25 @@ def till_of_go() -> Command:
     return [target]
 
 
-TILLS: dict[str, Callable[[], Command]] = {"curl": till_of_curl, "node": till_of_node, "go": till_of_go}
+def till_of_java() -> Command:
+    """Compiled: one source file, nothing but the JDK."""
+    folder = private_folder() / "example-java"
+    command = [
+        needed("javac", "default-jdk-headless"),
+        "-d",
+        str(folder),
+        str(EXAMPLES / "java" / "Till.java"),
+    ]
+    made("Java could not compile its till", command, 120)
+    return [needed("java", "default-jdk-headless"), "-Xshare:auto", "-cp", folder, "Till"]
+
+
+TILLS: dict[str, Callable[[], Command]] = {
+    "curl": till_of_curl,
+    "node": till_of_node,
+    "go": till_of_go,
+    "java": till_of_java,
+}
 
 
 @pytest.fixture(scope="module")
