@@ -33,6 +33,15 @@ _TICKET = {
 }
 
 _UUID = {"type": "string", "format": "uuid"}
+# Answers without a model, by their type; of a stream it is each event, as its readers see it.
+_KINDS: dict[str, dict[str, Any]] = {
+    "application/json": {"type": "object"},
+    "text/event-stream": {
+        "type": "object",
+        "properties": {"event": {"type": "string"}, "data": {"type": "string"}, "id": {"type": "string"}},
+        "required": ["event", "data"],
+    },
+}
 _PATH: dict[str, tuple[str, dict[str, Any]]] = {
     "tenant": ("The shop's slug.", {"type": "string", "pattern": f"^{SLUG_PATTERN.strip('^$')}$"}),
     "orderId": ("The order, as it was answered when it was placed.", _UUID),
@@ -185,8 +194,7 @@ def _success(
     answer = route.doc.answer
     success: dict[str, Any] = {"description": "Done" if answer is None else "The answer"}
     if isinstance(answer, str):
-        kind = "object" if answer == "application/json" else "string"
-        success["content"] = {answer: {"schema": {"type": kind}}}
+        success["content"] = {answer: {"schema": _KINDS.get(answer, {"type": "string"})}}
     elif answer is not None:
         content: dict[str, Any] = {"schema": schemas[answer]}
         if "answer" in example:

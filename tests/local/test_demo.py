@@ -69,6 +69,12 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+def orders_said(folder: Path) -> list[str]:
+    """The whole lines that place an order, of what the demo has said so far."""
+    lines = (folder / "demo.json.out").read_text().splitlines(keepends=True)
+    return [line.rstrip() for line in lines if " | curl " in line and line.endswith("\n")]
+
+
 def pid_of(role: str, document: dict[str, Any]) -> int:
     return next(int(each["pid"]) for each in document["processes"] if each["role"] == role)
 
@@ -149,8 +155,9 @@ def test_with_tls_it_speaks_tls_and_its_lines_say_how_to_trust_it(folder: Path) 
     with demo(folder, TLS="1") as (process, document):
         assert document["url"].startswith("https://127.0.0.1:")
         kitchen = document["tenants"]["kitchen"]
-        lines = (folder / "demo.json.out").read_text().splitlines()
-        (order,) = [line for line in lines if " | curl " in line]
+        # The lines follow the file.
+        wait_until(lambda: bool(orders_said(folder)), READY_SECONDS)
+        (order,) = orders_said(folder)
         said = subprocess.run(
             order, shell=True, cwd=folder, capture_output=True, text=True, timeout=30, check=True
         )
