@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bellwire.doctor.command import doctor
 from bellwire.key_commands import KEY_COMMANDS
 from bellwire.one_sentence import OneSentence
 from bellwire.options import DATABASE, KEY, TENANT, URL
@@ -249,7 +250,7 @@ def order(
     click.echo(f"{answer['orderNumber']}  {total}  offset {answer['offset']}  id {answer['orderId']}")
 
 
-for command in (*KEY_COMMANDS, role_settings, verify, *QUESTIONS):
+for command in (*KEY_COMMANDS, role_settings, doctor, verify, *QUESTIONS):
     main.add_command(command)
 
 

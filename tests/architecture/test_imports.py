@@ -107,6 +107,7 @@ HOMES = {
             "topology",
             "raw_connection",
             "pipeline",
+            "redis_facts",
         )
     ),
     "hiredis": ("backbone/eventlog/raw_connection.py", "backbone/eventlog/pipeline.py"),
