@@ -11,7 +11,7 @@ from bellwire.doctor.machine import MachineFacts
 from gateway.settings import GatewaySettings
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
-# What a process needs besides a descriptor a socket, and memory besides some of it a socket.
+# A process needs these besides a descriptor for each socket, and memory besides some for each socket.
 OTHER_DESCRIPTORS = 256
 WORKER_BYTES = 80 << 20
 SOCKET_BYTES = 8 << 10
