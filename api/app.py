@@ -18,6 +18,7 @@ from api.background.prober import POSTGRESQL, Prober
 from api.background.purge import purge_deleted_tenants
 from api.background.refusing import watch_refusing_endpoints
 from api.background.secret_check import check_secrets
+from api.background.server_state import watch_server_state
 from api.background.shared_keys import watch_shared_keys
 from api.background.unacked import watch_unacked_orders
 from api.combiner import Combiner
@@ -155,6 +156,7 @@ async def api_pod(settings: ApiSettings) -> AsyncIterator[Pod]:
         owner.start("overview", overview.run)
         owner.start("prober", Prober(background, stream, health).run)
         owner.start("unacked", lambda: watch_unacked_orders(background))
+        owner.start("server-state", lambda: watch_server_state(background))
         owner.start("refusing", lambda: watch_refusing_endpoints(background))
         owner.start("shared-keys", lambda: watch_shared_keys(background))
         owner.start("alarms", lambda: raise_alarms(background, publisher.announce))

@@ -67,7 +67,7 @@ class Committer:
     def announce(self, tenant: str, event: Event) -> None:
         """Announce and count an event that was committed."""
         self._publisher.announce(tenant, event)
-        count_committed(event.type)
+        count_committed(tenant, event.type)
         if log.isEnabledFor(logging.DEBUG):
             trace = trace_id(traceparent_of(event.payload))
             log.debug(

@@ -73,4 +73,4 @@ class FastPath:
             if single_write is None or not (type(response) is Response and single_write.write(response)):
                 await response(scope, receive, send)
         finally:
-            self._app.count(route.method, route.path, status, time.perf_counter() - started)
+            self._app.count(scope, route.method, route.path, status, time.perf_counter() - started)

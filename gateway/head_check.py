@@ -22,10 +22,13 @@ from backbone.eventlog.schema_gate import SCHEMA, SchemaWaits
 from backbone.runtime.health import Health
 from backbone.runtime.metrics import LOG_EPOCH, POSTGRES_UP, REDIS_UP
 from gateway import metrics
+from gateway.rooms.behind import Behind
 from gateway.rooms.room import Room
 from gateway.settings import GatewaySettings
 
 SUSPECT_CHECK_SECONDS = 0.25
+# So long a pod that has just begun may wait for its first canary before it says that Redis is away.
+FIRST_CANARY_SECONDS = 5.0
 GATHER_SECONDS = 0.005
 
 
@@ -46,6 +49,9 @@ class HeadChecker:
         self._feed = feed
         self._health = health
         self._rooms = rooms
+        self._behind = Behind(rooms)
+        self._began = time.monotonic()
+        self._redis_known = False
         self._now = asyncio.Event()
 
     def soon(self) -> None:
@@ -98,13 +104,18 @@ class HeadChecker:
             if room is not None:
                 missing += max(0, head.seq - room.log.head_seq)
                 room.learn(head)
+        metrics.BEHIND_SECONDS.set(self._behind.look(heads, time.monotonic()))
+        metrics.HEAD_CHECKED.set(time.time())
         return missing
 
     def _report(self, *, postgres: bool, schema: bool = True) -> None:
         self._health.report("PostgreSQL", postgres)
         self._health.report(SCHEMA, schema)
         POSTGRES_UP.set(postgres)
-        REDIS_UP.set(self._feed.trusted)
+        trusted = self._feed.trusted
+        if self._redis_known or trusted or time.monotonic() - self._began > FIRST_CANARY_SECONDS:
+            self._redis_known = True
+            REDIS_UP.set(trusted)
         metrics.UNHEARD.set(len(self._feed.unheard()))
 
     async def _until_next(self) -> None:

@@ -13,6 +13,7 @@ import time
 from backbone.contract.errors import CloseCode, Unavailable
 from backbone.contract.event import Event
 from backbone.contract.offset import Offset
+from backbone.contract.slug import is_test_slug
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.stream import Stream
@@ -150,6 +151,8 @@ class Hub:
         """Let a session in. `leave` is the same the other way round."""
         self.sockets += 1
         metrics.CONNECTIONS.labels(session.encoding.name).inc()
+        if is_test_slug(session.room.tenant):
+            metrics.TEST_CONNECTIONS.inc()
         self.upkeep.enter(session)
         session.room.enter(session)
 
@@ -158,6 +161,8 @@ class Hub:
         session.room.leave(session)
         self.upkeep.leave(session)
         metrics.CONNECTIONS.labels(session.encoding.name).dec()
+        if is_test_slug(session.room.tenant):
+            metrics.TEST_CONNECTIONS.dec()
         self.sockets -= 1
 
     # -- the feed ------------------------------------------------------------------------------------------------

@@ -13,9 +13,17 @@ CONNECTIONS = Gauge(
     ["transport"],
     multiprocess_mode="livesum",
 )
+TEST_CONNECTIONS = Gauge(
+    "bellwire_gateway_test_connections",
+    "Those of the open connections that are of test tenants, by their slugs.",
+    multiprocess_mode="livesum",
+)
 DELIVERIES = Counter("bellwire_gateway_deliveries_total", "Events handed to connections.", ["transport"])
 DELIVERY_SECONDS = Histogram(
-    "bellwire_gateway_delivery_seconds", "Commit timestamp to socket write, live events.", buckets=_LATENCY
+    "bellwire_gateway_delivery_seconds",
+    "Commit timestamp to socket write, live events; `test`: whether of test tenants, by their slugs.",
+    ["test"],
+    buckets=_LATENCY,
 )
 REPLAYED = Counter(
     "bellwire_gateway_replayed_events_total", "Events sent to cursors that lagged.", ["source"]
@@ -30,10 +38,23 @@ GAPS = Counter(
     "bellwire_gateway_gaps_total", "Holes in a tenant's live feed, by what closed them.", ["healed_by"]
 )
 SLOW_CLOSED = Counter("bellwire_gateway_slow_closed_total", "Connections closed because they took nothing.")
+TEST_SLOW_CLOSED = Counter(
+    "bellwire_gateway_test_slow_closed_total", "Those of them that were of test tenants, by their slugs."
+)
 HEAD_CHECK_LAG = Gauge(
     "bellwire_gateway_head_check_lag_events",
     "Events that the last head check found missing here, all tenants.",
     multiprocess_mode="livesum",
+)
+BEHIND_SECONDS = Gauge(
+    "bellwire_gateway_behind_seconds",
+    "For how long the tenant that waits longest has lacked events here that PostgreSQL has.",
+    multiprocess_mode="livemax",
+)
+HEAD_CHECKED = Gauge(
+    "bellwire_gateway_head_check_timestamp_seconds",
+    "When the last head check was answered, as a Unix time; 0 before the first.",
+    multiprocess_mode="livemin",
 )
 UNHEARD = Gauge(
     "bellwire_gateway_unheard_tenants",
@@ -65,6 +86,9 @@ DRAINING = Gauge("bellwire_gateway_draining", "1 while this pod drains.", multip
 
 for _transport in ("websocket", "sse"):
     CONNECTIONS.labels(_transport)
+OBSERVE_DELIVERY = {
+    test: DELIVERY_SECONDS.labels("true" if test else "false").observe for test in (True, False)
+}
 DELIVERED = {_transport: DELIVERIES.labels(_transport) for _transport in ("websocket", "sse")}
 TICKETS_USED, TICKETS_REFUSED = TICKETS.labels("used"), TICKETS.labels("refused")
 REPLAYED_RING = REPLAYED.labels("ring")

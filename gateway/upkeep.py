@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from backbone.contract.errors import CloseCode
+from backbone.contract.slug import is_test_slug
 from gateway import metrics
 from gateway.core.encoding import Encoding
 from gateway.core.wheel import Wheel
@@ -95,6 +96,8 @@ class Upkeep:
         for session, since in tuple(self.paused.items()):
             if now - since > self._slow_seconds:
                 metrics.SLOW_CLOSED.inc()
+                if is_test_slug(session.room.tenant):
+                    metrics.TEST_SLOW_CLOSED.inc()
                 session.socket.close(CloseCode.TOO_SLOW, "too slow to keep up; resume by offset")
 
     def _close_empty(self, now: float) -> None:

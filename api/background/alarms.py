@@ -57,9 +57,9 @@ async def raise_alarms_once(database: Database, announce: Callable[[str, Event],
             if FAULTS:
                 await FAULTS.pause("after_alarm")
             announce(tenant, event)
-            count_committed(event.type)
+            count_committed(tenant, event.type)
             data = orjson.loads(event.payload)["data"]
-            count_alarm(event.type, data)
+            count_alarm(tenant, event.type, data)
             _tell(tenant, event, data)
             given += 1
     return given

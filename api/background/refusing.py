@@ -1,10 +1,10 @@
-"""Keep the figure of webhook endpoints that refuse what comes next. All pods ask and export the same."""
+"""Keep the figures of webhook endpoints that refuse what comes next, or wait. All pods ask and export the same."""
 
 import asyncio
 import contextlib
 
-from api.db.webhooks import count_refusing
-from api.metrics import WEBHOOKS_REFUSING
+from api.db.webhooks import count_refusing, webhook_backlog
+from api.metrics import WEBHOOKS_LATE_SECONDS, WEBHOOKS_REFUSING, WEBHOOKS_WAITING
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.postgres import Database
 
@@ -16,4 +16,7 @@ async def watch_refusing_endpoints(database: Database) -> None:
     while True:
         with contextlib.suppress(Unavailable):
             WEBHOOKS_REFUSING.set(await count_refusing(database))
+            backlog = await webhook_backlog(database)
+            WEBHOOKS_WAITING.set(backlog.waiting)
+            WEBHOOKS_LATE_SECONDS.set(max(0.0, backlog.late_seconds))
         await asyncio.sleep(EVERY_SECONDS)

@@ -85,21 +85,41 @@ async def tenant_status(database: Database, tenant: str) -> TenantStatus | None:
     )
 
 
-_UNACKED = """
-    SELECT count(*) AS unacked FROM unseen_orders u JOIN tenants n USING (tenant)
-    WHERE u.seen_at IS NULL AND (u.partly_at IS NULL OR still_unseen(u))
-      AND u.counts_from < now() - make_interval(secs => n.ack_deadline_seconds)
-      AND n.disabled_at IS NULL AND NOT n.is_test
+FRESH_SECONDS = 3600
+"""So long after its deadline an unseen order is fresh: its alarms go on, and somebody may yet make it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenOrders:
+    """Broadcast, pending orders that nobody who counts has seen within their tenant's deadline, test tenants apart.
+
+    `shops`: the tenants of the fresh ones.
+    """
+
+    fresh: int
+    old: int
+    shops: int
+
+
+_UNSEEN = """
+    SELECT count(*) FILTER (WHERE fresh) AS fresh, count(*) FILTER (WHERE NOT fresh) AS old,
+           count(DISTINCT tenant) FILTER (WHERE fresh) AS shops
+    FROM (
+        SELECT u.tenant, u.counts_from >= now() - make_interval(secs => n.ack_deadline_seconds + $1) AS fresh
+        FROM unseen_orders u JOIN tenants n USING (tenant)
+        WHERE u.seen_at IS NULL AND (u.partly_at IS NULL OR still_unseen(u))
+          AND u.counts_from < now() - make_interval(secs => n.ack_deadline_seconds)
+          AND n.disabled_at IS NULL AND NOT n.is_test
+    ) unseen
 """
 
 
-async def count_unacked_orders(database: Database) -> int:
-    """Return how many broadcast, pending orders nobody who counts has seen within their tenant's deadline, of all.
+async def count_unseen_orders(database: Database) -> UnseenOrders:
+    """Count the orders of all tenants that nobody has seen.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    row = await database.fetch_row(_UNACKED)
+    row = await database.fetch_row(_UNSEEN, FRESH_SECONDS)
     assert row is not None
-    unacked: int = row["unacked"]
-    return unacked
+    return UnseenOrders(row["fresh"], row["old"], row["shops"])

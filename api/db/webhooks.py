@@ -360,6 +360,49 @@ async def release(database: Database, claim: Claim) -> None:
     await database.fetch(_RELEASE, claim.endpoint, claim.lease)
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Endpoints that have waited with events to deliver, test tenants apart.
+
+    `late_seconds`: by how much the turn of the longest is late, of those that failed at nothing.
+    """
+
+    waiting: int
+    late_seconds: float
+
+
+# The event's own moment is looked up for those alone that seem late: an endpoint may have had nothing to do for days.
+_BACKLOG = """
+    SELECT count(*) FILTER (WHERE e.failures > 0 OR e.late > 30) AS waiting,
+           coalesce(max(e.late) FILTER (WHERE e.failures = 0), 0)::float8 AS late
+    FROM (
+        SELECT e.failures, extract(epoch FROM clock_timestamp() - CASE
+            WHEN e.failures > 0 OR e.since > clock_timestamp() - interval '30 seconds' THEN e.since
+            ELSE greatest(e.since, (
+                SELECT min(l.committed_at) FROM pos_sync_logs l WHERE l.tenant = e.tenant AND l.seq = e.seq + 1
+            ))
+        END) AS late
+        FROM (
+            SELECT e.tenant, e.seq, e.failures, greatest(e.next_attempt_at, e.last_attempt_at, e.leased_until) AS since
+            FROM webhook_endpoints e JOIN tenant_streams s USING (tenant) JOIN tenants n USING (tenant)
+            WHERE e.disabled_at IS NULL AND n.disabled_at IS NULL AND NOT n.is_test
+              AND (e.epoch, e.seq) < (s.epoch, s.seq)
+        ) e
+    ) e
+"""
+
+
+async def webhook_backlog(database: Database) -> Backlog:
+    """Look at the endpoints that have something to deliver.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_BACKLOG)
+    assert row is not None
+    return Backlog(row["waiting"], row["late"])
+
+
 _REFUSING = """
     SELECT count(*) AS refusing FROM webhook_endpoints e JOIN tenants n USING (tenant)
     WHERE e.refusals > 1 AND e.failures > 1 AND e.disabled_at IS NULL AND n.disabled_at IS NULL AND NOT n.is_test

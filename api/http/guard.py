@@ -18,11 +18,12 @@ from api.http.entry import Entry, is_old, keep_entry, look_again
 from api.http.header import header_values
 from api.limits import Limits
 from api.quotas import Quotas
+from api.request_metrics import OF_TEST_TENANT
 from backbone.contract.credentials import bearer_key, refuse_key_in_query
 from backbone.contract.errors import BellwireError, Problem, Refused, TooMany, Violation
 from backbone.contract.keys import KeyKind, hash_key, key_name
 from backbone.contract.parameters import refuse_unknown_parameters
-from backbone.contract.slug import is_slug
+from backbone.contract.slug import is_slug, is_test_slug
 from backbone.eventlog.access import Access, Principal
 from backbone.eventlog.refusals import Refusals
 from backbone.runtime.client import Client, client_of
@@ -98,6 +99,8 @@ class Guard:
             refuse_key_in_query(request.query_params.multi_items())
         principal = await self._holder(request)
         asked = request.path_params.get("tenant")
+        if is_test_slug(principal.tenant or asked or ""):
+            request.scope[OF_TEST_TENANT] = True
         if asked is not None and not (is_slug(asked) and principal.tenant in (None, asked)):
             if principal.tenant is not None:
                 self._note_forbidden(request, principal, asked)

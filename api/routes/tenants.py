@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.background.account_numbers import Announce, read_shop
 from api.core.money import json_cents
 from api.core.order_sources import BUILT_IN, MAX_SOURCES, OrderSource, added_sources
-from api.core.tenant_settings import MAX_ROLES, distinct_roles, is_test_slug
+from api.core.tenant_settings import MAX_ROLES, distinct_roles
 from api.db.audit_trail import Entry
 from api.db.tenants import (
     CurrencyInUse,
@@ -42,7 +42,7 @@ from api.http.documents.tenants import TenantList, TenantOpened, TenantSettings
 from api.http.guard import Guard, unknown_tenant
 from backbone.contract.errors import FieldError, Problem, Refused, Violation
 from backbone.contract.keys import KEY_BYTES, KeyKind, hash_key, make_key
-from backbone.contract.slug import SLUG_PATTERN, is_slug
+from backbone.contract.slug import SLUG_PATTERN, is_slug, is_test_slug
 from backbone.eventlog.postgres import Database
 from backbone.runtime.routes import DescribedRoute, Query, RouteDoc
 

@@ -23,6 +23,7 @@ from backbone.contract.errors import Unavailable
 from backbone.contract.event import EventType
 from backbone.contract.offset import Offset
 from backbone.contract.resume import resume
+from backbone.contract.slug import is_test_slug
 from backbone.contract.trace import trace_id
 from backbone.eventlog.log_reads import read_events, read_extent
 from backbone.eventlog.postgres import Database
@@ -173,7 +174,8 @@ class Courier:
         )
         facts = {**_facts(claim, message, attempt), "failures": failures, "refusals": refusals}
         if reason is not None:
-            WEBHOOKS_SWITCHED_OFF.labels(reason).inc()
+            test = "true" if is_test_slug(claim.tenant) else "false"
+            WEBHOOKS_SWITCHED_OFF.labels(reason, test).inc()
             log.warning("webhook.switched_off", extra={**facts, "reason": reason})
         else:
             log.info("webhook.failed", extra={**facts, "again_seconds": round(seconds, 1)})

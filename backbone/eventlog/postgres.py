@@ -8,6 +8,7 @@ Why: docs/decisions/0022-poolers.md
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from backbone.contract.errors import Unavailable
 from backbone.eventlog.idle_connections import IdleConnections
 from backbone.eventlog.primary import Primary
 from backbone.eventlog.schema_gate import SchemaGate
-from backbone.runtime.metrics import STATEMENTS, adder
+from backbone.runtime.metrics import POOL_WAIT_SECONDS, POOL_WAITS, STATEMENTS, adder
 from backbone.runtime.outage import Outage
 from backbone.runtime.places import Places
 from backbone.runtime.settings import PodSettings
@@ -70,9 +71,17 @@ class Database:
     """A pool. Made by `open_database`; opening works with the server away, the first statement then fails."""
 
     def __init__(
-        self, pool: "asyncpg.Pool[Row]", size: int, acquire_seconds: float, gate: SchemaGate | None = None
+        self,
+        pool: "asyncpg.Pool[Row]",
+        size: int,
+        acquire_seconds: float,
+        gate: SchemaGate | None = None,
+        name: str = "unnamed",
     ) -> None:
+        """`name` is what its waits are counted under."""
         self._pool = pool
+        self._served, self._refused = (POOL_WAITS.labels(name, each) for each in ("served", "refused"))
+        self._waited = POOL_WAIT_SECONDS.labels(name)
         self._gate = gate
         self._idle_connections = IdleConnections(pool)
         # Counted here, so that only who has to wait pays for a bound: asyncpg's own takes a task a statement.
@@ -91,8 +100,7 @@ class Database:
         taken = False
         try:
             if not self._places.take_now():
-                async with asyncio.timeout(self._acquire_seconds):
-                    await self._places.take()
+                await self._wait_for_a_place()
             taken = True
             # Bounded by the time a connection may take to open: one is free.
             connection = await self._idle_connections.acquire()
@@ -132,6 +140,16 @@ class Database:
             finally:
                 if taken:
                     self._places.give_back()
+
+    async def _wait_for_a_place(self) -> None:
+        began, outcome = time.monotonic(), self._refused
+        try:
+            async with asyncio.timeout(self._acquire_seconds):
+                await self._places.take()
+            outcome = self._served
+        finally:
+            outcome.inc()
+            self._waited.inc(time.monotonic() - began)
 
     def _doubt(self, exc: Exception) -> None:
         if self._gate is not None and isinstance(exc, _NOT_OURS):
@@ -191,4 +209,5 @@ async def open_database(
         server_settings={"application_name": application, **session},
         statement_cache_size=0 if pooled else STATEMENTS_KEPT,
     )
-    return Database(pool, size, settings.database_timeout_seconds, gate)
+    name = application.partition("@")[0].removeprefix("bellwire-")
+    return Database(pool, size, settings.database_timeout_seconds, gate, name)

@@ -5,6 +5,7 @@ of several workers any of them answers for all: counters added up, those of the 
 and `process_…` as the sum of its processes.
 """
 
+import math
 import os
 from bisect import bisect_left
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -25,10 +27,22 @@ from starlette.responses import Response
 from backbone.runtime.process_metrics import PodProcesses
 from backbone.runtime.routes import ANYBODY, DescribedRoute, RouteDoc
 
-REDIS_UP = Gauge("bellwire_redis_up", "1 while Redis answers this pod, else 0.", multiprocess_mode="livemin")
-POSTGRES_UP = Gauge(
-    "bellwire_postgres_up", "1 while PostgreSQL answers this pod, else 0.", multiprocess_mode="livemin"
+# One series more for each of a counter's, with the moment of its birth: nothing asks for them.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+REDIS_UP = Gauge(
+    "bellwire_redis_up",
+    "1 while Redis answers this pod, else 0; NaN in a pod's first moments, before that is known.",
+    multiprocess_mode="livemin",
 )
+POSTGRES_UP = Gauge(
+    "bellwire_postgres_up",
+    "1 while PostgreSQL answers this pod, else 0; NaN in a pod's first moments, before that is known.",
+    multiprocess_mode="livemin",
+)
+# A pod that begins has lost nothing yet.
+REDIS_UP.set(math.nan)
+POSTGRES_UP.set(math.nan)
 SCHEMA_READY = Gauge(
     "bellwire_schema_ready",
     "1 when the database has the schema of this pod's version, 0 while it waits for that.",
@@ -51,6 +65,17 @@ REDIS_REFUSED = Counter(
     ["way", "reason"],
 )
 STATEMENTS = Counter("bellwire_postgres_statements_total", "Statements sent to PostgreSQL.")
+POOL_WAITS = Counter(
+    "bellwire_postgres_pool_waits_total",
+    "Statements that found every connection of their pool taken, by what became of them: served, refused (none came "
+    "free, or nobody waited any more).",
+    ["pool", "outcome"],
+)
+POOL_WAIT_SECONDS = Counter(
+    "bellwire_postgres_pool_wait_seconds_total",
+    "Seconds that statements waited for a connection of their pool; a second's growth is how many waited.",
+    ["pool"],
+)
 
 
 def adder(counter: Counter) -> Callable[[float], None]:

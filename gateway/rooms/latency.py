@@ -6,6 +6,7 @@ came: one that had to be fetched is a late one, not another kind of one.
 
 import time
 
+from backbone.contract.slug import is_test_slug
 from gateway import metrics
 from gateway.core.tenant_log import TenantLog
 
@@ -13,9 +14,10 @@ from gateway.core.tenant_log import TenantLog
 class Latency:
     """The part of one tenant's log that was observed already: up to which seq it was sent."""
 
-    __slots__ = ("_log", "_sent")
+    __slots__ = ("_log", "_observe", "_sent")
 
-    def __init__(self, log: TenantLog) -> None:
+    def __init__(self, tenant: str, log: TenantLog) -> None:
+        self._observe = metrics.OBSERVE_DELIVERY[is_test_slug(tenant)]
         self._log = log
         self._sent = log.head_seq
 
@@ -25,7 +27,7 @@ class Latency:
         now_ms = time.time() * 1000
         # An event older than the ring was no live event here.
         for entry in self._log.entries_after(max(sent, self._log.ring_start)) or ():
-            metrics.DELIVERY_SECONDS.observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
+            self._observe(max(0.0, (now_ms - entry.committed_ms) / 1000))
 
     def pass_over(self) -> None:
         """The head moved without events: history before it is gone."""

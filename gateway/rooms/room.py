@@ -49,7 +49,7 @@ class Room:
         self.lagging: set[Session] = set()
         self._shared = shared
         self._by_terminal: dict[object, Session] = {}
-        self._latency = Latency(log)
+        self._latency = Latency(tenant, log)
         self._broadcast: Broadcast[Session] = Broadcast(
             tenant, log, shared.send_all, self.settle, self._on_sent
         )

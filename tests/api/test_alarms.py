@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from api.background.alarms import raise_alarms_once
 from api.db.alarms import due_alarms
 from api.db.migrate import migrate
-from api.db.status import count_unacked_orders
+from api.db.status import UnseenOrders, count_unseen_orders
 from backbone.contract.event import Event
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.readings import see_orders
@@ -199,7 +199,7 @@ async def test_the_figure_of_unseen_orders_follows_each_tenants_deadline(new_dat
     )
     rows = await database.fetch("SELECT order_id FROM orders WHERE tenant = 'awake'")
     assert await see_orders(database, "awake", till, [row["order_id"] for row in rows]) == []
-    assert await count_unacked_orders(database) == 1
+    assert await count_unseen_orders(database) == UnseenOrders(1, 0, 1)
     # A test tenant has its alarms, and is in no figure.
     assert [tenant for tenant, _ in await due_alarms(database, 10)] == ["hasty", "test-hasty"]
     await database.close()

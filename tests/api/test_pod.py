@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 
 import asyncpg
 import httpx
@@ -49,6 +50,27 @@ async def test_the_metrics_have_their_names_and_tell_no_tenant_no_terminal_no_ph
         assert secret not in page
     assert 'route="/api/{tenant}/loyalty/{phone}/add"' in page
     assert 'route="unmatched"' in page
+
+
+async def test_no_series_tells_when_another_one_was_made(http: httpx.AsyncClient) -> None:
+    assert "_created" not in (await http.get("/metrics")).text
+
+
+async def test_requests_of_test_tenants_stand_apart(operator: Operator) -> None:
+    made = 'bellwire_api_requests_total{method="POST",route="/api/tenant/orders/create",status="201",test="true"}'
+    to_see = "bellwire_orders_to_see_total"
+
+    async def figures() -> tuple[float, float]:
+        page = (await operator.http.get("/metrics")).text
+        samples = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+        return float(samples.get(made, 0)), float(samples[to_see])
+
+    test_shop = await operator.open_shop(f"test-{uuid.uuid4().hex[:12]}", test=True)
+    of_test, seen = await figures()
+    await test_shop.order()
+    assert await figures() == (of_test + 1, seen)
+    await (await operator.open_shop()).order()
+    assert await figures() == (of_test + 1, seen + 1)
 
 
 async def test_orders_that_nobody_acked_in_time_are_counted_on_every_pod(

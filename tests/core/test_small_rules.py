@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.core.pairing import code_hmac, read_code, write_code
-from api.core.tenant_settings import distinct_roles, is_test_slug
+from api.core.tenant_settings import distinct_roles
 from backbone.contract.address import counted_as
 from backbone.contract.errors import TooManyAtOnce
 from backbone.contract.offset import LAST_ACKED, parse_after
 from backbone.contract.origin import parse_origin
+from backbone.contract.slug import is_test_slug
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))

@@ -13,6 +13,7 @@ from infra.monitoring.dashboard import TARGET
 from tests.monitoring import promql
 from tests.monitoring.names import CONTRACT, ROOT, exported
 
+MONITORING = ROOT / "infra" / "monitoring"
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(bellwire_\w+)` \| (\w+) \| (.*?) \| (.*?) \| (.*?) \|$", re.M)
 ROWS = {name: (kind, labels, meaning, used_by) for name, kind, labels, meaning, used_by in ROW.findall(PAGE)}
@@ -46,14 +47,25 @@ def test_used_by_names_exactly_the_panels_and_alerts_whose_queries_ask_for_the_m
         for target in panel.get("targets", ()):
             for name in promql.metrics(target["expr"]):
                 users.setdefault(name, set()).add(panel["title"])
-    text = (ROOT / "infra/monitoring/rules/bellwire.yml").read_text(encoding="utf-8")
-    rules: list[dict[str, Any]] = [
-        rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]
+    files = [
+        yaml.safe_load(path.read_text(encoding="utf-8")) for path in (MONITORING / "rules").glob("*.yml")
     ]
-    recorded = {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
+    rules: list[dict[str, Any]] = [
+        rule for file in files for group in file["groups"] for rule in group["rules"]
+    ]
+    recorded = [rule for rule in rules if "record" in rule]
     for rule in rules:
         if "alert" in rule:
-            exprs = [rule["expr"], *(expr for name, expr in recorded.items() if name in rule["expr"])]
-            for name in {name for expr in exprs for name in promql.metrics(expr)}:
+            for name in asked(rule, recorded):
                 users.setdefault(name, set()).add(rule["alert"])
     assert {name: set(used_by) for name, used_by in USED_BY.items()} == users
+
+
+def asked(rule: dict[str, Any], recorded: list[dict[str, Any]]) -> set[str]:
+    """The metrics that a rule asks for, by itself and through what it reads of recordings; of its own service level."""
+    names = set(promql.metrics(rule["expr"]))
+    for other in recorded:
+        same = other.get("labels", {}).get("slo") == rule["labels"].get("slo")
+        if other["record"] in rule["expr"] and same:
+            names |= asked({"labels": {}, **other}, recorded)
+    return names

@@ -15,6 +15,8 @@ from api.db import upkeep
 from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from api.db.privileges import PodKind
+from api.db.server_state import read_server_state
+from api.db.webhooks import Backlog, webhook_backlog
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.epochs import enter_epoch
 from backbone.eventlog.postgres import Database, open_database
@@ -54,6 +56,20 @@ async def api_database(house: House, redis_url: str) -> AsyncIterator[Database]:
     database = await as_pod(house, PodKind.API, redis_url)
     yield database
     await database.close()
+
+
+async def test_a_pods_role_may_see_how_the_server_and_its_webhooks_are(
+    api_database: Database, house: House
+) -> None:
+    state = await read_server_state(api_database)
+    assert (state.standbys, state.sync_wanted, state.sync_waits) == (0, False, 0)
+    assert 0 < state.sessions < state.sessions_most
+    assert state.database_bytes > 1 << 20
+    owner = await house.connect()
+    there = await days(owner)
+    await owner.close()
+    assert state.partition_days == len(there & named(*range(30))) - 1 > 2
+    assert await webhook_backlog(api_database) == Backlog(0, 0.0)
 
 
 async def test_every_route_is_served(
