@@ -1,4 +1,4 @@
-"""What an API pod may see of PostgreSQL itself, without a privilege: standbys, waits, partitions, size, sessions."""
+"""The state of PostgreSQL itself, as far as a pod may see it without a privilege: standbys, waits, partitions, size, sessions."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class ServerState:
     sessions_most: int
 
 
-# What others' sessions do is hidden from a role without pg_monitor; how many there are is not.
+# A role without pg_monitor does not see the work of others' sessions; it sees how many there are.
 _STATE = """
     SELECT (SELECT count(*) FROM pg_stat_replication) AS standbys,
            current_setting('synchronous_standby_names') <> '' AS sync_wanted,

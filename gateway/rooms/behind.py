@@ -15,7 +15,7 @@ class Behind:
 
     def __init__(self, rooms: Mapping[str, Room]) -> None:
         self._rooms = rooms
-        # What each is to reach, and since when that is known.
+        # The offset that each is to reach, and since when that is known.
         self._waiting: dict[str, tuple[Offset, float]] = {}
 
     def look(self, told: Iterable[str], now: float) -> float:

@@ -89,9 +89,7 @@ def test_the_service_levels_are_what_their_source_says() -> None:
 
 
 def verdicts() -> dict[str, set[str]]:
-    """What the rules' tests hold of each alert: that it `fires`, that it `ends`, that it is `silent` in a case where it
-    never fires at all.
-    """
+    """Return, for each alert, the proofs that the rules' tests have of it: that it `fires`, `ends`, and is `silent`."""
     held: dict[str, set[str]] = {}
     for path in RULE_TESTS:
         for case in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
