@@ -1,4 +1,4 @@
-"""The state of PostgreSQL itself, as far as a pod may see it without a privilege: standbys, waits, partitions, size, sessions."""
+"""The state of PostgreSQL itself, as far as a pod may see it without a privilege: standbys, partitions, sessions."""
 
 from dataclasses import dataclass
 
