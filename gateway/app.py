@@ -135,7 +135,7 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         starlette.router.redirect_slashes = False
         starlette.router.default = endpoint.not_found
         app = Cors(starlette, allowed_origins) if allowed_origins else starlette
-        yield Pod(app, hub.drain, protocol_at(handshakes, readable_refusals, allowed_origins))
+        yield Pod(app, hub.drain, protocol_at(handshakes, readable_refusals, allowed_origins, endpoint.open))
 
 
 async def _last_refusals(refusals: Refusals) -> None:

@@ -1,11 +1,13 @@
 """`GET /ws/pos/{tenant}`: from a handshake to a terminal in its room, or to a problem document before the upgrade.
 
+Most handshakes are plain, and come by `Endpoint.open`, without a router (`gateway.transport.plain_handshake`); the
+others, and every refusal, by `Endpoint.connect`.
 A page, which cannot read that, may ask for a Close frame instead; see `gateway.transport.readable_refusal`.
 """
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -23,6 +25,8 @@ from gateway.core.encoding import DEFLATED_WEBSOCKET, WEBSOCKET
 from gateway.routes.admission import Admission
 from gateway.routes.ask import Ask, credential_of
 from gateway.routes.refused import note_refused
+from gateway.transport.event_stream import EventStreamProtocol
+from gateway.transport.plain_handshake import PlainHandshake
 from gateway.transport.readable_refusal import (
     REFUSED_HEADER,
     SECONDS,
@@ -30,7 +34,7 @@ from gateway.transport.readable_refusal import (
     close_of,
     reads_codes,
 )
-from gateway.transport.websocket import EXTENSION, WebSocketProtocol
+from gateway.transport.websocket import DECIDED, EXTENSION, WebSocketProtocol
 
 PARAMETERS = frozenset({"after", PARAMETER, *FILTER_PARAMETERS})
 
@@ -70,10 +74,40 @@ class Endpoint:
             Problem.UPGRADE_REQUIRED, "connect with a WebSocket client", headers={"Upgrade": "websocket"}
         )
 
+    async def open(self, connection: EventStreamProtocol, plain: PlainHandshake) -> None:
+        """Decide on a plain handshake, and seat its terminal. `connect` is told what it is refused with.
+
+        Raises:
+            BellwireError: it is refused.
+        """
+        asked = HTTPConnection(
+            {
+                "type": "websocket",
+                "headers": connection.scope["headers"],
+                "client": connection.client,
+                "query_string": plain.query,
+                "path_params": {"tenant": plain.tenant},
+            }
+        )
+        ask = read_ask(asked.headers, asked.query_params, plain.offered)
+        guest = await self._admission.admit(asked, ask, WEBSOCKET)
+        chosen = frames.SUBPROTOCOL if frames.SUBPROTOCOL in plain.offered else None
+        socket = connection.open_socket(plain, chosen)
+        if socket is None:
+            self._admission.let_go(guest)
+            return
+        try:
+            socket.attach(self._admission.seat(guest, socket, WEBSOCKET))
+            socket.uncork()
+        except Exception:
+            socket.fail()
+
     async def connect(self, websocket: WebSocket) -> None:
         """Answer one handshake."""
         offered: list[str] = websocket.scope["subprotocols"]
         try:
+            if (decided := websocket.scope["state"].get(DECIDED)) is not None:
+                raise decided
             ask = read_ask(websocket.headers, websocket.query_params, offered)
             guest = await self._admission.admit(websocket, ask, WEBSOCKET)
         except BellwireError as exc:

@@ -4,13 +4,17 @@ An application that takes the handle from `scope["extensions"]["bellwire.eventst
 attaches a listener and returns: from then on the connection has no task and no queue, and finished chunks go straight
 to its transport. Bytes that the peer still sends are passed over.
 
-A request for a WebSocket waits in the handshake queue until it is its turn, or is turned away there.
+A request for a WebSocket waits in the handshake queue until it is its turn, or is turned away there. A plain one
+(`gateway.transport.plain_handshake`) is then decided on while it is still ours, and becomes an open WebSocket in one
+write; any other one, and one that is refused, goes on as a connection of `gateway.transport.websocket`.
 
-Why: docs/decisions/0050-event-streams.md
+Why: docs/decisions/0050-event-streams.md, docs/decisions/0132-the-short-way-in.md
 """
 
 import asyncio
 import functools
+from collections.abc import Awaitable, Callable
+from time import time
 from typing import Any, cast
 
 from starlette.datastructures import Headers
@@ -25,6 +29,7 @@ from gateway import metrics
 from gateway.core import plain_frames
 from gateway.transport.connection import ABNORMAL, CLOSE_SECONDS, Listener
 from gateway.transport.handshake_queue import HandshakeQueue
+from gateway.transport.plain_handshake import PlainHandshake, UpgradeAnswers, read_plain
 from gateway.transport.readable_refusal import (
     SECONDS,
     ReadableRefusals,
@@ -33,6 +38,7 @@ from gateway.transport.readable_refusal import (
     opened_and_closed,
     reads_codes,
 )
+from gateway.transport.websocket import DECIDED, WebSocketProtocol
 
 EXTENSION = "bellwire.eventstream"
 WRITE_BUFFER_BYTES = 64 * 1024
@@ -47,14 +53,23 @@ def _answer_of_refusal(retry_after: int) -> tuple[bytes, bytes]:
     return b"\r\n".join([*head, b""]), bytes(response.body)
 
 
+ShortWay = Callable[["EventStreamProtocol", PlainHandshake], Awaitable[None]]
+"""Decides on a plain handshake and opens it, or raises what it is refused with."""
+
+
 def protocol_at(
-    handshakes: HandshakeQueue, readable_refusals: ReadableRefusals, allowed_origins: AllowedOrigins
+    handshakes: HandshakeQueue,
+    readable_refusals: ReadableRefusals,
+    allowed_origins: AllowedOrigins,
+    short_way: ShortWay | None = None,
 ) -> type["EventStreamProtocol"]:
     """The class of a gateway's HTTP connections, whose WebSockets wait in `handshakes`."""
     members = {
         "handshakes": handshakes,
         "readable_refusals": readable_refusals,
         "allowed_origins": allowed_origins,
+        "short_way": None if short_way is None else staticmethod(short_way),
+        "answers": UpgradeAnswers(),
     }
     return type("GatewayHttp", (EventStreamProtocol,), members)
 
@@ -65,10 +80,13 @@ class EventStreamProtocol(HttpProtocol):
     handshakes: HandshakeQueue
     readable_refusals: ReadableRefusals
     allowed_origins: AllowedOrigins
+    short_way: ShortWay | None = None
+    answers: UpgradeAnswers
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waits = False
+        self._is_decided_on = False
         self._turned_away = False
         self._listener: Listener | None = None
         self.descriptor: int | None = None
@@ -159,13 +177,64 @@ class EventStreamProtocol(HttpProtocol):
 
     def _enter(self) -> None:
         # A peer that has given up in the meantime is not let in.
-        if self._waits and not self.transport.is_closing():
-            self._waits = False
-            super().handle_websocket_upgrade()
-            # The connection is the WebSocket's protocol's now. A parser knows us and we know it: cut, or ten thousand
-            # of such rings wait for a collection.
-            self.parser = cast("Any", None)
-            self.scope = cast("Any", None)
+        if not self._waits or self.transport.is_closing():
+            return
+        plain = None
+        if self.short_way is not None:
+            plain = read_plain(
+                self.url,
+                cast("Any", self.scope["headers"]),
+                self.scope["http_version"],
+                deflate=self.config.ws_per_message_deflate,
+            )
+        if plain is None:
+            self._go_the_long_way()
+            return
+        self._is_decided_on = True
+        task = self.loop.create_task(self._go_the_short_way(plain))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _go_the_short_way(self, plain: PlainHandshake) -> None:
+        assert self.short_way is not None
+        try:
+            await self.short_way(self, plain)
+        except Exception as exc:
+            # Refused, or a bug: said on the one way that knows how.
+            if self._waits and not self.transport.is_closing():
+                self._go_the_long_way(exc)
+
+    def _go_the_long_way(self, decided: Exception | None = None) -> None:
+        self._waits = False
+        if decided is not None:
+            self.app_state = {**self.app_state, DECIDED: decided}
+        super().handle_websocket_upgrade()
+        self._is_handed_over()
+
+    def open_socket(self, plain: PlainHandshake, subprotocol: str | None) -> WebSocketProtocol | None:
+        """Answer a handshake that was let in; None when its peer is gone, and nobody is to be seated.
+
+        The answer waits for `WebSocketProtocol.uncork`, and what is written until then goes with it.
+        """
+        if not self._waits or self.transport.is_closing():
+            return None
+        self._waits = False
+        self.connections.discard(self)
+        socket = WebSocketProtocol.opened(
+            self.config,
+            self.server_state,
+            self.loop,
+            self.transport,
+            self.answers.to(plain.key, subprotocol, time()),
+        )
+        self._is_handed_over()
+        return socket
+
+    def _is_handed_over(self) -> None:
+        # The connection is the WebSocket's protocol's now. A parser knows us and we know it: cut, or ten thousand of
+        # such rings wait for a collection.
+        self.parser = cast("Any", None)
+        self.scope = cast("Any", None)
 
     def on_message_begin(self) -> None:
         """A request begins; its scope carries the handle."""
@@ -174,10 +243,13 @@ class EventStreamProtocol(HttpProtocol):
 
     def shutdown(self) -> None:
         """uvicorn stops: whoever is still here is told to come back."""
-        if self._listener is None:
-            super().shutdown()
-        else:
+        if self._listener is not None:
             self.close(1012, "retry_ms=500")
+        elif self._is_decided_on and self._waits:
+            self._go_the_long_way(Unavailable("the gateway"))
+            cast("WebSocketProtocol", self.transport.get_protocol()).shutdown()
+        else:
+            super().shutdown()
 
     def pause_writing(self) -> None:
         """The transport's buffer is over its mark."""

@@ -15,7 +15,7 @@ Why: docs/decisions/0004-own-websocket-protocol.md
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -34,6 +34,8 @@ from gateway.transport.websocket_parser import Parser
 log = logging.getLogger("bellwire.socket")
 
 EXTENSION = "bellwire.socket"
+DECIDED = "bellwire.decided"
+"""In a scope's `state`: what a handshake is refused with, when that was found before the application was asked."""
 _KEPT = ("Upgrade", "Sec-WebSocket-Version")
 
 
@@ -57,7 +59,7 @@ def _as_problem(response: Response) -> Response:
 class WebSocketProtocol(asyncio.Protocol):
     """One connection, from uvicorn's hand-over of the upgrade request to its end."""
 
-    __slots__ = ("_app_state", "_asgi", "_config", "_cutting", "_deaf", "_granted", "_heard_request_only",
+    __slots__ = ("_app_state", "_asgi", "_config", "_corked", "_cutting", "_deaf", "_granted", "_heard_request_only",
                  "_listener", "_loop", "_server_state", "_ws", "closing", "descriptor", "paused",
                  "transport")  # fmt: skip
 
@@ -67,15 +69,19 @@ class WebSocketProtocol(asyncio.Protocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        parses: bool = True,
     ) -> None:
         self._config = config
         self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
         # None while there is nothing to parse: from the handshake to the first frame that is not plain.
-        self._ws: Parser | None = Parser(config.ws_max_size, deflate=config.ws_per_message_deflate)
+        self._ws = Parser(config.ws_max_size, deflate=config.ws_per_message_deflate) if parses else None
         self._granted: list[Extension] = []
         self._heard_request_only = False
+        # What is written while the connection opens, to go in one piece.
+        self._corked: list[bytes | memoryview] | None = None
         # As long as the application's call lasts.
         self._asgi: AsgiWebSocket | None = None
         self._listener: Listener | None = None
@@ -85,6 +91,36 @@ class WebSocketProtocol(asyncio.Protocol):
         self.descriptor: int | None = None
         self.paused = False
         self.closing = False
+
+    @classmethod
+    def opened(
+        cls,
+        config: Config,
+        server_state: ServerState,
+        loop: asyncio.AbstractEventLoop,
+        transport: asyncio.Transport,
+        answer: bytes,
+    ) -> Self:
+        """A connection whose handshake was read and let in elsewhere, with this answer.
+
+        Nothing is sent before `uncork`: the answer and the first messages are one write then.
+        """
+        socket = cls(config, server_state, {}, loop, parses=False)
+        socket._corked = [answer]
+        socket.connection_made(transport)
+        transport.set_protocol(socket)
+        return socket
+
+    def uncork(self) -> None:
+        """Send what was written since `opened`; what is written from now on goes at once."""
+        corked, self._corked = self._corked, None
+        if corked and not self.closing:
+            self.transport.write(b"".join(corked))
+
+    def fail(self) -> None:
+        """Tell the log of the exception that is handled now, and end with a fault of ours."""
+        log.exception("socket.bug")
+        self._end_call(1011, "a fault of ours", Problem.INTERNAL)
 
     # -- the handle that an attached application uses ------------------------------------------------------------
 
@@ -116,13 +152,18 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def write(self, frames: bytes | memoryview) -> None:
         """Send finished frames. After closing started this does nothing."""
-        if not self.closing:
+        if self.closing:
+            return
+        if self._corked is None:
             self.transport.write(frames)
+        else:
+            self._corked.append(frames)
 
     def close(self, code: int, reason: str = "", *, patience: float = CLOSE_SECONDS) -> None:
         """Start closing with a Close frame; the connection is cut if the peer does not answer in time."""
         if self.closing:
             return
+        self.uncork()
         self._start_closing(code)
         # It may have been closing for a fault in what came later, and was parsed already.
         if self._parser().state is OPEN:
@@ -151,6 +192,8 @@ class WebSocketProtocol(asyncio.Protocol):
         """The transport is gone."""
         self._server_state.connections.discard(cast("Any", self))
         self._start_closing(ABNORMAL)
+        if self._ws is not None:
+            self._ws.end()
         self._tell_writable()
         if self._cutting is not None:
             self._cutting.cancel()
@@ -350,8 +393,7 @@ class WebSocketProtocol(asyncio.Protocol):
         except ConnectionError:
             pass
         except Exception:
-            log.exception("socket.bug")
-            self._end_call(1011, "a fault of ours", Problem.INTERNAL)
+            self.fail()
         # An attached connection outlives the application's call; any other one ends with it.
         if self._listener is None:
             self._end_call(1000, "", Problem.INTERNAL)

@@ -53,6 +53,14 @@ class Parser(ServerProtocol):
             for extension in self.extensions
         )
 
+    def end(self) -> None:
+        """Let go of what was read. A parser, its generator and a fault's traceback know each other: a crowd of such rings
+        would wait for a collection.
+        """
+        self.parser.close()
+        self.parser_exc = None
+        self._pieces = bytearray()
+
     def recv_frame(self, frame: Frame) -> None:
         """Take a frame."""
         if self.state is CONNECTING:
