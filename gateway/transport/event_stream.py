@@ -8,7 +8,7 @@ A request for a WebSocket waits in the handshake queue until it is its turn, or 
 (`gateway.transport.plain_handshake`) is then decided on while it is still ours, and becomes an open WebSocket in one
 write; any other one, and one that is refused, goes on as a connection of `gateway.transport.websocket`.
 
-Why: docs/decisions/0050-event-streams.md, docs/decisions/0132-the-short-way-in.md
+Why: docs/decisions/0050-event-streams.md, docs/decisions/0138-the-short-way-in.md
 """
 
 import asyncio

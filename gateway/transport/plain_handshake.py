@@ -4,7 +4,7 @@ What is odd about a request, be it allowed or a fault, makes it none of these: t
 by a parser and the application's routes (`gateway.transport.websocket`), which knows every case. So there is one judge
 of what is refused, and how; a request that is read here would have been opened there, with the same answer.
 
-Why: docs/decisions/0132-the-short-way-in.md
+Why: docs/decisions/0138-the-short-way-in.md
 """
 
 import re
