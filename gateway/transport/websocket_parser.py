@@ -54,8 +54,10 @@ class Parser(ServerProtocol):
         )
 
     def end(self) -> None:
-        """Let go of what was read. A parser, its generator and a fault's traceback know each other: a crowd of such rings
-        would wait for a collection.
+        """Let go of what was read.
+
+        A parser, its generator and a fault's traceback know each other: a crowd of such rings would wait for a
+        collection.
         """
         self.parser.close()
         self.parser_exc = None
