@@ -1,6 +1,6 @@
 """Read the request for a WebSocket as nearly every terminal sends it, and nothing else. Pure.
 
-What is odd about a request, be it allowed or a fault, makes it none of these: then the connection goes the long way,
+Anything odd about a request, be it allowed or a fault, makes it none of these: then the connection goes the long way,
 by a parser and the application's routes (`gateway.transport.websocket`), which knows every case. So there is one judge
 of what is refused, and how; a request that is read here would have been opened there, with the same answer.
 

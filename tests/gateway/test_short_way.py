@@ -50,7 +50,7 @@ class Asked:
 
 
 def plain(shop: Shop) -> Asked:
-    """What a till asks."""
+    """A request as a till asks it."""
     fields: dict[str, str | None] = {
         "Host": "till.example",
         "Upgrade": "websocket",
