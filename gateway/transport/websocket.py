@@ -80,7 +80,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._ws = Parser(config.ws_max_size, deflate=config.ws_per_message_deflate) if parses else None
         self._granted: list[Extension] = []
         self._heard_request_only = False
-        # What is written while the connection opens, to go in one piece.
+        # Writes while the connection opens go in one piece.
         self._corked: list[bytes | memoryview] | None = None
         # As long as the application's call lasts.
         self._asgi: AsgiWebSocket | None = None
