@@ -56,12 +56,16 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
             await asyncio.sleep(0.05)
 
 
-async def seen(shop: Shop, endpoint: dict[str, Any], **wanted: Any) -> dict[str, Any]:
-    """Until the endpoint looks like this."""
+async def seen(
+    shop: Shop, endpoint: dict[str, Any], *, least_failures: int = 0, **wanted: Any
+) -> dict[str, Any]:
+    """Until the endpoint looks like this; the next failure may come before one has looked, so they are a least."""
     async with asyncio.timeout(30):
         while True:
             found = await look(shop, endpoint)
-            if all(found[name] == value for name, value in wanted.items()):
+            if found["failures"] >= least_failures and all(
+                found[name] == value for name, value in wanted.items()
+            ):
                 return found
             await asyncio.sleep(0.1)
 

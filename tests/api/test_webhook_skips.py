@@ -37,7 +37,7 @@ async def test_the_stuck_event_is_passed_by_and_all_behind_it_come_in_order(
     sink.answer = refusing("1-2")
     endpoint = await register(shop, sink.url, counts=True)
     orders = [await shop.order() for _ in range(5)]
-    await seen(shop, endpoint, deliveredOffset="1-1", failures=2)
+    await seen(shop, endpoint, deliveredOffset="1-1", least_failures=2)
     for offset in ("1-1", "1-3", "1-5", "1-99", "2-2", "reset-1-2"):
         assert problem(await act(shop, endpoint, "skip", offset=offset)) == (409, "not-stuck", "1-2")
     assert (await act(shop, endpoint, "skip", offset="1-2")).status_code == 204
@@ -131,7 +131,7 @@ async def test_many_who_pass_it_by_at_once_pass_one(shop: Shop, sink: Sink) -> N
     endpoint = await register(shop, sink.url)
     for _ in range(3):
         await shop.order()
-    await seen(shop, endpoint, failures=1)
+    await seen(shop, endpoint, least_failures=1)
     answers = await asyncio.gather(*(act(shop, endpoint, "skip", offset="1-1") for _ in range(10)))
     assert sorted(answer.status_code for answer in answers) == [204] + [409] * 9
     assert (await seen(shop, endpoint, deliveredOffset="1-1"))["lag"] == 2
@@ -157,7 +157,7 @@ async def test_an_endpoint_of_another_shop_is_none(shop: Shop, open_shop: OpenSh
     sink.answer = refusing("1-1")
     endpoint = await register(shop, sink.url)
     await shop.order()
-    await seen(shop, endpoint, failures=1)
+    await seen(shop, endpoint, least_failures=1)
     other = await open_shop()
     assert (await act(other, endpoint, "skip", offset="1-1")).status_code == 404
     assert (await seen(shop, endpoint, deliveredOffset="1-0"))["lag"] == 1
@@ -217,6 +217,6 @@ async def test_refusals_count_in_a_row_and_patience_is_none(
     sink.answer = lambda _: Answer(statuses[min(len(sink.deliveries), 2) - 1])
     endpoint = await register(shop, sink.url)
     await shop.order()
-    await seen(shop, endpoint, failures=2)
+    await seen(shop, endpoint, least_failures=2)
     assert await refusals(database, endpoint) == counted
     await act(shop, endpoint, "enable")
