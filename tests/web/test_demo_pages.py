@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page, expect
 
 from infra.local.cluster import Cluster
@@ -19,6 +18,7 @@ from infra.local.pages.server import Pages
 from infra.local.plan import Plan
 from infra.local.shops import Shop, open_shop
 from infra.local.waiting import wait_until
+from tests.web.axe import serious
 from tests.web.conftest import OpenContext, Watch
 
 HOSTILE = "<img src=x onerror=document.title='broken'>‮\"';--"
@@ -100,16 +100,6 @@ async def settled(page: Page, placed: int) -> None:
         timeout=PATIENCE_MS * 2,
     )
     assert [await figure(page, name) for name in ("lost", "repeated", "forged")] == [0, 0, 0]
-
-
-async def serious(page: Page) -> list[str]:
-    """All that axe finds, of the kinds that keep people out."""
-    found = await Axe().run(page)
-    return [
-        f"{each['id']}: {[node['html'][:120] for node in each['nodes']]}"
-        for each in found.response["violations"]
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize(
