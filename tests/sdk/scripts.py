@@ -174,6 +174,27 @@ def acks() -> list[Script]:
     s.live(1).event(2)
     s.closed(1006).done(2).wake().hello(2, 2).caught_up(2)
     found.append(s)
+
+    s = Script(
+        "acks and a network that is back",
+        "a word of the system shortens the wait for an ack, also of one that is under way, and none of the server's",
+        doors=["sse"],
+    )
+    s.live(1)
+    for _ in range(3):
+        s.say("ack_failed", status=None)
+        s.wake()
+    s.say("ack_failed", status=None)
+    s.say("online")
+    s.wake()
+    s.say("online")
+    s.say("ack_failed", status=None)
+    s.wake()
+    s.say("ack_failed", status=503, retryAfterMs=9000)
+    s.say("online")
+    s.wake()
+    s.say("acked")
+    found.append(s)
     return found
 
 
@@ -451,6 +472,35 @@ def watch() -> list[Script]:
 
     s = Script("events before hello", "a stream that does not begin with hello is none of Bellwire's")
     s.start(kept(1)).event(2).wake()
+    found.append(s)
+
+    s = Script(
+        "another network under a live stream",
+        "when the system speaks of a network the stream is asked whether it is there; one that is says so, and stays",
+    )
+    s.live(1).later(1_000)
+    s.say("online")
+    s.later(200).message("pong", head=offset(1))
+    s.later(5_000)
+    s.say("wake")
+    s.wake()
+    found.append(s)
+
+    s = Script(
+        "a live stream that another network left behind",
+        "one that is not there any more is left after five seconds, and not after two and a half heartbeats",
+    )
+    s.live(1).later(1_000)
+    s.say("online")
+    s.wake().wake().hello(1, 2).event(2).done(2).caught_up(2)
+    found.append(s)
+
+    s = Script(
+        "another network under an event stream", "where nothing can be asked the watch goes on", doors=["sse"]
+    )
+    s.live(1)
+    s.say("acked")
+    s.say("online")
     found.append(s)
     return found
 
@@ -784,6 +834,27 @@ def resets() -> list[Script]:
     s.say("buried", offset="2-61")
     s.stored()
     found.append(s)
+
+    s = Script(
+        "a snapshot, and a network that is back",
+        "a word of the system shortens the wait for it, also of one that is under way, and none of the server's",
+    )
+    s.luck(0.9).start(kept(1)).hello(50, 60, epoch=2)
+    s.message("reset", to="2-50", reason="epoch")
+    for _ in range(3):
+        s.say("snapshot_failed", status=None)
+        s.wake()
+    s.say("snapshot_failed", status=None)
+    s.say("online")
+    s.wake()
+    s.say("online")
+    s.say("snapshot_failed", status=None)
+    s.wake()
+    s.say("snapshot_failed", status=503, problem="unavailable", retryAfterMs=9000)
+    s.say("online")
+    s.wake()
+    s.say("snapshot", offset="2-61", orders=[])
+    found.append(s)
     return found
 
 
@@ -844,6 +915,25 @@ def thin() -> list[Script]:
     s.say("order", offset="1-2", order={"items": []})
     s.done(2).caught_up(2)
     found.append(s)
+
+    s = Script(
+        "an order, and a network that is back",
+        "a word of the system shortens the wait for it, also of one that is under way, and none of the server's",
+    )
+    s.live(1).event(2, itemsOmitted=True, itemCount=1)
+    s.say("order_failed", offset="1-2", status=None)
+    s.say("online")
+    s.wake()
+    s.say("online")
+    s.say("order_failed", offset="1-2", status=None)
+    s.wake()
+    s.say("order_failed", offset="1-2", status=503, retryAfterMs=9000)
+    s.say("online")
+    s.at = s.machine._line.again_at or s.at
+    s.say("wake")
+    s.say("order", offset="1-2", order={"items": []})
+    s.done(2)
+    found.append(s)
     return found
 
 
@@ -895,6 +985,18 @@ def handlers() -> list[Script]:
     s.live(1).event(2, 3)
     s.say("raised", offset="1-2", error="no paper")
     s.say("store_failed", detail="no space left on device")
+    found.append(s)
+
+    s = Script(
+        "a handler that raised, and a network that is back",
+        "its attempts are few, and what it needs only its owner knows: no word shortens their pauses",
+    )
+    s.live(1).event(2)
+    s.say("raised", offset="1-2", error="no paper")
+    s.say("online")
+    s.at += 500
+    s.say("wake")
+    s.done(2)
     found.append(s)
     return found
 

@@ -143,6 +143,21 @@ async def test_doors_that_a_network_shuts_are_walked_down_by_a_node_till(
     assert [report["door"] for report in told["reports"] if report["kind"] == "wait"] == ["poll"]
 
 
+async def test_a_websocket_that_never_opens_is_known_at_once_by_a_node_till_and_not_by_its_patience(
+    town: Cluster, corner: Shop, tmp_path: Path
+) -> None:
+    placed = await orders(corner, 1)
+    async with gate_to(town) as gate:
+        gate.shut("/ws/")
+        told = await Till(town, corner, tmp_path, doors=["websocket", "sse"]).run(
+            url=gate.url, last=placed[-1]
+        )
+    assert told["error"] is None
+    waits = [(report["door"], report["why"]) for report in told["reports"] if report["kind"] == "wait"]
+    # A page is told nothing of it, so that three attempts are made before the door is given up.
+    assert waits == [(door, "no WebSocket") for door in ("websocket", "websocket", "sse")]
+
+
 async def test_commands_given_offline_are_done_once_after_a_restart_of_the_node_till(
     town: Cluster, corner: Shop, tmp_path: Path
 ) -> None:

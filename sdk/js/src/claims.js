@@ -2,7 +2,7 @@
 
 import { sleep } from "./clock.js";
 import { isPassing } from "./core/values.js";
-import { ClaimLost, Conflict, Refused, Unreachable } from "./errors.js";
+import { ClaimLost, Conflict, Refused, Unfinished, Unreachable } from "./errors.js";
 
 const TRIES = 6;
 const FIRST_WAIT_MS = 500;
@@ -18,14 +18,18 @@ export class Claim {
   lost = false;
   #client;
   #outbox;
+  #network;
   #path;
   #purpose;
   #ttl;
-  #timer;
+  #ending = new AbortController();
+  // Of the try before the wait.
+  #since = 0;
 
-  constructor(client, outbox, tenant, orderId, purpose, ttl) {
+  constructor(client, outbox, network, tenant, orderId, purpose, ttl) {
     this.#client = client;
     this.#outbox = outbox;
+    this.#network = network;
     this.#path = `/api/tenant/${encodeURIComponent(tenant)}/orders/${encodeURIComponent(orderId)}/claims`;
     this.#purpose = purpose;
     this.#ttl = ttl;
@@ -38,17 +42,17 @@ export class Claim {
   // Ask for it. Throws `Refused` where it is not to be had at all, `Unreachable` after some attempts.
   async open() {
     await this.#ask();
-    if (this.isMine) this.#renewLater();
+    if (this.isMine) this.#renew();
     return this;
   }
 
   // Leave it without a word: it runs out, for another to take.
   leave() {
-    clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#ending.abort();
   }
 
-  // Say that it is done. Throws `ClaimLost` where another took it meanwhile: the thing may have been done twice.
+  // Say that it is done. Throws `ClaimLost` where another took it meanwhile: the thing may have been done twice, and
+  // `Unfinished` where the outbox was closed first, and keeps nothing.
   async finish() {
     this.leave();
     if (this.fence === null) return;
@@ -60,6 +64,7 @@ export class Claim {
     try {
       await Promise.race([answer, enough]);
     } catch (error) {
+      if (error instanceof Unfinished && error.kept) return;
       if (!(error instanceof Conflict)) throw error;
       this.lost = true;
       throw new ClaimLost(`${this.#purpose}: ${error.message}`);
@@ -72,12 +77,13 @@ export class Claim {
     const body = { purpose: this.#purpose, ttlSeconds: this.#ttl };
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
       const wait = Math.random() * FIRST_WAIT_MS * 2 ** attempt;
+      this.#since = this.#network.times;
       let answer;
       try {
         answer = await this.#client.ask("POST", this.#path, { body });
       } catch (error) {
         if (!(error instanceof Unreachable) || attempt === TRIES - 1) throw error;
-        await sleep(wait);
+        await this.#network.pause(wait, this.#since);
         continue;
       }
       const found = answer.json ?? {};
@@ -94,20 +100,22 @@ export class Claim {
         return;
       }
       if (!isPassing(answer.status) && answer.problem !== null) throw new Refused(answer.status, answer.problem, found);
-      await sleep((answer.retryAfterMs ?? 0) + wait);
+      if (answer.retryAfterMs) await sleep(answer.retryAfterMs + wait);
+      else await this.#network.pause(wait, this.#since);
     }
     throw new Unreachable(`${this.#path} has no answer`, true);
   }
 
-  #renewLater() {
-    const renew = async () => {
+  async #renew() {
+    const { signal } = this.#ending;
+    while (!this.lost) {
+      await this.#network.pause((this.#ttl * 1000) / RENEWALS_A_LIFE, this.#since, signal);
+      if (signal.aborted) return;
       try {
         await this.#ask();
       } catch (error) {
         if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
       }
-      if (this.#timer !== null && !this.lost) this.#renewLater();
-    };
-    this.#timer = setTimeout(renew, (this.#ttl * 1000) / RENEWALS_A_LIFE);
+    }
   }
 }

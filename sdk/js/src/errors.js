@@ -41,6 +41,17 @@ export class Refused extends TerminalError {
 
 // A command was not done and never will be, or (`outcome-unknown`) nobody can know.
 export class Conflict extends Refused {}
+// The outbox was closed before a command had its answer. `kept`: it is in the log, and is carried out from there.
+export class Unfinished extends TerminalError {
+  constructor(kept) {
+    const then = kept
+      ? "the command is in the log, and the next outbox with it carries it out"
+      : "nothing keeps the command: whether it was done, nobody knows";
+    super(`the outbox was closed before there was an answer; ${then}`);
+    this.kept = kept;
+  }
+}
+
 export class ClaimLost extends TerminalError {}
 export class NotGenuine extends TerminalError {}
 

@@ -134,7 +134,7 @@ export interface Wishes {
   clock?: Clock;
 }
 
-/** A command that is on the disk. `answer` is the server's document; it may be left alone. Rejects with `Conflict`. */
+/** A command that is on the disk. `answer` is the server's document; it may be left alone. Rejects with `Conflict`, or `Unfinished`. */
 export interface Given {
   id: string;
   answer: Promise<Record<string, unknown>>;
@@ -163,7 +163,7 @@ export class Outbox {
   submit(method: string, path: string, body?: Record<string, unknown> | null): Promise<Given>;
   release(): void;
   online(): void;
-  /** Wait until nothing is left to do. */
+  /** Wait until nothing is left to do. Throws `Unfinished` where it is closed before that, `StorageFailed`. */
   settled(): Promise<void>;
 }
 
@@ -271,5 +271,9 @@ export class Refused extends TerminalError {
 }
 /** A command was not done and never will be, or (`outcome-unknown`) nobody can know. */
 export class Conflict extends Refused {}
+/** The outbox was closed first. `kept`: the command is in the log, and the next outbox with it carries it out. */
+export class Unfinished extends TerminalError {
+  readonly kept: boolean;
+}
 export class ClaimLost extends TerminalError {}
 export class NotGenuine extends TerminalError {}

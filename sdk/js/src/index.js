@@ -4,7 +4,7 @@ export { Claim } from "./claims.js";
 export { Clock } from "./clock.js";
 export {
   ClaimLost, Conflict, CursorDamaged, Damaged, NotGenuine, Refused, Replaced, Revoked, Stopped, StorageFailed,
-  TerminalError, Unreachable,
+  TerminalError, Unfinished, Unreachable,
 } from "./errors.js";
 export { Outbox } from "./outbox.js";
 export { DeadLetters, MemoryCursor, MemoryLog, StorageCursor, StorageLog } from "./stores.js";

@@ -27,6 +27,7 @@ export class Link {
   #isDraining = false;
   #isPaused = false;
   #resumed = () => {};
+  #unopened = () => {};
 
   // `wishes`: `WebSocket`, the class to use, and `tickets`, whether a ticket is sent in the place of the key.
   constructor(number, client, tenant, feed, wishes) {
@@ -70,6 +71,7 @@ export class Link {
     this.#backlog = [];
     this.#resumed();
     this.#ending.abort();
+    this.#unopened();
     const socket = this.#socket;
     this.#socket = null;
     // A page may say 1000 and 3000 to 4999, and no other code.
@@ -124,14 +126,23 @@ export class Link {
     const socket = new this.#wishes.WebSocket(url, protocols);
     this.#socket = socket;
     let isOpen = false;
-    const patience = setTimeout(() => socket.close(), HANDSHAKE_MS);
-    socket.onopen = () => {
-      isOpen = true;
-      clearTimeout(patience);
-    };
     socket.onmessage = ({ data }) => this.#inTurn(() => this.#message(data), data.length);
-    socket.onerror = () => {};
     await new Promise((resolve) => {
+      // One that never was open may end with an error alone: Node 20 tells no close of it, not of our own either.
+      this.#unopened = () => {
+        if (isOpen) return;
+        clearTimeout(patience);
+        resolve();
+      };
+      const patience = setTimeout(() => {
+        socket.close();
+        this.#unopened();
+      }, HANDSHAKE_MS);
+      socket.onopen = () => {
+        isOpen = true;
+        clearTimeout(patience);
+      };
+      socket.onerror = () => this.#unopened();
       socket.onclose = ({ code, reason }) => {
         clearTimeout(patience);
         this.#socket = null;
@@ -140,6 +151,7 @@ export class Link {
       };
     });
     if (!isOpen && !this.#isOver) {
+      this.#socket = null;
       // A page is not told why there was no WebSocket: whether anything is there at all decides about the door.
       this.#say("failed", { reached: await this.#client.isReached(), reason: "no WebSocket" });
     }

@@ -5,7 +5,7 @@
 import { Clock, sleep } from "./clock.js";
 import { Dispatch } from "./core/dispatch.js";
 import { Damaged } from "./core/records.js";
-import { Conflict, StorageFailed, TerminalError, Unreachable } from "./errors.js";
+import { Conflict, StorageFailed, TerminalError, Unfinished, Unreachable } from "./errors.js";
 import { MemoryLog } from "./stores.js";
 
 const COMPACT_RECORDS = 2_000;
@@ -44,6 +44,9 @@ export class Outbox {
   #writing = Promise.resolve();
   #asking = new AbortController();
   #records = 0;
+  #compactAt = COMPACT_RECORDS;
+  // Why nothing more is done.
+  #end = null;
 
   constructor({ log = new MemoryLog(), onConflict, onDone, onHold, clock = new Clock() } = {}) {
     this.#log = log;
@@ -76,7 +79,6 @@ export class Outbox {
     const [given, answer] = [later(), later()];
     this.#given.set(id, given);
     this.#pending.set(id, answer);
-    this.#commands.set(id, { ...command, tried: null });
     this.#feed("add", { command });
     try {
       await given.promise;
@@ -95,17 +97,26 @@ export class Outbox {
     this.#feed("online");
   }
 
-  // Wait until nothing is left to do.
+  // Wait until nothing is left to do. Throws `Unfinished` where it is closed before that, `StorageFailed`.
   async settled() {
-    while (this.waiting) await sleep(10);
+    while (this.waiting) {
+      if (this.#end) throw this.#end;
+      await sleep(10);
+    }
   }
 
-  // Stop; what is not done stays on the disk.
+  // Stop; what is not done stays on the disk, and its answer rejects with `Unfinished`.
   async close() {
     this.#feed("stop");
     clearTimeout(this.#timer);
     this.#asking.abort();
     await this.#writing;
+    this.#ends(new Unfinished(!(this.#log instanceof MemoryLog)));
+  }
+
+  #ends(why) {
+    this.#end ??= why;
+    for (const waiting of [...this.#given.values(), ...this.#pending.values()]) waiting.reject(this.#end);
   }
 
   #feed(type, members) {
@@ -131,8 +142,7 @@ export class Outbox {
     } else if (type === "hold") {
       this.#told.onHold?.(output.reason);
     } else if (type === "stop") {
-      const failure = new StorageFailed("storage", null, output.detail);
-      for (const waiting of [...this.#given.values(), ...this.#pending.values()]) waiting.reject(failure);
+      this.#ends(new StorageFailed("storage", null, output.detail));
     }
   }
 
@@ -158,13 +168,14 @@ export class Outbox {
   async #append(entry) {
     try {
       await this.#log.append(entry);
-      this.#records += 1;
-      if (this.#records > COMPACT_RECORDS && entry.end && !this.#given.size) await this.#compact(entry.end);
     } catch (error) {
       this.#feed("append_failed", { detail: String(error) });
       return;
     }
+    this.#records += 1;
+    if (entry.end && this.#records > this.#compactAt) await this.#compact(entry.end);
     if (entry.add) {
+      take(entry, this.#commands);
       this.#given.get(entry.add.id)?.resolve();
       this.#feed("added", { id: entry.add.id });
     } else if (entry.try) {
@@ -175,6 +186,7 @@ export class Outbox {
     }
   }
 
+  // Only of that which the disk has at this moment: one that is about to be given may be declined yet.
   async #compact(ended) {
     const left = [];
     for (const { tried, ...add } of this.#commands.values()) {
@@ -182,8 +194,13 @@ export class Outbox {
       left.push({ add, wall: 0 });
       if (tried !== null) left.push({ try: add.id, wall: tried });
     }
-    await this.#log.rewrite(left);
-    this.#records = left.length;
+    try {
+      await this.#log.rewrite(left);
+      this.#records = left.length;
+    } catch {
+      // The log is as it was, only long; whether the disk takes anything, the next record shows.
+    }
+    this.#compactAt = this.#records + COMPACT_RECORDS;
   }
 
   async #request({ id, method, path, body }) {

@@ -9,6 +9,7 @@ import { Damaged } from "./core/records.js";
 import { stopOf, Unreachable } from "./errors.js";
 import { Client } from "./http.js";
 import { Link } from "./links.js";
+import { Network } from "./network.js";
 import { Outbox } from "./outbox.js";
 import { MemoryCursor } from "./stores.js";
 
@@ -36,6 +37,7 @@ export class Terminal extends Commands {
   #tenant;
   #path;
   #clock;
+  #network = new Network();
   #cursor;
   #letters;
   #told;
@@ -127,10 +129,11 @@ export class Terminal extends Commands {
     clearTimeout(timer);
   }
 
-  // There is a network again: do not wait for the end of a pause.
+  // There is a network again: no pause of our own is waited out, and a stream is looked at.
   online() {
     this.#feed("online");
     this.#feed("wake");
+    this.#network.back();
     this.outbox.online();
   }
 
@@ -212,7 +215,7 @@ export class Terminal extends Commands {
 
   newClaim(order, purpose, { ttl = 30 } = {}) {
     const orderId = typeof order === "string" ? order : order.data.orderId;
-    return new Claim(this.#client, this.outbox, this.#tenant, orderId, purpose, ttl);
+    return new Claim(this.#client, this.outbox, this.#network, this.#tenant, orderId, purpose, ttl);
   }
 
   // The machine.

@@ -20,6 +20,7 @@ from bellwire_terminal.errors import (
     Stopped,
     StorageFailed,
     TerminalError,
+    Unfinished,
     Unreachable,
 )
 from bellwire_terminal.event import Event
@@ -30,5 +31,5 @@ from bellwire_terminal.terminal import Terminal
 __all__ = [
     "Claim", "ClaimLost", "Conflict", "CursorDamaged", "Damaged", "DeadLetters", "Event", "FileCursor", "InUse",
     "MemoryCursor", "NotGenuine", "Outbox", "Pending", "Refused", "Replaced", "Revoked", "Stopped", "StorageFailed",
-    "Terminal", "TerminalError", "Unreachable",
+    "Terminal", "TerminalError", "Unfinished", "Unreachable",
 ]  # fmt: skip

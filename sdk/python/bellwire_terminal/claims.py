@@ -6,8 +6,9 @@ import random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bellwire_terminal.errors import ClaimLost, Conflict, Refused, Unreachable
+from bellwire_terminal.errors import ClaimLost, Conflict, Refused, Unfinished, Unreachable
 from bellwire_terminal.http import Client
+from bellwire_terminal.network import Network
 
 if TYPE_CHECKING:
     from bellwire_terminal.outbox import Outbox
@@ -26,10 +27,20 @@ class Claim:
     """
 
     def __init__(
-        self, client: Client, outbox: "Outbox", tenant: str, order_id: str, purpose: str, ttl: int
+        self,
+        client: Client,
+        outbox: "Outbox",
+        network: Network,
+        tenant: str,
+        order_id: str,
+        purpose: str,
+        ttl: int,
     ) -> None:
         self._client = client
         self._outbox = outbox
+        self._network = network
+        # Of the try before the wait.
+        self._since = network.times
         self._path = f"/api/tenant/{quote(tenant, safe='')}/orders/{quote(order_id, safe='')}/claims"
         self._purpose = purpose
         self._ttl = ttl
@@ -60,6 +71,7 @@ class Claim:
 
         Raises:
             ClaimLost: it ran out meanwhile, and another took it: the thing may have been done twice.
+            Unfinished: the outbox was closed before it was said, and keeps nothing on a disk.
         """
         if self._renewing is not None:
             self._renewing.cancel()
@@ -74,6 +86,9 @@ class Claim:
             await asyncio.wait_for(asyncio.shield(_answer_of(pending)), self._ttl)
         except (TimeoutError, asyncio.TimeoutError):
             return
+        except Unfinished as exc:
+            if not exc.kept:
+                raise
         except Conflict as exc:
             self.lost = True
             raise ClaimLost(f"{self._purpose}: {exc}") from exc
@@ -82,12 +97,13 @@ class Claim:
         body = {"purpose": self._purpose, "ttlSeconds": self._ttl}
         for attempt in range(TRIES):
             wait = random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt)  # noqa: S311 - jitter, no secret
+            self._since = self._network.times
             try:
                 answer = await self._client.ask("POST", self._path, body=body)
             except Unreachable:
                 if attempt == TRIES - 1:
                     raise
-                await asyncio.sleep(wait)
+                await self._network.pause(wait, self._since)
                 continue
             found = answer.json or {}
             if answer.status == 200 and found.get("claimed") is True:
@@ -101,12 +117,15 @@ class Claim:
                 return
             if answer.status not in (408, 425, 429) and answer.status < 500 and answer.problem is not None:
                 raise Refused(answer.status, answer.problem, found)
-            await asyncio.sleep((answer.retry_after_ms or 0) / 1000 + wait)
+            if answer.retry_after_ms:
+                await asyncio.sleep(answer.retry_after_ms / 1000 + wait)
+            else:
+                await self._network.pause(wait, self._since)
         raise Unreachable(f"{self._path} has no answer", reached=True)
 
     async def _renew(self) -> None:
         while not self.lost:
-            await asyncio.sleep(self._ttl / RENEWALS_A_LIFE)
+            await self._network.pause(self._ttl / RENEWALS_A_LIFE, self._since)
             with contextlib.suppress(Refused, Unreachable):
                 await self._ask()
 

@@ -56,6 +56,19 @@ class Conflict(Refused):
     """A command was not done and never will be, or (`outcome-unknown`) nobody can know."""
 
 
+class Unfinished(TerminalError):
+    """The outbox was closed before a command had its answer. `kept`: it is on the disk, and done from there."""
+
+    def __init__(self, *, kept: bool) -> None:
+        then = (
+            "the command is on the disk, and the next outbox with this file carries it out"
+            if kept
+            else "nothing keeps the command: whether it was done, nobody knows"
+        )
+        super().__init__(f"the outbox was closed before there was an answer; {then}")
+        self.kept = kept
+
+
 class ClaimLost(TerminalError):
     """The claim ran out while it was held, and another terminal took it."""
 

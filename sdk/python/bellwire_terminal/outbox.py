@@ -14,7 +14,7 @@ from typing import Any
 from bellwire_terminal.clock import Clock
 from bellwire_terminal.core.dispatch import Dispatch
 from bellwire_terminal.core.records import Damaged
-from bellwire_terminal.errors import Conflict, StorageFailed, TerminalError, Unreachable
+from bellwire_terminal.errors import Conflict, StorageFailed, TerminalError, Unfinished, Unreachable
 from bellwire_terminal.files import AppendLog, MemoryLog
 from bellwire_terminal.http import Client
 
@@ -39,6 +39,7 @@ class Pending:
         Raises:
             Conflict: it was not done, and never will be.
             StorageFailed: the disk does not take what has to be kept.
+            Unfinished: the outbox was closed first.
         """
         return asyncio.shield(self._answer).__await__()
 
@@ -81,6 +82,9 @@ class Outbox:
         # Records are appended in the order in which the machine said them.
         self._writing = asyncio.Lock()
         self._records = 0
+        self._compact_at = COMPACT_RECORDS
+        # Why nothing more is done.
+        self._end: TerminalError | None = None
 
     @property
     def waiting(self) -> int:
@@ -137,7 +141,6 @@ class Outbox:
         command = {"id": id_, "method": method, "path": path, "body": sent}
         self._given[id_] = asyncio.get_running_loop().create_future()
         self._pending[id_] = Pending(id_)
-        self._commands[id_] = {**command, "tried": None}
         pending = self._pending[id_]
         try:
             self._feed("add", command=command)
@@ -155,13 +158,20 @@ class Outbox:
         self._feed("online")
 
     async def settled(self) -> None:
-        """Wait until nothing is left to do."""
+        """Wait until nothing is left to do.
+
+        Raises:
+            Unfinished: the outbox is closed, and something is left.
+            StorageFailed: the disk does not take what has to be kept.
+        """
         while self._machine.waiting:
+            if self._end is not None:
+                raise self._end
             await asyncio.gather(*(asyncio.wait([p._answer]) for p in list(self._pending.values())))
             await asyncio.sleep(0.01)
 
     async def close(self) -> None:
-        """Stop; what is not done stays on the disk."""
+        """Stop; what is not done stays on the disk, and to await it raises `Unfinished`."""
         self._feed("stop")
         if self._timer is not None:
             self._timer.cancel()
@@ -175,6 +185,7 @@ class Outbox:
             for given in self._given.values():
                 if not given.done():
                     given.set_exception(TerminalError("the outbox is closed"))
+            self._ends(Unfinished(kept=isinstance(self._log, AppendLog)))
         finally:
             self._log.release()
 
@@ -209,8 +220,12 @@ class Outbox:
                 for given in self._given.values():
                     if not given.done():
                         given.set_exception(failure)
-                for pending in self._pending.values():
-                    pending.settle(failure)
+                self._ends(failure)
+
+    def _ends(self, why: TerminalError) -> None:
+        self._end = self._end or why
+        for pending in self._pending.values():
+            pending.settle(self._end)
 
     def _over(self, output: dict[str, Any]) -> None:
         command, pending = self._forget(output["id"])
@@ -242,12 +257,14 @@ class Outbox:
             try:
                 writing = asyncio.to_thread(self._log.append, entry)
                 await asyncio.shield(writing)
-                self._records += 1
-                if self._records > COMPACT_RECORDS and "end" in entry and not self._given:
-                    await asyncio.shield(asyncio.to_thread(self._compact, entry["end"]))
             except OSError as exc:
                 self._feed("append_failed", detail=str(exc))
                 return
+            self._records += 1
+            if "add" in entry:
+                self._commands[entry["add"]["id"]] = {**entry["add"], "tried": None}
+            elif "end" in entry and self._records > self._compact_at:
+                await self._compact(entry["end"])
         if "add" in entry:
             id_ = entry["add"]["id"]
             given = self._given.get(id_)
@@ -261,17 +278,23 @@ class Outbox:
         else:
             self._feed("ended", id=entry["end"])
 
-    def _compact(self, ended: str) -> None:
+    async def _compact(self, ended: str) -> None:
+        # Only of that which the disk has at this moment: one that is about to be given may be declined yet.
         left: list[dict[str, Any]] = []
-        for command in list(self._commands.values()):
+        for command in self._commands.values():
             if command["id"] == ended:
                 continue
             added = {name: command[name] for name in ("id", "method", "path", "body")}
             left.append({"add": added, "wall": 0})
             if command["tried"] is not None:
                 left.append({"try": command["id"], "wall": command["tried"]})
-        self._log.rewrite(left)
-        self._records = len(left)
+        try:
+            await asyncio.shield(asyncio.to_thread(self._log.rewrite, left))
+            self._records = len(left)
+        except OSError:
+            # The log is as it was, only long; whether the disk takes anything, the next record shows.
+            pass
+        self._compact_at = self._records + COMPACT_RECORDS
 
     async def _request(self, asked: dict[str, Any]) -> None:
         assert self._client is not None

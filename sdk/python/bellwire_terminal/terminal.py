@@ -27,6 +27,7 @@ from bellwire_terminal.event import Event
 from bellwire_terminal.files import DeadLetters
 from bellwire_terminal.http import Client, detail_of
 from bellwire_terminal.links import PAGE_EVENTS, Link
+from bellwire_terminal.network import Network
 from bellwire_terminal.outbox import Outbox
 
 OPEN = "pending,preparing,ready"
@@ -84,6 +85,7 @@ class Terminal(Commands):
         self._client = Client(url, key, tls)
         self._client.parse_float = parse_float
         self._clock = clock or Clock()
+        self._network = Network()
         self._cursor = cursor or MemoryCursor()
         self._dead = dead_letters
         self._on_state = on_state
@@ -216,11 +218,12 @@ class Terminal(Commands):
         It is renewed while the block runs, and done when the block ends without an exception.
         """
         order_id = order.data["orderId"] if isinstance(order, Event) else order
-        return Claim(self._client, self.outbox, self._tenant, str(order_id), purpose, ttl)
+        return Claim(self._client, self.outbox, self._network, self._tenant, str(order_id), purpose, ttl)
 
     def online(self) -> None:
-        """The system says that there is a network again: do not wait for the end of a pause."""
+        """The system says that there is a network again: no pause of our own is waited out, a stream is looked at."""
         self._feed("online")
+        self._network.back()
         self.outbox.online()
 
     # The machine.

@@ -1,6 +1,7 @@
 // The words that say what is stored: soon, seldom enough, and never ahead of the disk. Pure.
 
 import { soonest } from "./values.js";
+import { Wait } from "./wait.js";
 
 const ACK_MS = 250;
 const EVENTS_AN_ACK = 32;
@@ -15,11 +16,11 @@ export class Acks {
   #soonAt = null;
   #orders = [];
   #underWay = null;
-  #againAt = null;
+  #wait = new Wait();
   #failures = 0;
 
   get due() {
-    return soonest(this.#soonAt, this.#againAt);
+    return soonest(this.#soonAt, this.#wait.until);
   }
 
   stored() {
@@ -39,8 +40,8 @@ export class Acks {
 
   // The body to post now, if any: of orders that a list showed at every door, of the stream where it is `reading`.
   request(cursor, reading, now, idle) {
-    if (this.#underWay || (this.#againAt !== null && now < this.#againAt)) return null;
-    this.#againAt = null;
+    if (this.#underWay || (this.#wait.until !== null && !this.#wait.isOver(now))) return null;
+    this.#wait.over();
     if (this.#orders.length) {
       this.#underWay = { orderIds: this.#orders.slice(0, ORDERS_AN_ACK) };
     } else if (reading !== null && this.#isTime(cursor, now, idle)) {
@@ -71,15 +72,20 @@ export class Acks {
     this.#over(body);
   }
 
+  // There is a network again.
+  online(now, chance) {
+    this.#wait.online(now, chance, this.#underWay !== null);
+  }
+
   // Returns the body that is given up, where no other try would help.
-  failed(now, retryAfterMs, passing) {
+  failed(now, chance, retryAfterMs, passing) {
     const body = this.#underWay;
     this.#underWay = null;
     if (!body) return null;
     if (passing) {
       const pause = retryAfterMs || AGAIN_MS * 2 ** Math.min(this.#failures, 10);
       this.#failures += 1;
-      this.#againAt = now + Math.min(LONGEST_AGAIN_MS, pause);
+      this.#wait.begin(now, Math.min(LONGEST_AGAIN_MS, pause), chance, Boolean(retryAfterMs));
       return null;
     }
     this.#over(body);

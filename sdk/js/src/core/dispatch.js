@@ -5,12 +5,12 @@
 
 import { Backoff } from "./backoff.js";
 import { isObject, PASSING } from "./values.js";
+import { Wait } from "./wait.js";
 
 const MOST_COMMANDS = 10_000;
 // The server knows a key again for seven days; a day is for clocks.
 const KNOWN_AGAIN_MS = 6 * 24 * 3_600_000;
 const FIRST_MS = 1_000;
-const NUDGE_MS = 1_000;
 
 export class Dispatch {
   #out = [];
@@ -20,9 +20,7 @@ export class Dispatch {
   #commands = [];
   #stage = "idle";
   #ending = null;
-  #againAt = null;
-  #told = false;
-  #nudged = false;
+  #wait = new Wait();
   #held = false;
   #over = false;
   #backoff = new Backoff(FIRST_MS);
@@ -32,7 +30,7 @@ export class Dispatch {
   }
 
   get due() {
-    return this.#over ? null : this.#againAt;
+    return this.#over ? null : this.#wait.until;
   }
 
   receive(given) {
@@ -104,12 +102,7 @@ export class Dispatch {
   }
 
   on_online() {
-    if (this.#againAt !== null && !this.#told) {
-      this.#againAt = Math.min(this.#againAt, this.#now + Math.floor(this.#chance * NUDGE_MS));
-    } else if (this.#stage === "asking") {
-      // This request may be of before; should it fail, the next one comes soon.
-      this.#nudged = true;
-    }
+    this.#wait.online(this.#now, this.#chance, this.#stage === "asking");
   }
 
   // Another key, or the same one in a shop that is on again.
@@ -118,15 +111,14 @@ export class Dispatch {
   }
 
   on_wake() {
-    if (this.#againAt !== null && this.#now >= this.#againAt) {
-      this.#againAt = null;
+    if (this.#wait.isOver(this.#now)) {
+      this.#wait.over();
       this.#stage = "idle";
     }
   }
 
   on_stop() {
     this.#over = true;
-    this.#againAt = null;
   }
 
   #advance() {
@@ -147,7 +139,7 @@ export class Dispatch {
   #send() {
     const { id, method, path, body } = this.#commands[0];
     this.#stage = "asking";
-    this.#nudged = false;
+    this.#wait.over();
     this.#say({ type: "request", id, method, path, body });
   }
 
@@ -158,11 +150,9 @@ export class Dispatch {
   }
 
   #rest(why, retryAfterMs) {
-    this.#told = retryAfterMs != null;
-    let ms = this.#backoff.waitMs(this.#chance, null, retryAfterMs);
-    if (this.#nudged && !this.#told) ms = Math.min(ms, Math.floor(this.#chance * NUDGE_MS));
+    const pause = this.#backoff.waitMs(this.#chance, null, retryAfterMs);
+    const ms = this.#wait.begin(this.#now, pause, this.#chance, retryAfterMs != null);
     this.#stage = "resting";
-    this.#againAt = this.#now + ms;
     this.#say({ type: "wait", ms, why });
   }
 

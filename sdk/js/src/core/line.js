@@ -5,6 +5,7 @@
 // `event`, `reset` or `mark` (a position that only has to be stored).
 
 import { isObject } from "./values.js";
+import { Wait } from "./wait.js";
 
 const KNOWN_OFFSETS = 256;
 const FETCHES = 5;
@@ -28,7 +29,6 @@ export class Line {
   cursor = null;
   queue = [];
   hand = null;
-  againAt = null;
   stopped = false;
   #config;
   #say;
@@ -36,11 +36,17 @@ export class Line {
   #known = [];
   #stage = "";
   #tries = 0;
+  #wait = new Wait();
 
   constructor(config, say, finished) {
     this.#config = config;
     this.#say = say;
     this.#finished = finished;
+  }
+
+  // When what is in the hand is tried again.
+  get againAt() {
+    return this.#wait.until;
   }
 
   get isIdle() {
@@ -95,14 +101,14 @@ export class Line {
 
   #fetch() {
     this.#stage = "fetching";
-    this.againAt = null;
+    this.#wait.over();
     this.#say({ type: "fetch_order", offset: this.hand.offset, orderId: this.hand.body.data.orderId });
   }
 
   #deliver() {
     const { kind, offset, body, thin } = this.hand;
     this.#stage = "handling";
-    this.againAt = null;
+    this.#wait.over();
     this.#tries += 1;
     const what = kind !== "event" ? body : thin ? { event: body, thin } : { event: body };
     this.#say({ type: "deliver", kind, offset, attempt: this.#tries, ...what });
@@ -136,7 +142,8 @@ export class Line {
     if (this.#tries < this.#config.attempts) {
       const againMs = Math.min(LONGEST_AGAIN_MS, HANDLE_AGAIN_MS * 2 ** (this.#tries - 1));
       this.#stage = "resting";
-      this.againAt = now + againMs;
+      // A handler needs what its owner knows, and has few attempts: a network is no reason for the next.
+      this.#wait.begin(now, againMs, 0, true);
       this.#say({ ...told, againMs });
       return;
     }
@@ -168,12 +175,13 @@ export class Line {
   }
 
   // Asked again where that may help, and in the end delivered as it is, and marked thin.
-  orderFailed(offset, retryAfterMs, now, passing) {
+  orderFailed(offset, retryAfterMs, now, chance, passing) {
     if (!this.#isInHand(offset, "fetching")) return;
     this.#tries += 1;
     if (passing && this.#tries < FETCHES) {
       this.#stage = "fetch-resting";
-      this.againAt = now + Math.min(LONGEST_AGAIN_MS, retryAfterMs || FETCH_AGAIN_MS * 2 ** (this.#tries - 1));
+      const pause = Math.min(LONGEST_AGAIN_MS, retryAfterMs || FETCH_AGAIN_MS * 2 ** (this.#tries - 1));
+      this.#wait.begin(now, pause, chance, Boolean(retryAfterMs));
       return;
     }
     this.#tries = 0;
@@ -188,16 +196,21 @@ export class Line {
     this.#deliver();
   }
 
-  snapshotFailed(pauseMs, now) {
+  snapshotFailed(pauseMs, now, chance, isFixed) {
     if (!this.hand || this.#stage !== "loading") return;
     this.#stage = "load-resting";
-    this.againAt = now + pauseMs;
+    this.#wait.begin(now, pauseMs, chance, isFixed);
+  }
+
+  // There is a network again: what is fetched is fetched soon.
+  online(now, chance) {
+    this.#wait.online(now, chance, this.#stage === "fetching" || this.#stage === "loading");
   }
 
   // Do again what rested long enough.
   wake(now) {
-    if (this.againAt === null || now < this.againAt || this.stopped) return;
-    this.againAt = null;
+    if (this.stopped || !this.#wait.isOver(now)) return;
+    this.#wait.over();
     if (this.#stage === "resting") this.#deliver();
     else if (this.#stage === "fetch-resting") this.#fetch();
     else if (this.#stage === "load-resting") this.#load();

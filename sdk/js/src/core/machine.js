@@ -11,13 +11,13 @@ import { distance } from "./offsets.js";
 import { isEvent, isMessage, isPage } from "./shapes.js";
 import { shown } from "./showing.js";
 import { canonical, isPassing, soonest } from "./values.js";
+import { Wait } from "./wait.js";
 import { HELLO_MS, Watch } from "./watch.js";
 
 const POLL_SECONDS = 25;
 const POLL_SLACK_MS = 15_000;
 // A long poll that comes back empty at once is no long poll: it is not asked again at once.
 const POLL_AGAIN_MS = 1_000;
-const NUDGE_MS = 1_000;
 // A stream that goes on after we stopped reading fills no memory: we leave, and come back where we were.
 const FLOOD_WINDOWS = 4;
 const BYE = 1000;
@@ -56,9 +56,7 @@ export class Machine {
   #paused = false;
   #received = null;
   #reading = null;
-  #connectAt = null;
-  #told = false;
-  #nudged = false;
+  #return = new Wait();
   #awaySince = null;
   #state = "";
   #done = 0;
@@ -83,7 +81,7 @@ export class Machine {
   get due() {
     if (this.#phase === "over") return null;
     return soonest(
-      this.#connectAt,
+      this.#return.until,
       this.#line.againAt,
       this.#config.acks ? this.#acks.due : null,
       ...(this.#open ? [this.#watch.silentAt, this.#watch.behindAt, this.#ladder.climbAt, this.#pollAt] : []),
@@ -153,18 +151,21 @@ export class Machine {
   }
 
   on_online() {
-    if (this.#connectAt !== null && !this.#told) {
-      this.#connectAt = Math.min(this.#connectAt, this.#now + Math.floor(this.#chance * NUDGE_MS));
-    } else if (this.#open && this.#greetedAt === null) {
-      // This attempt may be of before; should it fail, the next one comes soon.
-      this.#nudged = true;
+    if (this.#phase === "over") return;
+    this.#return.online(this.#now, this.#chance, this.#open && this.#greetedAt === null);
+    this.#line.online(this.#now, this.#chance);
+    this.#acks.online(this.#now, this.#chance);
+    if (this.#isGreeted && this.#ladder.door === "websocket" && !this.#paused) {
+      // Another network may have left this connection behind: it says so soon, or is given up.
+      this.#say({ type: "send", link: this.#link, message: { type: "ping" } });
+      this.#watch.probe(this.#now);
     }
   }
 
   on_wake() {
     if (this.#phase === "over") return;
     this.#line.wake(this.#now);
-    if (this.#isPast(this.#connectAt)) this.#connect();
+    if (this.#return.isOver(this.#now)) this.#connect();
     if (!this.#open) return;
     if (this.#isPast(this.#watch.silentAt)) {
       this.#leave(this.#greetedAt !== null ? "silence" : "no hello");
@@ -207,7 +208,7 @@ export class Machine {
   }
 
   on_order_failed({ offset, status, retryAfterMs }) {
-    this.#line.orderFailed(offset, retryAfterMs, this.#now, isPassing(status));
+    this.#line.orderFailed(offset, retryAfterMs, this.#now, this.#chance, isPassing(status));
   }
 
   on_snapshot({ offset, orders }) {
@@ -216,8 +217,12 @@ export class Machine {
   }
 
   on_snapshot_failed({ status, problem, retryAfterMs }) {
-    if (problem != null && STATUSES[status]) this.#end(STATUSES[status], status, problem);
-    else this.#line.snapshotFailed(this.#snapshots.waitMs(this.#chance, null, retryAfterMs), this.#now);
+    if (problem != null && STATUSES[status]) {
+      this.#end(STATUSES[status], status, problem);
+      return;
+    }
+    const pause = this.#snapshots.waitMs(this.#chance, null, retryAfterMs);
+    this.#line.snapshotFailed(pause, this.#now, this.#chance, retryAfterMs != null);
   }
 
   on_acked() {
@@ -225,7 +230,7 @@ export class Machine {
   }
 
   on_ack_failed({ status, retryAfterMs }) {
-    const body = this.#acks.failed(this.#now, retryAfterMs, isPassing(status));
+    const body = this.#acks.failed(this.#now, this.#chance, retryAfterMs, isPassing(status));
     if (body) this.#say({ type: "report", kind: "ack-refused", status, body });
   }
 
@@ -349,6 +354,7 @@ export class Machine {
 
   #greet(head, after) {
     this.#greetedAt = this.#now;
+    this.#return.over();
     this.#ladder.opened(this.#now);
     this.#awaySince = null;
     this.#done = 0;
@@ -443,8 +449,9 @@ export class Machine {
     this.#link += 1;
     this.#phase = "connected";
     this.#open = true;
-    this.#connectAt = this.#greetedAt = this.#reading = null;
-    this.#paused = this.#polling = this.#live = this.#nudged = false;
+    this.#return.over();
+    this.#greetedAt = this.#reading = null;
+    this.#paused = this.#polling = this.#live = false;
     const { door } = this.#ladder;
     if (door === "poll") {
       this.#poll(0);
@@ -502,12 +509,9 @@ export class Machine {
       this.#tell({ state: "offline", since: this.#now });
     }
     this.#phase = "waiting";
-    this.#told = slotMs != null || retryAfterMs != null;
-    let ms = backoff.waitMs(this.#chance, slotMs, retryAfterMs);
-    if (this.#nudged && greetedAt === null && !this.#told) {
-      ms = Math.min(ms, Math.floor(this.#chance * NUDGE_MS));
-    }
-    this.#connectAt = this.#now + ms;
+    const isTold = slotMs != null || retryAfterMs != null;
+    const pause = backoff.waitMs(this.#chance, slotMs, retryAfterMs);
+    const ms = this.#return.begin(this.#now, pause, this.#chance, isTold);
     this.#say({ type: "wait", ms, door: this.#ladder.door, why });
   }
 
@@ -515,7 +519,6 @@ export class Machine {
     if (this.#phase === "over") return;
     if (this.#open) this.#close(BYE);
     this.#phase = "over";
-    this.#connectAt = null;
     this.#line.stopped = true;
     this.#line.drop();
     const isKeyNoGood = reason === "unauthorized" || reason === "forbidden";

@@ -3,6 +3,7 @@
 export const HELLO_MS = 10_000;
 const SILENT_HEARTBEATS = 2.5;
 const BEHIND_MS = 3_000;
+const PROBE_MS = 5_000;
 
 export class Watch {
   silentAt = null;
@@ -22,6 +23,11 @@ export class Watch {
 
   heard(now) {
     this.silentAt = now + this.#patienceMs;
+  }
+
+  // The server was asked whether it is there.
+  probe(now) {
+    if (this.silentAt !== null) this.silentAt = Math.min(this.silentAt, now + PROBE_MS);
   }
 
   // An event came: whatever is still missing may be right behind it.

@@ -3,6 +3,8 @@
 from collections import deque
 from typing import Any
 
+from bellwire_terminal.core.wait import Wait
+
 ACK_MS = 250
 EVENTS_AN_ACK = 32
 ORDERS_AN_ACK = 500
@@ -19,13 +21,13 @@ class Acks:
         self._soon_at: int | None = None
         self._orders: deque[str] = deque()
         self._under_way: dict[str, Any] | None = None
-        self._again_at: int | None = None
+        self._wait = Wait()
         self._failures = 0
 
     @property
     def due(self) -> int | None:
         """When to look again."""
-        return min((at for at in (self._soon_at, self._again_at) if at is not None), default=None)
+        return min((at for at in (self._soon_at, self._wait.until) if at is not None), default=None)
 
     def stored(self) -> None:
         """One more event is on the disk."""
@@ -46,9 +48,10 @@ class Acks:
         self, cursor: str | None, reading: str | None, now: int, *, idle: bool
     ) -> dict[str, Any] | None:
         """The body to post now, if any: of orders that a list showed at every door, of the stream where `reading`."""
-        if self._under_way is not None or (self._again_at is not None and now < self._again_at):
+        resting = self._wait.until is not None and not self._wait.is_over(now)
+        if self._under_way is not None or resting:
             return None
-        self._again_at = None
+        self._wait.over()
         if self._orders:
             ids = [self._orders[n] for n in range(min(ORDERS_AN_ACK, len(self._orders)))]
             self._under_way = {"orderIds": ids}
@@ -77,7 +80,13 @@ class Acks:
         for _ in body.get("orderIds", ()):
             self._orders.popleft()
 
-    def failed(self, now: int, retry_after_ms: int | None, *, passing: bool) -> dict[str, Any] | None:
+    def online(self, now: int, chance: float) -> None:
+        """There is a network again."""
+        self._wait.online(now, chance, trying=self._under_way is not None)
+
+    def failed(
+        self, now: int, chance: float, retry_after_ms: int | None, *, passing: bool
+    ) -> dict[str, Any] | None:
         """It was not; returns the body that is given up, where no other try would help."""
         body, self._under_way = self._under_way, None
         if body is None:
@@ -85,7 +94,7 @@ class Acks:
         if passing:
             pause = min(LONGEST_AGAIN_MS, retry_after_ms or AGAIN_MS * 2 ** min(self._failures, 10))
             self._failures += 1
-            self._again_at = now + pause
+            self._wait.begin(now, pause, chance, fixed=bool(retry_after_ms))
             return None
         if "offset" in body:
             self.acked = body["offset"]

@@ -9,12 +9,12 @@ from typing import Any
 
 from bellwire_terminal.core.backoff import Backoff
 from bellwire_terminal.core.ladder import PASSING
+from bellwire_terminal.core.wait import Wait
 
 MOST_COMMANDS = 10_000
 KNOWN_AGAIN_MS = 6 * 24 * 3_600_000
 """The server knows a key again for seven days; a day is for clocks."""
 FIRST_MS = 1_000
-NUDGE_MS = 1_000
 STILL_RUNNING = "still-running"
 
 
@@ -29,9 +29,7 @@ class Dispatch:
         self._commands: deque[dict[str, Any]] = deque()
         self._stage = "idle"
         self._ending: dict[str, Any] = {}
-        self._again_at: int | None = None
-        self._told = False
-        self._nudged = False
+        self._wait = Wait()
         self._held = False
         self._over = False
         self._backoff = Backoff(FIRST_MS)
@@ -44,7 +42,7 @@ class Dispatch:
     @property
     def due(self) -> int | None:
         """When a `wake` is wanted."""
-        return None if self._over else self._again_at
+        return None if self._over else self._wait.until
 
     def receive(self, given: dict[str, Any]) -> list[dict[str, Any]]:
         """Take one input and return the outputs, in order.
@@ -117,23 +115,19 @@ class Dispatch:
             self._rest(given["reason"], None)
 
     def _on_online(self, _: dict[str, Any]) -> None:
-        if self._again_at is not None and not self._told:
-            self._again_at = min(self._again_at, self._now + int(self._chance * NUDGE_MS))
-        elif self._stage == "asking":
-            # This request may be of before; should it fail, the next one comes soon.
-            self._nudged = True
+        self._wait.online(self._now, self._chance, trying=self._stage == "asking")
 
     def _on_release(self, _: dict[str, Any]) -> None:
         # Another key, or the same one in a shop that is on again.
         self._held = False
 
     def _on_wake(self, _: dict[str, Any]) -> None:
-        if self._again_at is not None and self._now >= self._again_at:
-            self._again_at = None
+        if self._wait.is_over(self._now):
+            self._wait.over()
             self._stage = "idle"
 
     def _on_stop(self, _: dict[str, Any]) -> None:
-        self._over, self._again_at = True, None
+        self._over = True
 
     def _advance(self) -> None:
         if self._over or self._held or self._stage != "idle" or not self._commands:
@@ -154,7 +148,8 @@ class Dispatch:
 
     def _send(self) -> None:
         first = self._commands[0]
-        self._stage, self._nudged = "asking", False
+        self._stage = "asking"
+        self._wait.over()
         asked = {name: first[name] for name in ("id", "method", "path", "body")}
         self._say({"type": "request", **asked})
 
@@ -164,11 +159,9 @@ class Dispatch:
         self._say({"type": "append", "record": record})
 
     def _rest(self, why: str, retry_after_ms: int | None) -> None:
-        self._told = retry_after_ms is not None
-        wait = self._backoff.wait_ms(self._chance, None, retry_after_ms)
-        if self._nudged and not self._told:
-            wait = min(wait, int(self._chance * NUDGE_MS))
-        self._stage, self._again_at = "resting", self._now + wait
+        pause = self._backoff.wait_ms(self._chance, None, retry_after_ms)
+        wait = self._wait.begin(self._now, pause, self._chance, fixed=retry_after_ms is not None)
+        self._stage = "resting"
         self._say({"type": "wait", "ms": wait, "why": why})
 
     def _is_first(self, id_: object) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bellwire_terminal.core.config import Config
+from bellwire_terminal.core.wait import Wait
 
 KNOWN_OFFSETS = 256
 FETCHES = 5
@@ -65,8 +66,13 @@ class Line:
         self.hand: Item | None = None
         self.stage = ""
         self.tries = 0
-        self.again_at: int | None = None
         self.stopped = False
+        self._wait = Wait()
+
+    @property
+    def again_at(self) -> int | None:
+        """When what is in the hand is tried again."""
+        return self._wait.until
 
     @property
     def idle(self) -> bool:
@@ -116,13 +122,15 @@ class Line:
 
     def _fetch(self) -> None:
         assert self.hand is not None
-        self.stage, self.again_at = "fetching", None
+        self.stage = "fetching"
+        self._wait.over()
         order_id = self.hand.body["data"]["orderId"]
         self._say({"type": "fetch_order", "offset": self.hand.offset, "orderId": order_id})
 
     def _deliver(self) -> None:
         assert self.hand is not None
-        self.stage, self.again_at = "handling", None
+        self.stage = "handling"
+        self._wait.over()
         self.tries += 1
         said: dict[str, Any] = {
             "type": "deliver",
@@ -163,7 +171,9 @@ class Line:
             return
         if self.tries < self._config.attempts:
             pause = min(LONGEST_AGAIN_MS, HANDLE_AGAIN_MS * 2 ** (self.tries - 1))
-            self.stage, self.again_at = "resting", now + pause
+            self.stage = "resting"
+            # A handler needs what its owner knows, and has few attempts: a network is no reason for the next.
+            self._wait.begin(now, pause, 0.0, fixed=True)
             told = {"offset": offset, "attempt": self.tries, "error": error, "againMs": pause}
             self._say({"type": "report", "kind": "handler", **told})
             return
@@ -194,14 +204,17 @@ class Line:
             self.tries = 0
             self._deliver()
 
-    def order_failed(self, offset: object, retry_after_ms: int | None, now: int, *, passing: bool) -> None:
+    def order_failed(
+        self, offset: object, retry_after_ms: int | None, now: int, chance: float, *, passing: bool
+    ) -> None:
         """It could not be had: asked again where that may help, and in the end delivered as it is, and marked thin."""
         if not self._in_hand(offset, "fetching"):
             return
         self.tries += 1
         if passing and self.tries < FETCHES:
             pause = min(LONGEST_AGAIN_MS, retry_after_ms or FETCH_AGAIN_MS * 2 ** (self.tries - 1))
-            self.stage, self.again_at = "fetch-resting", now + pause
+            self.stage = "fetch-resting"
+            self._wait.begin(now, pause, chance, fixed=bool(retry_after_ms))
             return
         self.tries = 0
         self._deliver()
@@ -214,16 +227,21 @@ class Line:
             self.hand.body = {"reason": reason, "orders": orders}
             self._deliver()
 
-    def snapshot_failed(self, pause_ms: int, now: int) -> None:
+    def snapshot_failed(self, pause_ms: int, now: int, chance: float, *, fixed: bool) -> None:
         """It could not be had now."""
         if self.hand is not None and self.stage == "loading":
-            self.stage, self.again_at = "load-resting", now + pause_ms
+            self.stage = "load-resting"
+            self._wait.begin(now, pause_ms, chance, fixed=fixed)
+
+    def online(self, now: int, chance: float) -> None:
+        """There is a network again: what is fetched is fetched soon."""
+        self._wait.online(now, chance, trying=self.stage in ("fetching", "loading"))
 
     def wake(self, now: int) -> None:
         """Do again what rested long enough."""
-        if self.again_at is None or now < self.again_at or self.stopped:
+        if self.stopped or not self._wait.is_over(now):
             return
-        self.again_at = None
+        self._wait.over()
         match self.stage:
             case "resting":
                 self._deliver()

@@ -14,13 +14,13 @@ from bellwire_terminal.core.line import Item, Line
 from bellwire_terminal.core.offsets import distance
 from bellwire_terminal.core.shapes import is_event, is_message, is_page
 from bellwire_terminal.core.showing import shown
+from bellwire_terminal.core.wait import Wait
 from bellwire_terminal.core.watch import HELLO_MS, Watch
 
 POLL_SECONDS = 25
 POLL_SLACK_MS = 15_000
 POLL_AGAIN_MS = 1_000
 """A long poll that comes back empty at once is no long poll: it is not asked again at once."""
-NUDGE_MS = 1_000
 FLOOD_WINDOWS = 4
 """A stream that goes on after we stopped reading fills no memory: we leave, and come back where we were."""
 BYE = 1000
@@ -58,9 +58,7 @@ class Machine:
         self._paused = False
         self._received: str | None = None
         self._reading: str | None = None
-        self._connect_at: int | None = None
-        self._told = False
-        self._nudged = False
+        self._return = Wait()
         self._away_since: int | None = None
         self._state: dict[str, Any] = {}
         self._done = 0
@@ -77,7 +75,7 @@ class Machine:
         """When a `wake` is wanted, in milliseconds; None while nothing is waited for."""
         if self._phase == "over":
             return None
-        times = [self._connect_at, self._line.again_at]
+        times = [self._return.until, self._line.again_at]
         if self._config.acks:
             times.append(self._acks.due)
         if self._open:
@@ -158,17 +156,22 @@ class Machine:
             self._end("replaced", code=4409)
 
     def _on_online(self, _: dict[str, Any]) -> None:
-        if self._connect_at is not None and not self._told:
-            self._connect_at = min(self._connect_at, self._now + int(self._chance * NUDGE_MS))
-        elif self._open and self._greeted_at is None:
-            # This attempt may be of before; should it fail, the next one comes soon.
-            self._nudged = True
+        if self._phase == "over":
+            return
+        greeted = self._greeted_at is not None
+        self._return.online(self._now, self._chance, trying=self._open and not greeted)
+        self._line.online(self._now, self._chance)
+        self._acks.online(self._now, self._chance)
+        if self._open and greeted and self._ladder.door == "websocket" and not self._paused:
+            # Another network may have left this connection behind: it says so soon, or is given up.
+            self._say({"type": "send", "link": self._link, "message": {"type": "ping"}})
+            self._watch.probe(self._now)
 
     def _on_wake(self, _: dict[str, Any]) -> None:
         if self._phase == "over":
             return
         self._line.wake(self._now)
-        if self._connect_at is not None and self._now >= self._connect_at:
+        if self._return.is_over(self._now):
             self._connect()
         if not self._open:
             return
@@ -208,8 +211,9 @@ class Machine:
 
     def _on_order_failed(self, given: dict[str, Any]) -> None:
         self._line.order_failed(
-            given["offset"], given.get("retryAfterMs"), self._now, passing=_is_passing(given.get("status"))
-        )
+            given["offset"], given.get("retryAfterMs"), self._now, self._chance,
+            passing=_is_passing(given.get("status")),
+        )  # fmt: skip
 
     def _on_snapshot(self, given: dict[str, Any]) -> None:
         self._snapshots.steady()
@@ -220,16 +224,16 @@ class Machine:
         if given.get("problem") is not None and status in STATUSES:
             self._end(STATUSES[status], code=status, detail=given["problem"])
             return
-        self._line.snapshot_failed(
-            self._snapshots.wait_ms(self._chance, None, given.get("retryAfterMs")), self._now
-        )
+        told = given.get("retryAfterMs")
+        pause = self._snapshots.wait_ms(self._chance, None, told)
+        self._line.snapshot_failed(pause, self._now, self._chance, fixed=told is not None)
 
     def _on_acked(self, _: dict[str, Any]) -> None:
         self._acks.posted()
 
     def _on_ack_failed(self, given: dict[str, Any]) -> None:
         passing = _is_passing(given.get("status"))
-        lost = self._acks.failed(self._now, given.get("retryAfterMs"), passing=passing)
+        lost = self._acks.failed(self._now, self._chance, given.get("retryAfterMs"), passing=passing)
         if lost is not None:
             self._say({"type": "report", "kind": "ack-refused", "status": given["status"], "body": lost})
 
@@ -344,6 +348,7 @@ class Machine:
 
     def _greet(self, head: str, after: str | None) -> None:
         self._greeted_at = self._now
+        self._return.over()
         self._ladder.opened(self._now)
         self._away_since = None
         self._done, self._live = 0, False
@@ -434,9 +439,10 @@ class Machine:
 
     def _connect(self) -> None:
         self._link += 1
-        self._phase, self._open, self._connect_at = "connected", True, None
+        self._phase, self._open = "connected", True
+        self._return.over()
         self._greeted_at, self._paused, self._polling, self._live = None, False, False, False
-        self._reading, self._nudged = None, False
+        self._reading = None
         if self._ladder.door == "poll":
             self._poll(0)
             return
@@ -499,11 +505,9 @@ class Machine:
             self._away_since = self._now
             self._tell({"state": "offline", "since": self._now})
         self._phase = "waiting"
-        self._told = slot_ms is not None or retry_after_ms is not None
-        wait = backoff.wait_ms(self._chance, slot_ms, retry_after_ms)
-        if self._nudged and greeted is None and not self._told:
-            wait = min(wait, int(self._chance * NUDGE_MS))
-        self._connect_at = self._now + wait
+        told = slot_ms is not None or retry_after_ms is not None
+        pause = backoff.wait_ms(self._chance, slot_ms, retry_after_ms)
+        wait = self._return.begin(self._now, pause, self._chance, fixed=told)
         self._say({"type": "wait", "ms": wait, "door": self._ladder.door, "why": why})
 
     def _end(self, reason: str, *, code: int | None = None, detail: str = "") -> None:
@@ -511,7 +515,7 @@ class Machine:
             return
         if self._open:
             self._close(BYE)
-        self._phase, self._connect_at = "over", None
+        self._phase = "over"
         self._line.stopped = True
         self._line.drop()
         self._tell(

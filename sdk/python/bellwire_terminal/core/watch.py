@@ -5,6 +5,7 @@ from dataclasses import dataclass
 HELLO_MS = 10_000
 SILENT_HEARTBEATS = 2.5
 BEHIND_MS = 3_000
+PROBE_MS = 5_000
 
 
 @dataclass(slots=True)
@@ -27,6 +28,11 @@ class Watch:
     def heard(self, now: int) -> None:
         """Anything came."""
         self.silent_at = now + self.patience_ms
+
+    def probe(self, now: int) -> None:
+        """The server was asked whether it is there."""
+        if self.silent_at is not None:
+            self.silent_at = min(self.silent_at, now + PROBE_MS)
 
     def progress(self) -> None:
         """An event came: whatever is still missing may be right behind it."""
