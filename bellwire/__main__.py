@@ -13,6 +13,7 @@ from bellwire.doctor.command import doctor
 from bellwire.key_commands import KEY_COMMANDS
 from bellwire.one_sentence import OneSentence
 from bellwire.options import DATABASE, KEY, TENANT, URL
+from bellwire.plan.command import plan_command
 from bellwire.questions import QUESTIONS
 from bellwire.roles import role_settings
 from bellwire.verify_command import verify
@@ -250,7 +251,7 @@ def order(
     click.echo(f"{answer['orderNumber']}  {total}  offset {answer['offset']}  id {answer['orderId']}")
 
 
-for command in (*KEY_COMMANDS, role_settings, doctor, verify, *QUESTIONS):
+for command in (*KEY_COMMANDS, role_settings, doctor, plan_command, verify, *QUESTIONS):
     main.add_command(command)
 
 

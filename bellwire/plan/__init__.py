@@ -1,0 +1,1 @@
+"""`bellwire plan`: how large an installation has to be for a load, from measured costs."""
