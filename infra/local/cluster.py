@@ -154,7 +154,7 @@ class Cluster:
         self.stop()
 
     def processes(self) -> list[dict[str, Any]]:
-        """Role, pid and url of every process of ours, as they are now."""
+        """Role, pid and addresses of every process of ours, as they are now."""
         found: list[dict[str, Any]] = [
             {"role": pod.role, "pid": pod.pid, "url": pod.url} for pod in self.pods
         ]
@@ -163,7 +163,8 @@ class Cluster:
         if self.postgres is not None:
             found.append({"role": "postgres", "pid": self.postgres.pid})
         if self.load_balancer is not None:
-            found.append({"role": "loadbalancer", "pid": self.load_balancer.pid})
+            door = self.load_balancer
+            found.append({"role": "loadbalancer", "pid": door.pid, "metricsUrl": f"{door.admin_url}/metrics"})
         return found
 
     def _defaults(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ from infra.local.failure import CannotStart, WrongSetting
 from infra.local.interrupt import Stopped, ignores_interrupts, raise_on_signals
 from infra.local.logbook import Logbook
 from infra.local.manifest import FOLDER, Manifest, clear_up
+from infra.local.monitoring import Monitoring
 from infra.local.pages.opening import Opening, is_desktop
 from infra.local.pages.server import Pages
 from infra.local.plan import Plan
@@ -32,7 +33,8 @@ from infra.local.shops import Shop, open_shops
 from infra.local.workdir import Workdir
 
 # Their lines are for the log files; a console full of checkpoints helps nobody.
-QUIET = ("postgres", "valkey")
+QUIET = ("postgres", "valkey", "prometheus", "alertmanager", "redis-exporter", "postgres-exporter")
+DASHBOARDS = Path(__file__).resolve().parents[1] / "monitoring" / "dashboards"
 # The end of each process's log, shown when a check failed.
 KEPT_LINES = 15
 
@@ -52,6 +54,7 @@ class Demo:
         self._began = time.monotonic()
         self._pages = Pages()
         self._opening: Opening | None = None
+        self._monitoring = Monitoring(sink=self._take) if plan.monitoring else None
         self._keep = Workdir("certificate") if plan.tls else None
         certificate = None
         if self._keep is not None:
@@ -70,7 +73,12 @@ class Demo:
         """Start, show, wait for the signal, sum up, stop."""
         code = 0
         try:
+            if self._monitoring is not None:
+                self._monitoring.fetch(self._console.step)
             self._cluster.start()
+            if self._monitoring is not None:
+                self._console.step("starting Prometheus and Alertmanager")
+                self._monitoring.start(self._cluster)
             self._console.step("opening the shops kitchen and bistro")
             self._shops = open_shops(self._cluster.url, self._cluster.operator_key, self._cluster.tls)
             self._pages.start(self._cluster, self._shops[0])
@@ -95,6 +103,8 @@ class Demo:
             self._stopping = True
             self._console.step("stopping everything")
             self._pages.stop()
+            if self._monitoring is not None:
+                self._monitoring.stop()
             self._cluster.stop()
             if self._cluster.certificate is not None:
                 self._cluster.certificate.remove()
@@ -113,7 +123,8 @@ class Demo:
     def _publish(self) -> None:
         if self._shops:
             pages = self._pages.addresses(self._cluster.url)
-            self._manifest.write(document(self._cluster, self._shops, pages))
+            prometheus = None if self._monitoring is None else self._monitoring.prometheus.url
+            self._manifest.write(document(self._cluster, self._shops, pages, prometheus))
 
     def _look_after(self) -> None:
         """Bring the load balancer back; say it once when a server has gone."""
@@ -122,8 +133,15 @@ class Demo:
             self._console.step("the load balancer ended; starting it again")
             balancer.start()
             self._publish()
-        for name, server in (("Valkey", self._cluster.valkey), ("PostgreSQL", self._cluster.postgres)):
-            if server is not None and not server.alive and name not in self._missed:
+        alive = {
+            name: server.alive
+            for name, server in (("Valkey", self._cluster.valkey), ("PostgreSQL", self._cluster.postgres))
+            if server is not None
+        }
+        if self._monitoring is not None:
+            alive |= {server.name: server.alive for server in self._monitoring.servers}
+        for name, lives in alive.items():
+            if not lives and name not in self._missed:
                 self._missed.add(name)
                 self._console.step(
                     f"{name} ended. The demo does not bring it back, so that you can watch what goes on without it; "
@@ -156,6 +174,8 @@ class Demo:
             ("Keys and processes", str(self._manifest.path) + self._why_not_the_first()),
             ("Logs", str(self._logbook.folder)),
         ]
+        if self._monitoring is not None:
+            parts += monitoring_lines(self._monitoring)
         if authority:
             words = (
                 "its certificate was made just now; this file makes a client trust it, and goes with the demo"
@@ -218,7 +238,22 @@ def order_line(url: str, key: str, authority: Path | None = None) -> str:
     return f"echo {shlex.quote(f'Authorization: Bearer {key}')} | {shlex.join(words)}"
 
 
-def document(cluster: Cluster, shops: list[Shop], pages: dict[str, str]) -> dict[str, object]:
+def monitoring_lines(monitoring: Monitoring) -> list[tuple[str, str]]:
+    """Where the monitoring is, and how its dashboards come into a Grafana."""
+    prometheus, files = monitoring.prometheus.url, shown(DASHBOARDS) / "*.json"
+    return [
+        ("Prometheus, with the alerts", f"{prometheus}/alerts"),
+        ("Alertmanager", monitoring.alertmanager.url),
+        (
+            "Dashboards, for a Grafana of yours",
+            f"add {prometheus} there as a data source of the type Prometheus, then Dashboards, New, Import: {files}",
+        ),
+    ]
+
+
+def document(
+    cluster: Cluster, shops: list[Shop], pages: dict[str, str], prometheus: str | None = None
+) -> dict[str, object]:
     """The content of demo.json says."""
     tenants = {
         shop.slug: {
@@ -239,7 +274,7 @@ def document(cluster: Cluster, shops: list[Shop], pages: dict[str, str]) -> dict
         "tenants": tenants,
         "databaseUrl": cluster.database_url,
         "redisUrl": cluster.redis_url,
-        "prometheusUrl": None,
+        "prometheusUrl": prometheus,
         "processes": cluster.processes(),
     }
 

@@ -9,7 +9,9 @@ from typing import TextIO
 
 LARGEST_BYTES = 20 * 1024 * 1024
 # The names of our files, after the processes of a cluster; others in the folder are somebody's.
-OURS = re.compile(r"(api-\d+|gateway-\d+|postgres|valkey|haproxy)\.log(\.1)?")
+OURS = re.compile(
+    r"(api-\d+|gateway-\d+|postgres|valkey|haproxy|prometheus|alertmanager|redis-exporter|postgres-exporter)\.log(\.1)?"
+)
 
 
 class Logbook:

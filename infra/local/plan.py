@@ -21,6 +21,7 @@ class Plan:
     database_url: str | None = None
     redis_url: str | None = None
     tls: bool = False
+    monitoring: bool = False
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str], default_port: int | None = None) -> "Plan":
@@ -37,6 +38,7 @@ class Plan:
             database_url=url(env, "BELLWIRE_DATABASE_URL", ("postgresql://", "postgres://"), wrong),
             redis_url=url(env, "BELLWIRE_REDIS_URL", REDIS_SCHEMES, wrong),
             tls=bool(number(env, "TLS", 0, 0, 1, wrong)),
+            monitoring=bool(number(env, "MONITORING", 0, 0, 1, wrong)),
         )
         if wrong:
             raise WrongSetting("\n".join(wrong))

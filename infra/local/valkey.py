@@ -61,6 +61,11 @@ class Valkey:
         return f"redis://{login}127.0.0.1:{self.port}/0"
 
     @property
+    def password(self) -> str:
+        """The word that everybody who comes has to know; "" where nothing is asked."""
+        return self._password
+
+    @property
     def alive(self) -> bool:
         return self._child is not None and self._child.alive
 

@@ -1,4 +1,4 @@
-"""Tell Prometheus where the demo's pods are.
+"""Tell Prometheus where the demo's pods and its load balancer are.
 
     python -m infra.monitoring.targets > .bellwire/targets.json
 
@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-ROLES = {"api": "bellwire-api", "gateway": "bellwire-gateway"}
+ROLES = {"api": "bellwire-api", "gateway": "bellwire-gateway", "loadbalancer": "bellwire-haproxy"}
 
 
 def targets(demo: dict[str, Any]) -> list[dict[str, Any]]:
-    """One group a kind of pod, under the job name that the alert rules ask for."""
-    return [
-        {
-            "targets": [
-                urlsplit(process["url"]).netloc for process in demo["processes"] if process["role"] == role
-            ],
-            "labels": {"job": job},
-        }
+    """One group a kind of process, under the job that the alert rules ask for; none of a kind that is away."""
+    found = {
+        job: [where(process) for process in demo["processes"] if process["role"] == role and where(process)]
         for role, job in ROLES.items()
-    ]
+    }
+    return [{"targets": each, "labels": {"job": job}} for job, each in found.items() if each]
+
+
+def where(process: dict[str, Any]) -> str:
+    """`host:port` of a process's metrics; the load balancer has them at a door of their own."""
+    return urlsplit(process.get("metricsUrl") or process.get("url") or "").netloc
 
 
 def main(path: Path) -> int:

@@ -191,6 +191,33 @@ def test_what_demo_json_says_is_true_and_stays_true_when_a_pod_is_killed(folder:
 
 
 @pytest.mark.long
+def test_with_monitoring_a_prometheus_with_our_rules_scrapes_all_of_it_and_goes_with_it(folder: Path) -> None:
+    with demo(folder, MONITORING="1") as (process, document):
+        url = document["prometheusUrl"]
+
+        def scraped() -> dict[str, set[str]]:
+            found: dict[str, set[str]] = {}
+            for target in httpx.get(f"{url}/api/v1/targets").json()["data"]["activeTargets"]:
+                found.setdefault(target["labels"]["job"], set()).add(target["health"])
+            return found
+
+        jobs = {"api", "gateway", "haproxy", "redis", "postgres"}
+        assert wait_until(lambda: scraped() == {f"bellwire-{job}": {"up"} for job in jobs}, 60.0), scraped()
+        groups = httpx.get(f"{url}/api/v1/rules").json()["data"]["groups"]
+        assert "BellwireOrdersUnseen" in {rule["name"] for group in groups for rule in group["rules"]}
+        # An Alertmanager is told of alerts, and lives.
+        managers = httpx.get(f"{url}/api/v1/alertmanagers").json()["data"]["activeAlertmanagers"]
+        assert len(managers) == 1
+        assert httpx.get(managers[0]["url"].replace("alerts", "status")).json()["config"]["original"]
+        wait_until(lambda: "dashboards/*.json" in (folder / "demo.json.out").read_text(), READY_SECONDS)
+        assert f"add {url} there" in (folder / "demo.json.out").read_text()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+
+@pytest.mark.long
 def test_a_killed_demo_leaves_no_process_and_the_next_one_clears_up_after_it_and_after_nobody_else(
     folder: Path,
 ) -> None:

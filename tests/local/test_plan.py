@@ -32,8 +32,9 @@ def test_settings_change_it_and_empty_ones_do_not() -> None:
         "BELLWIRE_API_PODS": "1",
         "BELLWIRE_GATEWAY_PODS": "8",
         "BELLWIRE_REDIS_URL": "",
+        "MONITORING": "1",
     }
-    assert Plan.from_environment(env) == Plan(api_pods=1, gateway_pods=8, port=8090)
+    assert Plan.from_environment(env) == Plan(api_pods=1, gateway_pods=8, port=8090, monitoring=True)
 
 
 def test_every_wrong_setting_is_named_and_no_password_is_repeated() -> None:

@@ -14,15 +14,22 @@ DEMO = {
         {"role": "gateway", "pid": 3, "url": "http://127.0.0.1:9202"},
         {"role": "valkey", "pid": 4},
         {"role": "postgres", "pid": 5},
+        {"role": "loadbalancer", "pid": 6, "metricsUrl": "http://127.0.0.1:9301/metrics"},
     ]
 }
 
 
-def test_each_pod_is_scraped_under_its_job() -> None:
+def test_each_pod_and_the_load_balancer_is_scraped_under_its_job() -> None:
     assert targets(DEMO) == [
         {"targets": ["127.0.0.1:9101"], "labels": {"job": "bellwire-api"}},
         {"targets": ["127.0.0.1:9201", "127.0.0.1:9202"], "labels": {"job": "bellwire-gateway"}},
+        {"targets": ["127.0.0.1:9301"], "labels": {"job": "bellwire-haproxy"}},
     ]
+
+
+def test_a_demo_without_a_load_balancer_has_no_target_of_that_name() -> None:
+    without = {"processes": DEMO["processes"][:-1]}
+    assert {group["labels"]["job"] for group in targets(without)} == {"bellwire-api", "bellwire-gateway"}
 
 
 def test_what_is_printed_is_what_prometheus_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
