@@ -6,6 +6,8 @@ Why: docs/decisions/0112-order-sources.md
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backbone.contract.names import folded
+
 MAX_SOURCES = 200
 
 
@@ -19,7 +21,7 @@ class OrderSource:
     @property
     def key(self) -> str:
         """The name as it is compared: without case."""
-        return self.name.casefold()
+        return folded(self.name)
 
 
 ONLINE = "online"

@@ -98,7 +98,7 @@ def _head(placing: Placing) -> tuple[Any, ...]:
     return (
         placing.order_id,
         order.source,
-        order.source.casefold(),
+        folded(order.source),
         order.order_type,
         order.customer_name,
         order.customer_phone,

@@ -1,6 +1,7 @@
 """Names of stations and categories: what one is, and when two are the same. Pure."""
 
 import unicodedata
+from unicodedata import normalize
 
 MAX_NAME = 64
 # Letters and symbols by their category that fonts draw as nothing.
@@ -21,10 +22,17 @@ def is_name(text: str) -> bool:
 def folded(name: str) -> str:
     """Return the form of a name that those which differ in case alone have in common.
 
+    An accent may be a character of its own or part of its letter, as the sender's keyboard had it: one sees no
+    difference (Unicode's canonical caseless matching).
+
     >>> folded("Grill") == folded("GRILL")
     True
+    >>> folded("CAFE\u0301") == folded("caf\u00e9")
+    True
     """
-    return name.casefold()
+    if name.isascii():
+        return name.casefold()
+    return normalize("NFC", normalize("NFD", name).casefold())
 
 
 def is_visible(character: str) -> bool:

@@ -257,6 +257,19 @@ async def test_points_are_per_unit_of_money_in_every_currency(open_shop: OpenSho
         assert (event["type"], event["data"]["pointsChange"]) == ("loyalty_updated", points)
 
 
+async def test_an_order_of_nearly_the_greatest_total_is_completed_at_the_most_points_a_unit(
+    open_shop: OpenShop,
+) -> None:
+    shop = await open_shop(currency="JPY", pointsPerUnit=10_000)
+    gold = {"name": "Gold", "unitPrice": 100_000_000}
+    line = {**gold, "quantity": 10_000, "modifiers": [{**gold, "quantity": 9}]}
+    order = await shop.order(items=[line] * 99)
+    for status in ("preparing", "ready", "completed"):
+        await shop.step(order["orderId"], status)
+    event = (await shop.events())[-1]
+    assert (event["type"], event["data"]["pointsChange"]) == ("loyalty_updated", 10**15 - 1)
+
+
 async def test_the_audit_adds_up_in_the_shops_currency(
     open_shop: OpenShop, database_url: str, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

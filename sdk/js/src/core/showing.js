@@ -2,9 +2,14 @@
 //
 // An order that is shown is acknowledged; one that the filter keeps from this terminal must not be.
 
-// Unicode's case folding, sign by sign, as near as this language has it. A dotless i is no i.
-const folded = (text) =>
-  Array.from(String(text), (sign) => (sign === "ı" ? sign : sign.toLowerCase().toUpperCase().toLowerCase())).join("");
+// Unicode's case folding, sign by sign, as near as this language has it. A dotless i is no i. An accent is the same
+// however it is composed.
+export const folded = (text) =>
+  Array.from(String(text).normalize("NFD"), (sign) =>
+    sign === "ı" ? sign : sign.toLowerCase().toUpperCase().toLowerCase(),
+  )
+    .join("")
+    .normalize("NFC");
 
 function passes(order, member, names) {
   if (!names) return true;

@@ -5,6 +5,7 @@ An order that is shown is acknowledged; one that the filter keeps from this term
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from unicodedata import normalize
 
 NEW_ORDER = "new_order"
 
@@ -24,5 +25,10 @@ def shown(orders: Iterable[dict[str, Any]], wanted: Mapping[str, list[str]]) -> 
 def _passes(order: dict[str, Any], member: str, names: list[str] | None) -> bool:
     if names is None:
         return True
-    named = {str(item[member]).casefold() for item in order.get("items", ()) if item.get(member)}
-    return not named or not named.isdisjoint(name.casefold() for name in names)
+    named = {folded(str(item[member])) for item in order.get("items", ()) if item.get(member)}
+    return not named or not named.isdisjoint(map(folded, names))
+
+
+def folded(name: str) -> str:
+    """As Bellwire compares names: without case, and an accent is the same however it is composed."""
+    return normalize("NFC", normalize("NFD", name).casefold())
