@@ -61,7 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--orders", type=int, help="orders of a busy day in tests/receipts, with Redis and without it"
     )
     parser.addoption("--seed", type=int, help="its chance; one is drawn, and told, where none is given")
-    parser.addoption("--tills", type=int, help="tills of the crowd in tests/sdk/test_crowd.py")
+    parser.addoption("--tills", type=int, help="tills of the crowd in tests/sdk/test_crowd.py, in Python")
+    parser.addoption("--javascript", type=int, help="tills of that crowd that run in Node, besides")
     parser.addoption("--kills", type=int, help="how many kills and cuts it goes through")
     parser.addoption(
         "--plant", help="a fault that it has to find, by its name in tests/receipts or tests/alarms"

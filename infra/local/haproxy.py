@@ -121,6 +121,11 @@ class HAProxy:
             self._workdir.remove()
             self._workdir = None
 
+    def kill(self) -> None:
+        """`kill -9`; every connection through it is cut. `start` brings it back, on the same port."""
+        if self._child is not None:
+            self._child.kill()
+
     def states(self) -> dict[str, str]:
         """Each server's state as HAProxy sees it: `{"gateway-1": "UP", …}`. Empty: it does not answer."""
         return {row["svname"]: row["status"] for row in self._servers_seen()}

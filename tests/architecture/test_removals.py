@@ -21,6 +21,7 @@ THOUGHT_ABOUT = {
     "infra/local/pods.py": "a child's process",
     "infra/local/postgres.py": "a child's process; two files of a directory of ours",
     "infra/local/valkey.py": "a child's process",
+    "infra/local/haproxy.py": "a child's process",
     "infra/local/check.py": "a pod of its own cluster",
     "infra/local/manifest.py": "demo.json and its lock, by exact name, of nobody who lives",
     "infra/local/logbook.py": "logs of a run, by exact name",

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import socket
 from urllib.parse import urlsplit
 
 PAGE = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"
 
 
 class Gate:
-    """Listens on loopback for one cluster. `down`: whoever comes is cut at once."""
+    """Listens on loopback for one cluster, on one port. `down`: whoever comes is cut at once."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -16,14 +17,16 @@ class Gate:
         self._shut: tuple[str, ...] = ()
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
+        # Bound and never listening: while nobody does, the port is still nobody else's.
+        self._place: socket.socket | None = None
         self.down = False
         self.asked: list[str] = []
 
     @property
     def url(self) -> str:
         """Its address."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        assert self._place is not None
+        return f"http://127.0.0.1:{self._place.getsockname()[1]}"
 
     def shut(self, *paths: str) -> None:
         """Paths that begin like this are answered with a proxy's page, from now on."""
@@ -35,14 +38,26 @@ class Gate:
             writer.transport.abort()
 
     async def open(self) -> None:
-        """Listen."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        """Listen, on the port that it had."""
+        if self._place is None:
+            self._place = socket.socket()
+            self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._place.bind(("127.0.0.1", 0))
+        host, port = self._place.getsockname()
+        self._server = await asyncio.start_server(self._serve, host, port, reuse_port=True, backlog=1024)
+
+    def leave(self) -> None:
+        """Nothing is there until it is opened again: what is open is cut, and who comes is refused."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self.cut()
 
     async def close(self) -> None:
         """Listen no more."""
-        assert self._server is not None
-        self._server.close()
-        self.cut()
+        self.leave()
+        if self._place is not None:
+            self._place.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
