@@ -5,7 +5,7 @@ ARGS ?=
 SEEDS ?= 5000
 BIN := .venv/bin
 SETUP := infra/local/bootstrap.sh
-PACKAGES := sdk/python api backbone bellwire gateway infra loadtests benchmarks chaos conformance examples tests
+PACKAGES := sdk/python api backbone bellwire gateway infra loadtests benchmarks chaos drill conformance examples tests
 LOCKED := pyproject.toml sdk/python/pyproject.toml uv.lock $(SETUP)
 # Killing make ends the demo too: what the recipe becomes gets SIGTERM when make is gone.
 WITH_MAKE = exec $(BIN)/python -I -S infra/local/leash.py $$PPID 15 $$(id -u) $$(id -g)
@@ -34,7 +34,7 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.venv/bytecode
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all cov simulate check load chaos conformance bench fmt lock audit-deps image-digests clean
+.PHONY: help demo test test-all cov simulate check load chaos drill conformance bench fmt lock audit-deps image-digests clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,10 @@ load: .venv/.all ## put load on the running demo with locust
 chaos: .venv/.all ## break a cluster of its own in every way under load, and count what was lost
 	@mkdir -p .bellwire
 	@$(WITH_MAKE) $(BIN)/python -m chaos $(ARGS)
+
+drill: .venv/.all ## break a cluster of its own before a real Prometheus: which alerts come, when, and end
+	@mkdir -p .bellwire
+	@$(WITH_MAKE) $(BIN)/python -m drill $(ARGS)
 
 conformance: .venv/.all ## put the WebSocket protocol before the Autobahn testsuite; ARGS=--quick without its long cases
 	@$(WITH_MAKE) nice $(BIN)/python -m conformance $(ARGS)

@@ -144,6 +144,14 @@ class Pod:
         if child is not None:
             child.stop(seconds)
 
+    def take_away(self) -> None:
+        """`kill -9`, and nobody brings it back until it is started again."""
+        with self._lock:
+            self._keep = False
+            child = self._child
+        if child is not None:
+            child.kill()
+
     def _run(self) -> None:
         self._started_at = time.monotonic()
         self._child = Child(

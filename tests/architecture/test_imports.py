@@ -16,6 +16,7 @@ PACKAGES = (
     "loadtests",
     "benchmarks",
     "chaos",
+    "drill",
     "conformance",
     "examples",
 )
@@ -87,6 +88,7 @@ MAY_IMPORT = {
     # Black box: it knows the public contract, and nothing of the server.
     "bellwire/verify": (),
     "chaos": ("chaos", "infra"),
+    "drill": ("drill", "infra"),
     # They know the public contract, as anybody's program does.
     "examples": (),
     # The protocol class alone, without anything of a gateway around it.
@@ -166,7 +168,7 @@ def test_imports_point_down(path: Path) -> None:
 @pytest.mark.parametrize("path", cases())
 def test_each_third_party_has_one_home(path: Path) -> None:
     relative = path.relative_to(ROOT).as_posix()
-    if relative.startswith(("benchmarks/", "loadtests/", "infra/", "chaos/", "conformance/")):
+    if relative.startswith(("benchmarks/", "loadtests/", "infra/", "chaos/", "drill/", "conformance/")):
         return
     for module in HOUSE.imports(path):
         homes = HOMES.get(module.split(".")[0])

@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "api", "backbone", "bellwire", "gateway", "infra", "loadtests", "benchmarks", "chaos", "conformance", "examples",
-    "sdk", "tests",
+    "api", "backbone", "bellwire", "gateway", "infra", "loadtests", "benchmarks", "chaos", "drill", "conformance",
+    "examples", "sdk", "tests",
 )  # fmt: skip
 # A sentence begins at the start of a text or a paragraph, behind a full stop, in a cell or behind a list's mark.
 START = re.compile(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("bellwire", "infra", "loadtests", "benchmarks", "chaos", "conformance")
+PACKAGES = ("bellwire", "infra", "loadtests", "benchmarks", "chaos", "drill", "conformance")
 
 REMOVES = {"rmtree", "unlink", "rmdir", "removedirs", "kill", "killpg", "send_signal", "umount"}
 # Where one of these is called, and on what.
