@@ -13,11 +13,13 @@ SAFE_SYSCTLS = {"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.i
 # From the end of the drain to the kill; docs/operations.md promises a gateway's.
 LAST_SECONDS = {"gateway": 30, "api": 10, "haproxy": 10}
 LONG_POLL_SECONDS = 30
+# Of haproxy.cfg, for pods that come from DNS.
+SLOTS = 50
 # The node keeps a container's output, and counts it: 10 MiB five times, by the kubelet's defaults.
 LOG_BYTES = 50 * 2**20
 FIRST = ("bellwire/apply", "first")
 VERSION_LABEL = "app.kubernetes.io/version"
-OF_KUBERNETES = {"v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "policy/v1"}
+OF_KUBERNETES = {"v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "policy/v1", "autoscaling/v2"}
 
 Rule = Callable[[Manifests], Iterator[str]]
 
@@ -55,13 +57,52 @@ def budgets_leave_room_for_one(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.kind("Deployment"):
         if guarded.count(workload["metadata"]["name"]) != 1:
             yield f"deployment {workload['metadata']['name']} has not exactly one budget"
-        if workload["spec"]["replicas"] < 2:
+        if least_replicas(manifests, workload) < 2:
             yield f"deployment {workload['metadata']['name']} has nobody to carry on while one pod is away"
 
 
-def replicas_are_fixed(manifests: Manifests) -> Iterator[str]:
-    if manifests.kind("HorizontalPodAutoscaler", "ScaledObject"):
-        yield "an autoscaler would fight with the replicas that are fixed here"
+def scalers(manifests: Manifests) -> dict[str, tuple[int, int]]:
+    """The Deployments whose count follows the load, with the least and the most."""
+    found = {}
+    for scaler in manifests.kind("HorizontalPodAutoscaler", "ScaledObject"):
+        spec, names = scaler["spec"], ("minReplicas", "maxReplicas")
+        if scaler["kind"] == "ScaledObject":
+            names = ("minReplicaCount", "maxReplicaCount")
+        least, most = (spec.get(name, 0) for name in names)
+        found[spec.get("scaleTargetRef", {}).get("name", "")] = (least, most)
+    return found
+
+
+def least_replicas(manifests: Manifests, workload: Resource) -> int:
+    name = workload["metadata"]["name"]
+    # Absent is one, by Kubernetes' own rule.
+    return scalers(manifests).get(name, (int(workload["spec"].get("replicas", 1)), 0))[0]
+
+
+def each_count_has_one_master(manifests: Manifests) -> Iterator[str]:
+    scaled = scalers(manifests)
+    deployments = {workload["metadata"]["name"]: workload for workload in manifests.kind("Deployment")}
+    for name in scaled.keys() - deployments.keys():
+        yield f"an autoscaler counts the pods of {name!r}, which does not exist"
+    for name, workload in deployments.items():
+        if ("replicas" in workload["spec"]) == (name in scaled):
+            yield f"deployment {name} has a fixed count and an autoscaler, or neither"
+    for name, (least, most) in scaled.items():
+        # HAProxy has no more slots, and a rollout takes one.
+        if not 2 <= least < most < SLOTS:
+            yield f"{name} may have {least} to {most} pods"
+
+
+def routes_reach_a_service(manifests: Manifests) -> Iterator[str]:
+    ports = {
+        service["metadata"]["name"]: {port["port"] for port in service["spec"]["ports"]}
+        for service in manifests.kind("Service")
+    }
+    for route in manifests.kind("TLSRoute"):
+        for rule in route["spec"]["rules"]:
+            for backend in rule["backendRefs"]:
+                if backend["port"] not in ports.get(backend["name"], ()):
+                    yield f"a route leads to port {backend['port']} of {backend['name']}, which is none"
 
 
 def network_policies_meet(manifests: Manifests) -> Iterator[str]:
@@ -397,7 +438,8 @@ RULES: tuple[Rule, ...] = (
     selectors_take_their_own_pods,
     services_reach_a_named_port,
     budgets_leave_room_for_one,
-    replicas_are_fixed,
+    each_count_has_one_master,
+    routes_reach_a_service,
     network_policies_meet,
     what_may_leave_may_arrive,
     what_settings_name_may_be_reached,

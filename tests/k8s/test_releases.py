@@ -13,7 +13,7 @@ import yaml
 
 from bellwire.__main__ import main
 from infra.monitoring.prometheusrule import RULES, prometheus_rule
-from tests.k8s import policy
+from tests.k8s import custom, policy
 from tests.k8s.rendered import K8S, ROOT, VERSION, Manifests, Resource, containers, pod, render, rendered
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -108,10 +108,21 @@ def test_a_registry_or_a_digest_in_an_overlay_reaches_every_pod_of_ours(tmp_path
     assert list(policy.one_version_everywhere(released)) == []
 
 
-@pytest.mark.parametrize("names", [("tracing",), ("tracing", "prometheus-operator")], ids="+".join)
+EACH = (
+    "tracing",
+    "prometheus-operator",
+    "autoscaling-api",
+    "autoscaling-gateway",
+    "external-secrets",
+    "gateway-api",
+)
+
+
+@pytest.mark.parametrize("names", [("tracing",), ("tracing", "prometheus-operator"), EACH], ids="+".join)
 def test_components_keep_every_rule_in_an_overlay_of_ones_own(tmp_path: Path, names: tuple[str, ...]) -> None:
     own = with_components(tmp_path, *names)
     assert [finding for rule in policy.OVERLAY_RULES for finding in rule(own)] == []
+    assert [fault for one in own.kind(*custom.KINDS) for fault in custom.faults(one)] == []
     assert "BELLWIRE_OTLP_ENDPOINT" in own.settings()
     assert "BELLWIRE_DRAIN_SECONDS" in own.settings()
 
@@ -194,3 +205,29 @@ def test_the_steps_in_the_documentation_name_what_there_is() -> None:
         assert (ROOT / folder).exists(), folder
     for component in COMPONENTS:
         assert f"components/{component}" in OPERATIONS, component
+
+
+def test_a_store_keeps_every_secret_that_the_pods_ask_for_before_the_job_asks(tmp_path: Path) -> None:
+    own = with_components(tmp_path, "external-secrets")
+    kept = {one["spec"]["target"]["name"] for one in own.kind("ExternalSecret")}
+    asked = {
+        variable["valueFrom"]["secretKeyRef"]["name"]
+        for workload in own.workloads()
+        for container in containers(workload)
+        for variable in container.get("env", [])
+        if "secretKeyRef" in variable.get("valueFrom", {})
+    }
+    volumes = [volume for workload in own.workloads() for volume in pod(workload).get("volumes", [])]
+    asked |= {volume["secret"]["secretName"] for volume in volumes if "secret" in volume}
+    assert kept == asked
+    assert {one["metadata"]["name"] for one in own.labelled(*policy.FIRST).kind("ExternalSecret")} == kept
+
+
+def test_behind_a_gateway_of_the_cluster_haproxy_hears_the_shops_address(tmp_path: Path) -> None:
+    own = with_components(tmp_path, "gateway-api")
+    service = own.only("Service", "haproxy")["spec"]
+    assert service["type"] == "ClusterIP"
+    assert "externalTrafficPolicy" not in service
+    env = {e["name"]: e.get("value") for c in containers(own.only("Deployment", "haproxy")) for e in c["env"]}
+    assert env["LB_ACCEPT_PROXY"] == "1"
+    assert env["LB_CERT"] is not None
