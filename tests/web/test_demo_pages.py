@@ -122,6 +122,7 @@ async def test_whoever_is_not_the_page_that_was_printed_gets_nothing(
             ("POST", "/demo/sessions/wall"),
             ("POST", "/demo/acts/kill-gateway"),
             ("POST", "/demo/pairings"),
+            ("GET", "/demo/about"),
             ("GET", "/demo/sessions/abc/stream"),
             ("DELETE", "/demo/sessions/abc"),
         ):
@@ -235,6 +236,36 @@ async def test_the_tour_leads_to_every_page_and_gives_a_code_for_a_till(stand: S
     await expect(page.locator("#code")).to_have_text(re.compile(r"^[0-9A-Z-]{8,9}$"))
     assert await page.locator("#lines code").count() >= 4
     assert await serious(page) == []
+
+
+async def test_a_token_leaves_the_address_and_its_page_outlives_a_reload(
+    stand: Stand, page: Page, watch: Watch
+) -> None:
+    # A socket that the reload cuts, and a file without an icon.
+    watch.expected.extend(["WebSocket connection to", "404"])
+    for name in ("tour", "shop", "wall"):
+        await page.goto(stand.address(name))
+        assert "#" not in page.url
+    await open_wall(page, stand)
+    await page.reload()
+    await expect(page.locator('.tile[data-state="live"]')).to_have_count(6)
+    assert stand.pages.token not in page.url
+    # Those that any pod serves, and whatever follows in this tab, find it nowhere.
+    await page.goto(f"{stand.cluster.url}/demo/tour/page.js")
+    kept = "JSON.stringify([history.state, localStorage, sessionStorage, name, document.referrer])"
+    assert stand.pages.token not in await page.evaluate(kept)
+
+
+async def test_the_token_of_a_new_demo_is_taken_where_it_is_typed_over_the_old_ones_address(
+    stand: Stand, page: Page, watch: Watch
+) -> None:
+    watch.expected.append("403")
+    await page.goto(stand.address("wall").partition("#")[0] + "#of-a-demo-before")
+    await expect(page.locator("#trouble")).to_contain_text("of another demo")
+    await expect(page.locator("#stream")).to_have_text("not connected")
+    await page.goto(stand.address("wall"))
+    await expect(page.locator('.tile[data-state="live"]')).to_have_count(6)
+    await expect(page.locator("#trouble")).to_be_hidden()
 
 
 async def test_a_page_without_its_token_says_what_it_needs(stand: Stand, page: Page, watch: Watch) -> None:

@@ -1,31 +1,41 @@
 // The demo's shop: a storefront that places orders, sells a gift card and is paid with it, and follows what becomes of it.
 
-import { el } from "../common/dom.js";
-import { Demo, tokenOf } from "../tour/demo.js";
+import { el, setText } from "../common/dom.js";
+import { Demo } from "../tour/demo.js";
 import { dress, refuse, shine, trouble } from "../tour/page.js";
+import { takeToken } from "../tour/token.js";
 import { Basket, centsOf, inWords, MENU } from "./basket.js";
+import { pictureOf } from "./pictures.js";
 import { isOver, newProgress } from "./progress.js";
 import { Storefront } from "./storefront.js";
 
 const LOOK_MS = 1_500;
 const LISTEN_MS = 5_000;
+// A storefront asks again while it has no answer; so long it needs no word about that.
+const PATIENT_MS = 1_500;
 const byId = (id) => document.getElementById(id);
 
-const demo = new Demo(tokenOf());
+const token = takeToken();
+const demo = new Demo(token);
 const basket = new Basket();
 const cards = [];
 const followed = new Map();
 let shop = null;
 
-// While it runs the button is off; what went wrong is said.
+// While it runs the button is off and says that it does; what went wrong is said.
 async function busy(button, work) {
+  const words = button.textContent;
+  const asks = setTimeout(() => setText(button, "Still asking the shop…"), PATIENT_MS);
   button.disabled = true;
   trouble();
   try {
     await work();
   } catch (error) {
-    trouble(error.message);
+    trouble(`${error.message} Nothing in the basket is gone.`);
+    byId("trouble").scrollIntoView({ block: "nearest" });
   } finally {
+    clearTimeout(asks);
+    setText(button, words);
     button.disabled = false;
     showBasket();
   }
@@ -43,9 +53,10 @@ function showMenu() {
       for (const { box } of boxes) box.checked = false;
       showBasket();
     });
-    return el("li", { class: "dish" },
-      el("div", { class: "head" }, el("h3", {}, dish.name), el("span", { class: "price" }, inWords(dish.cents))),
-      el("p", { class: "muted" }, dish.about), el("div", { class: "extras" }, ...boxes.map(({ label }) => label)), add);
+    return el("li", { class: "dish" }, pictureOf(dish.id),
+      el("div", {}, el("div", { class: "head" }, el("h3", {}, dish.name), el("span", { class: "price" }, inWords(dish.cents))),
+        el("p", { class: "muted" }, dish.about)),
+      el("div", { class: "extras" }, ...boxes.map(({ label }) => label)), add);
   }));
 }
 
@@ -62,6 +73,9 @@ function showBasket() {
   }));
   byId("empty").hidden = !basket.isEmpty;
   byId("total").textContent = inWords(basket.cents);
+  const count = basket.lines.reduce((sum, { quantity }) => sum + quantity, 0);
+  byId("to-basket").hidden = basket.isEmpty;
+  setText(byId("to-basket"), `Basket: ${count} ${count === 1 ? "dish" : "dishes"}, ${inWords(basket.cents)}`);
   byId("checkout").querySelector("button").disabled = basket.isEmpty || !shop;
 }
 
@@ -139,12 +153,17 @@ async function regularly(work, ms) {
 
 async function main() {
   dress(
+    token,
     "This is a storefront, as a shop would have one on its site. It has a key that may place orders and sell gift cards, and nothing else.",
     "An order carries an Idempotency-Key: should its answer be lost, the page asks again, and the kitchen has it once.",
     "The light asks the shop's status: it is green while a till is connected. Open a till, and move the order on there.",
   );
   showMenu();
   showBasket();
+  byId("to-basket").addEventListener("click", () => {
+    byId("basket").scrollIntoView();
+    byId("checkout").elements.customer.focus({ preventScroll: true });
+  });
   const { tenant, storefrontKey } = await demo.open("shop");
   globalThis.addEventListener("pagehide", () => demo.leave());
   demo.follow(() => {}).catch((error) => trouble(`${error.message} Load the page again.`));
@@ -161,4 +180,7 @@ async function main() {
   regularly(lookAtAll, LOOK_MS);
 }
 
-main().catch((error) => refuse(error, tokenOf()));
+main().catch((error) => {
+  shine(byId("listening"), "bad", "not connected");
+  refuse(error, token);
+});

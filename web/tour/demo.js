@@ -1,4 +1,4 @@
-// The demo's own calls: a session with keys of its own, its stream, and acts. The token stays behind the address's #.
+// The demo's own calls: a session with keys of its own, its stream, and acts. The token goes in a header.
 
 const AGAIN_MS = [250, 500, 1_000, 2_000];
 
@@ -44,10 +44,15 @@ export class Demo {
     return made;
   }
 
-  // Do it, and answer the sentence that says what was done.
+  // Do it, and answer `{says, orders}`: what was done, in a sentence, and the orders that were placed, as [id, offset].
   async act(name, { gateway } = {}) {
     const query = new URLSearchParams({ session: this.#session, ...(gateway ? { gateway } : {}) });
-    return (await (await this.#ask("POST", `/demo/acts/${name}?${query}`)).json()).says;
+    return (await this.#ask("POST", `/demo/acts/${name}?${query}`)).json();
+  }
+
+  // The demo about itself: `{caFile}`, what a client has to trust where it speaks TLS, else null.
+  async about() {
+    return (await this.#ask("GET", "/demo/about")).json();
   }
 
   // A code that a new till types.
@@ -99,12 +104,4 @@ async function detailOf(answer) {
   } catch {
     return `The demo answered with ${answer.status}.`;
   }
-}
-
-// The token of this page's address, and none where it was opened without.
-export const tokenOf = (location = globalThis.location) => location.hash.slice(1);
-
-// Links to the demo's other pages take the token along.
-export function carryToken(root = globalThis.document, location = globalThis.location) {
-  for (const link of root.querySelectorAll("a[data-demo]")) link.hash = location.hash;
 }

@@ -1,24 +1,26 @@
 // What the demo's pages share around their content: the theme's switch, the corner that explains, a trouble said loud.
 
-import { el, setText } from "../common/dom.js";
+import { el, setAttribute, setText } from "../common/dom.js";
 import { help } from "../common/parts.js";
 import { nextTheme, setTheme, theme } from "../common/theme.js";
-import { carryToken } from "./demo.js";
+import { carryToken, loadWhenAnother } from "./token.js";
 
+const SIGNS = { system: "◐", light: "○", dark: "●" };
 
 // Dress the page; `sentences` say what one is looking at.
-export function dress(...sentences) {
-  carryToken();
+export function dress(token, ...sentences) {
+  carryToken(token);
+  loadWhenAnother();
   setTheme(theme());
-  const name = el("span", {}, theme());
-  const button = el("button", { class: "button quiet little", type: "button" }, el("span", { "aria-hidden": "true" }, "◐"),
-    el("span", { class: "unseen" }, "Theme: "), name);
+  const sign = el("span", { "aria-hidden": "true" }, SIGNS[theme()]);
+  const name = el("span", { class: "name" }, theme());
+  const button = el("button", { class: "button quiet little", type: "button" }, sign, el("span", { class: "unseen" }, "Theme: "), name);
   button.addEventListener("click", () => {
     setTheme(nextTheme(theme()));
     setText(name, theme());
+    setText(sign, SIGNS[theme()]);
   });
-  document.querySelector("header.bar").append(button);
-  document.body.append(help("What am I seeing?", ...sentences));
+  document.querySelector("header.bar").append(button, help("What am I seeing?", ...sentences));
 }
 
 // Say what is wrong, at the head of the page; without words nothing is.
@@ -30,7 +32,7 @@ export function trouble(words = "") {
 
 // Write a light; what did not change is not said again.
 export function shine(light, tone, words) {
-  light.dataset.tone = tone;
+  setAttribute(light, "data-tone", tone);
   setText(light, words);
 }
 

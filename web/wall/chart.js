@@ -2,9 +2,10 @@
 
 import { svg } from "../common/dom.js";
 
-const HEIGHT = 260;
+const HEIGHT = 200;
 const FOOT = 24;
 const SIDE = 56;
+const LEAST_WIDTH = 240;
 const LEAST = 1;
 const MOST = 10_000;
 export const LINE_MS = 100;
@@ -18,7 +19,7 @@ export function heightOf(ms) {
 const y = (ms) => (HEIGHT - FOOT) * (1 - heightOf(ms));
 
 // A chart for a place of this width, in which its words are as large as the page's.
-export function newChart(width) {
+function newChart(width) {
   const chart = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, class: "chart", role: "img" });
   for (const ms of [1, 10, 1_000, 10_000]) {
     const at = y(ms);
@@ -37,8 +38,34 @@ export function newChart(width) {
   return { element: chart, columns, width };
 }
 
+// The chart in its place, drawn anew where that place has another width.
+export class Chart {
+  #place;
+  #minute = [];
+  #chart = null;
+
+  constructor(place) {
+    this.#place = place;
+    new ResizeObserver(() => this.#fit()).observe(place);
+    this.#fit();
+  }
+
+  draw(minute) {
+    this.#minute = minute;
+    drawMinute(this.#chart, minute);
+  }
+
+  #fit() {
+    const width = Math.max(LEAST_WIDTH, this.#place.clientWidth);
+    if (this.#chart?.width === width) return;
+    this.#chart = newChart(width);
+    this.#place.replaceChildren(this.#chart.element);
+    this.draw(this.#minute);
+  }
+}
+
 // Draw the seconds that `Latency.minute` gives.
-export function drawMinute({ element, columns, width }, minute) {
+function drawMinute({ element, columns, width }, minute) {
   const step = (width - SIDE) / minute.length;
   const bars = [];
   minute.forEach((second, index) => {

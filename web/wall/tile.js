@@ -1,6 +1,9 @@
 // One till of the wall, on its tile: where it is connected, what it was handed last, how long that took.
 
 import { el, setAttribute, setText } from "../common/dom.js";
+import { LINE_MS } from "./chart.js";
+
+const number = new Intl.NumberFormat("en");
 
 const WORDS = {
   new: () => "starting",
@@ -30,11 +33,12 @@ export class Tile {
     this.replayed = 0;
     const part = (tag, className) => el(tag, { class: className });
     this.#parts = {
-      state: part("span", "light"), pod: part("span", "pod"), last: part("p", "last"),
-      count: part("span", "count"), took: part("span", "took"),
+      state: part("span", "light"), pod: part("span", "pod muted small"), last: part("p", "last"),
+      count: part("span", "count"), took: part("strong", "took"),
     };
     const { state, pod, last, count, took } = this.#parts;
-    this.element = el("li", { class: "tile" }, el("h3", {}, name), state, last, el("p", { class: "facts small muted number" }, took, count, pod));
+    this.element = el("li", { class: "tile" }, el("div", { class: "head" }, el("h3", {}, name), pod), state, last,
+      el("p", { class: "facts small muted number" }, took, count));
   }
 
   // Write what changed; a frame writes a tile once, however many orders came.
@@ -45,8 +49,10 @@ export class Tile {
     setAttribute(state, "data-tone", lightOf(this.state));
     setText(state, wordsOf(this.state));
     setText(pod, isAway ? "no gateway" : (this.pod ?? "…"));
+    setAttribute(last, "data-none", this.last === null);
     setText(last, this.last ?? "no order yet");
-    setText(count, `${this.count} orders${this.replayed ? ` (${this.replayed} replayed)` : ""}`);
-    setText(took, this.took === null ? "" : `${this.took} ms`);
+    setText(count, `${number.format(this.count)} orders${this.replayed ? `, ${number.format(this.replayed)} replayed` : ""}`);
+    setText(took, this.took === null ? "" : `${number.format(this.took)} ms`);
+    setAttribute(took, "data-tone", this.took > LINE_MS ? "warn" : null);
   }
 }

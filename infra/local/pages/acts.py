@@ -10,7 +10,7 @@ import json
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -40,6 +40,14 @@ class Ask:
     session: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A sentence about what was done, and the orders that were placed, each with its offset."""
+
+    says: str
+    orders: Sequence[tuple[str, str]] = ()
+
+
 class Acts:
     """The buttons. `shop` is an HTTP client with a storefront's key, `operator` one with the operator's."""
 
@@ -57,7 +65,7 @@ class Acts:
         self._operator = operator
         self._shop = shop
         self._busy: set[str] = set()
-        self._acts: dict[str, Callable[[Ask], Awaitable[str]]] = {
+        self._acts: dict[str, Callable[[Ask], Awaitable[Done]]] = {
             "kill-gateway": self._kill_gateway,
             "drain-gateway": self._drain_gateway,
             "freeze-redis": self._freeze_redis,
@@ -70,16 +78,16 @@ class Acts:
     def names(self) -> list[str]:
         return list(self._acts)
 
-    async def do(self, act: str, ask: Ask) -> str:
-        """Do it, tell every page, and return the sentence that says what was done.
+    async def do(self, act: str, ask: Ask) -> Done:
+        """Do it, and tell every page.
 
         Raises:
             Unwilling: it cannot be done now, and why.
             KeyError: there is no such act.
         """
-        says = await self._acts[act](ask)
-        self._say(act, says)
-        return says
+        done = await self._acts[act](ask)
+        self._say(act, done.says)
+        return done
 
     def _say(self, act: str, says: str) -> None:
         self._stage.tell({"type": "act", "act": act, "says": says})
@@ -88,25 +96,25 @@ class Acts:
     async def _alone(self, thing: str) -> AsyncIterator[None]:
         """One act on a thing at a time."""
         if thing in self._busy:
-            raise Unwilling(f"{thing} is busy with the last one; a moment.")
+            raise Unwilling(f"{thing} is under way; a moment.")
         self._busy.add(thing)
         try:
             yield
         finally:
             self._busy.discard(thing)
 
-    async def _kill_gateway(self, ask: Ask) -> str:
-        async with self._alone("a gateway"):
+    async def _kill_gateway(self, ask: Ask) -> Done:
+        async with self._alone("An act on a gateway"):
             pod = await self._gateway(ask.gateway)
             pid = pod.pid
             await asyncio.to_thread(pod.kill)
-            return f"{pod.name} (process {pid}) was killed with SIGKILL; its supervisor brings it back."
+            return Done(f"{pod.name} (process {pid}) was killed with SIGKILL; its supervisor brings it back.")
 
-    async def _drain_gateway(self, ask: Ask) -> str:
-        async with self._alone("a gateway"):
+    async def _drain_gateway(self, ask: Ask) -> Done:
+        async with self._alone("An act on a gateway"):
             pod = await self._gateway(ask.gateway)
             pod.send(signal.SIGTERM)
-            return f"{pod.name} (process {pod.pid}) drains: it sends its tills elsewhere, and ends."
+            return Done(f"{pod.name} (process {pod.pid}) drains: it sends its tills elsewhere, and ends.")
 
     async def _gateway(self, name: str | None) -> Pod:
         """The gateway of that name, or the one with the most tills; well, and not just begun.
@@ -122,9 +130,9 @@ class Acts:
         looks = await asyncio.gather(*(self._stage.connections(pod) for pod in fit))
         return max(zip(looks, fit, strict=True), key=lambda pair: pair[0])[1]
 
-    async def _freeze_redis(self, ask: Ask) -> str:
+    async def _freeze_redis(self, ask: Ask) -> Done:
         valkey = self._own_valkey()
-        async with self._alone("Redis"):
+        async with self._alone("An act on Redis"):
             self._stage.is_frozen = True
             valkey.send(signal.SIGSTOP)
             try:
@@ -133,18 +141,18 @@ class Acts:
             finally:
                 valkey.send(signal.SIGCONT)
                 self._stage.is_frozen = False
-        return "Redis goes on after 3 s of standing still."
+        return Done("Redis goes on after 3 s of standing still.")
 
-    async def _flush_redis(self, ask: Ask) -> str:
+    async def _flush_redis(self, ask: Ask) -> Done:
         valkey = self._own_valkey()
-        async with self._alone("Redis"):
+        async with self._alone("An act on Redis"):
             await self._tell_redis(valkey, "FLUSHALL")
-        return "FLUSHALL: Redis has forgotten every stream."
+        return Done("FLUSHALL: Redis has forgotten every stream.")
 
-    async def _forge(self, ask: Ask) -> str:
+    async def _forge(self, ask: Ask) -> Done:
         """An order that nobody placed, at the place where the next one would be, as one with Redis' password would."""
         valkey = self._own_valkey()
-        async with self._alone("Redis"):
+        async with self._alone("An act on Redis"):
             head = await self._head()
             epoch, _, seq = head.partition("-")
             offset, now = f"{epoch}-{int(seq) + 1}", int(time.time() * 1000)
@@ -158,10 +166,10 @@ class Acts:
             }
             words = f"{secrets.token_hex(16)} {offset} new_order {now} {json.dumps(event)}"
             await self._tell_redis(valkey, "SPUBLISH", f"bellwire:{{{self._tenant}}}:signed", words)
-        return "An order that nobody placed was written into Redis' live channel."
+        return Done("An order that nobody placed was written into Redis' live channel.")
 
-    async def _burst(self, ask: Ask) -> str:
-        async with self._alone("the burst"):
+    async def _burst(self, ask: Ask) -> Done:
+        async with self._alone("A burst"):
             run, began = secrets.token_hex(4), time.monotonic()
             waiting = iter(range(1, BURST_ORDERS + 1))
             placed: list[tuple[str, str]] = []
@@ -184,7 +192,9 @@ class Acts:
             if rest := len(placed) % BURST_TOLD:
                 tell(placed[-rest:])
             seconds = time.monotonic() - began
-        return f"{len(placed)} orders were placed in {seconds:.1f} s, {len(placed) / seconds:.0f} a second."
+        whole = "" if len(placed) == BURST_ORDERS else f" of {BURST_ORDERS:,}"
+        says = f"{len(placed):,}{whole} orders were placed in {seconds:.1f} s, {len(placed) / seconds:.0f} a second."
+        return Done(says, placed)
 
     async def _order(self, run: str, number: int) -> tuple[str, str] | None:
         """Place one, again with the same key while no answer says that it is placed; its id and its offset."""

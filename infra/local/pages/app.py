@@ -4,6 +4,7 @@
     POST   /demo/sessions/PAGE                     keys for a page, which live as long as its stream
     GET    /demo/sessions/SESSION/stream           what happens, a JSON object a line
     DELETE /demo/sessions/SESSION                  the page is closed
+    GET    /demo/about                             what the lines to copy need to know
     POST   /demo/pairings                          a code for a new till of the demo's shop
     POST   /demo/acts/ACT?session=SESSION           do it; with &gateway=NAME to that one
 
@@ -47,7 +48,9 @@ class PagesApp:
         sessions: Sessions,
         stage: Stage,
         acts: Acts,
+        about: Mapping[str, str | None],
     ) -> None:
+        self._about = about
         self._door = door
         self._files = files
         self._sessions = sessions
@@ -59,6 +62,7 @@ class PagesApp:
                 Route("/demo/sessions/{name}", call(self._open_session), methods=["POST"]),
                 Route("/demo/sessions/{name}", call(self._end_session), methods=["DELETE"]),
                 Route("/demo/sessions/{name}/stream", call(self._stream), methods=["GET"]),
+                Route("/demo/about", call(self._tell_about), methods=["GET"]),
                 Route("/demo/pairings", call(self._pair), methods=["POST"]),
                 Route("/demo/acts/{act}", call(self._act), methods=["POST"]),
                 Route("/{path:path}", self._file, methods=["GET"]),
@@ -122,8 +126,11 @@ class PagesApp:
         if act not in self._acts.names:
             return problem(404, "Not found", "There is no such act.")
         query = request.query_params
-        says = await self._acts.do(act, Ask(query.get("gateway"), query.get("session")))
-        return JSONResponse({"says": says}, 200, QUIET)
+        done = await self._acts.do(act, Ask(query.get("gateway"), query.get("session")))
+        return JSONResponse({"says": done.says, "orders": done.orders}, 200, QUIET)
+
+    async def _tell_about(self, _: Request) -> Response:
+        return JSONResponse(self._about, 200, QUIET)
 
     async def _not_found(self, request: Request, _: Exception) -> Response:
         if why := self._door.refusal(request.headers, needs_token=False):

@@ -119,7 +119,8 @@ def wired(cluster: Cluster, shop: Shop, token: str) -> tuple[Starlette, Callable
     stage = Stage(cluster, operator, shop.slug)
     sessions = Sessions(operator, shop.slug)
     acts = Acts(cluster, stage, shop.slug, operator, storefront)
-    pages = PagesApp(Door(cluster.url, token), read_files(), sessions, stage, acts)
+    about = {"caFile": None if cluster.certificate is None else str(cluster.certificate.authority)}
+    pages = PagesApp(Door(cluster.url, token), read_files(), sessions, stage, acts, about)
 
     async def ending() -> None:
         await stage.stop()
