@@ -37,11 +37,11 @@ export class Toasts {
   }
 }
 
-// A dialog that is answered: resolves with what `finish(value)` was given, or null where it was left.
-export function ask(title, build) {
+// A dialog that is answered: resolves with what `finish(value)` was given, or null where it was left. `kind` is its class.
+export function ask(title, build, kind = null) {
   return new Promise((resolve) => {
     const heading = el("h2", { id: "dialog-title" }, title);
-    const dialog = el("dialog", { "aria-labelledby": "dialog-title" });
+    const dialog = el("dialog", { class: kind, "aria-labelledby": "dialog-title" });
     let answer = null;
     const finish = (value) => {
       answer = value;
