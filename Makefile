@@ -3,6 +3,7 @@
 
 ARGS ?=
 SEEDS ?= 5000
+PROFILE ?= smoke
 BIN := .venv/bin
 SETUP := infra/local/bootstrap.sh
 PACKAGES := sdk/python api backbone bellwire gateway infra loadtests benchmarks chaos drill conformance examples tests
@@ -63,10 +64,9 @@ check: .venv/.all ## check format, lint, types and the lock
 	@for each in $(EXPORTS); do set -- $$each; file=$$1; shift; \
 		$(EXPORT) "$$@" | diff "$$file" - || { echo "$$file differs from the lock: make lock"; exit 1; }; done
 
-load: .venv/.all ## put load on the running demo with locust
-	@mkdir -p loadtests/results
-	@exec $(BIN)/locust -f loadtests/locustfile.py --headless -u 40 -r 20 -t 30s --only-summary \
-		--csv loadtests/results/run --html loadtests/results/run.html $(ARGS)
+# Another cluster than the running demo: make load PROFILE=ramp ARGS="--host … --operator-key-file … --remote …"
+load: .venv/.all ## put load on the running demo and judge it: make load PROFILE=steady; bellwire-load list explains each
+	@exec $(BIN)/bellwire-load run $(PROFILE) $(ARGS)
 
 chaos: .venv/.all ## break a cluster of its own in every way under load, and count what was lost
 	@mkdir -p .bellwire

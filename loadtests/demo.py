@@ -1,6 +1,6 @@
-"""The cluster as a load test has to know it: its address and its keys, from the file that the demo writes.
+"""The demo as a load test has to know it: its address, its operator's key and its processes, from the file it writes.
 
-Knows `.bellwire/demo.json`. Does not know locust, and opens no connection.
+Knows `.bellwire/demo.json`. Opens no connection.
 """
 
 import json
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_FILE = Path(".bellwire/demo.json")
+PODS = ("api", "gateway")
 
 
 class NoDemo(Exception):
@@ -15,12 +16,12 @@ class NoDemo(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
-    """One tenant, with the keys that its storefront and its tills use."""
+class Process:
+    """A process of the demo; pods have an address."""
 
-    slug: str
-    storefront_key: str
-    terminal_key: str
+    role: str
+    pid: int
+    url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,18 @@ class Demo:
 
     url: str
     operator_key: str
-    shops: tuple[Shop, ...]
+    processes: tuple[Process, ...] = ()
+    ca_file: str | None = None
 
-    @property
-    def websocket_url(self) -> str:
-        """The same address, as a WebSocket client wants it."""
-        return "ws" + self.url.removeprefix("http")
+    def named(self) -> list[tuple[str, Process]]:
+        """Each process with a name of its own: `api-1`, `gateway-2`, `postgres`."""
+        counts: dict[str, int] = {}
+        named = []
+        for process in self.processes:
+            counts[process.role] = counts.get(process.role, 0) + 1
+            name = f"{process.role}-{counts[process.role]}" if process.role in PODS else process.role
+            named.append((name, process))
+        return named
 
 
 def read_demo(path: Path = DEFAULT_FILE) -> Demo:
@@ -47,7 +54,7 @@ def read_demo(path: Path = DEFAULT_FILE) -> Demo:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NoDemo(
-            f"There is no {path}: start the cluster with `make demo` in another terminal first."
+            f"There is no {path}: start the cluster with `make demo` in another terminal first, or name a --host."
         ) from None
     except (OSError, ValueError) as exc:
         raise NoDemo(f"{path} cannot be read ({exc}): start `make demo` anew.") from exc
@@ -55,10 +62,11 @@ def read_demo(path: Path = DEFAULT_FILE) -> Demo:
         return Demo(
             url=str(content["url"]).rstrip("/"),
             operator_key=str(content["operatorKey"]),
-            shops=tuple(
-                Shop(slug, str(tenant["storefrontKey"]), str(tenant["terminals"][0]["key"]))
-                for slug, tenant in content["tenants"].items()
+            processes=tuple(
+                Process(str(each["role"]), int(each["pid"]), each.get("url"))
+                for each in content.get("processes", ())
             ),
+            ca_file=content.get("caFile"),
         )
-    except (KeyError, IndexError, TypeError, AttributeError) as exc:
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise NoDemo(f"{path} is not what a demo writes (no {exc}): start `make demo` anew.") from exc

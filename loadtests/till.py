@@ -48,13 +48,14 @@ class Watcher(Protocol):
 class Till:
     """A terminal with a cursor in memory. Only `read`, `cut` and `stop` wait."""
 
-    def __init__(self, url: str, tenant: str, key: str, watcher: Watcher) -> None:
+    def __init__(self, url: str, tenant: str, key: str, watcher: Watcher, ca_file: str | None = None) -> None:
         # No snapshots and no other door: a reset is a failure here, and it is the WebSocket that is measured.
         self._machine = Machine(
             Config.of({"tenant": tenant, "start": "acked", "doors": ["websocket"], "snapshots": False})
         )
         self._url, self._tenant, self._watcher = url, tenant, watcher
         self._headers = {"Authorization": f"Bearer {key}"}
+        self._ca_file = ca_file
         self._inputs: deque[dict[str, Any]] = deque()
         self._pumping = False
         self._socket: websocket.WebSocket | None = None
@@ -122,6 +123,7 @@ class Till:
                 timeout=HANDSHAKE_SECONDS,
                 skip_utf8_validation=True,
                 suppress_origin=True,
+                sslopt={} if self._ca_file is None else {"ca_certs": self._ca_file},
             )
         except websocket.WebSocketBadStatusException as exc:
             self._refused(exc)
@@ -163,7 +165,9 @@ class Till:
     def _do_fetch_order(self, output: dict[str, Any]) -> None:
         path = f"{self._url}/api/tenant/{self._tenant}/orders/{output['orderId']}"
         try:
-            answer = requests.get(path, headers=self._headers, timeout=ORDER_SECONDS)
+            answer = requests.get(
+                path, headers=self._headers, timeout=ORDER_SECONDS, verify=self._ca_file or True
+            )
             order = answer.json() if answer.status_code == 200 else None
         except (requests.RequestException, ValueError):
             self._feed("order_failed", offset=output["offset"], status=None)

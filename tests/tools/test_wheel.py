@@ -17,7 +17,7 @@ from backbone.runtime.pages import served
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-PACKAGES = ("api", "backbone", "bellwire", "gateway")
+PACKAGES = ("api", "backbone", "bellwire", "gateway", "loadtests")
 COMPILER = shutil.which("cc")
 
 
@@ -62,6 +62,8 @@ def test_it_has_what_runs_in_production_and_no_tools_of_the_repository(names: li
         assert {f"{package}/__init__.py", f"{package}/py.typed"} <= set(names)
     assert "api/db/migrations/0001_tenants.sql" in names
     assert "gateway/fanout/send_all.py" in names
+    assert "loadtests/thresholds.toml" in names
+    assert not [name for name in names if name.startswith("loadtests/results")]
 
 
 def test_it_has_the_pages_that_a_checkout_serves_and_none_of_their_tests(names: list[str]) -> None:

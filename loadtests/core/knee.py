@@ -1,0 +1,94 @@
+"""The knee of a ramp: the last rate that was within the service level, and the first that was not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loadtests.core.figures import Row
+from loadtests.core.histogram import merged, percentile, total
+from loadtests.core.profiles import Course
+from loadtests.core.rows import PROBE, WEBSOCKET, arrival
+
+# Of a step: its first seconds still have the step before in them.
+SETTLING = 0.2
+LEAST = 20
+OFFERED = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rate: what was asked for, what was answered with 201, and the time to a terminal, in milliseconds."""
+
+    number: int
+    asked: float
+    answered: float
+    p50_ms: float | None
+    p99_ms: float | None
+    begin: float
+    end: float
+
+    def within(self, level_ms: float) -> bool:
+        """Whether it kept the service level, with all that was asked for."""
+        return self.p99_ms is not None and self.p99_ms <= level_ms and self.answered >= OFFERED * self.asked
+
+
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """`good` is None where the first step is beyond the level, `beyond` where none is."""
+
+    good: Step | None
+    beyond: Step | None
+
+    def __str__(self) -> str:
+        if self.beyond is None:
+            rate = f"{self.good.answered:.0f} orders/s" if self.good else "nothing"
+            return f"no knee: every step was within the service level, up to {rate}"
+        why = (
+            f"p99 {self.beyond.p99_ms:.0f} ms"
+            if self.beyond.p99_ms is not None
+            else "too few orders arrived to tell"
+        )
+        then = f"at {self.beyond.asked:.0f} asked for, {self.beyond.answered:.0f} answered, {why}"
+        if self.good is None:
+            return f"the first step is beyond the service level: {then}"
+        return f"{self.good.answered:.0f} orders/s at p99 {self.good.p99_ms:.0f} ms; {then}"
+
+
+def steps_of(rows: Mapping[str, Row], course: Course, began: float, placed: str) -> list[Step]:
+    """Each stage as a step, the warm-up left out. `began` is the course's first moment, as a Unix time."""
+    steps = []
+    for number, stage in enumerate(course.stages):
+        begin, end = course.span_of(number)
+        begin, end = began + begin + SETTLING * stage.seconds, began + end
+        orders, arrivals = (
+            _within(rows.get(placed), begin, end),
+            _within(rows.get(arrival(WEBSOCKET, PROBE)), begin, end),
+        )
+        if number and (orders or arrivals):
+            enough = total(arrivals) >= LEAST
+            steps.append(
+                Step(
+                    number,
+                    stage.rate,
+                    total(orders) / (end - begin),
+                    percentile(arrivals, 0.5) if enough else None,
+                    percentile(arrivals, 0.99) if enough else None,
+                    begin,
+                    end,
+                )
+            )
+    return steps
+
+
+def knee_of(steps: list[Step], level_ms: float) -> Knee:
+    """The knee, if there is one."""
+    good = None
+    for step in steps:
+        if not step.within(level_ms):
+            return Knee(good, step)
+        good = step
+    return Knee(good, None)
+
+
+def _within(row: Row | None, begin: float, end: float) -> dict[int, int]:
+    windows = row.windows if row is not None else ()
+    return merged(window.buckets for window in windows if begin <= window.second < end)

@@ -1,0 +1,40 @@
+"""The names of the rows, in locust's tables, in the report and in the limits. A row's first word is its kind."""
+
+PROBE, CROWD, CLIENT = "probe", "crowd", "sdk"
+WEBSOCKET, SSE, POLLING, WEBHOOK = "websocket", "sse", "polling", "webhook"
+DOORS = (WEBSOCKET, SSE, POLLING, WEBHOOK)
+
+
+def arrival(door: str, people: str) -> str:
+    """From the moment that an order was sent to a terminal that was there."""
+    return f"EVENT order → {door} ({people})"
+
+
+def late_arrival(door: str, people: str) -> str:
+    """The same, to a terminal that was on its way back."""
+    return f"EVENT order → {door}, replayed ({people})"
+
+
+def connect(door: str, people: str) -> str:
+    """From the wish to connect to `hello`."""
+    return f"DOOR connect {door} ({people})"
+
+
+def replay(door: str, people: str) -> str:
+    """From the wish to connect to `caught_up`, where something was missed; the row's size counts its events."""
+    return f"DOOR replay {door} ({people})"
+
+
+def back(door: str, people: str) -> str:
+    """From the end of a connection to `caught_up`, pauses and refusals included."""
+    return f"DOOR away {door} ({people})"
+
+
+ALARM = "EVENT alarm, after its deadline"
+SENT_LATE = "LOAD order sent after its moment"
+
+
+def split(row: str) -> tuple[str, str]:
+    """Kind and name, as locust has them."""
+    kind, _, name = row.partition(" ")
+    return kind, name

@@ -1,0 +1,257 @@
+"""One run from its begin to its report: tenants, locust, the cluster's figures, a last look, the verdict.
+
+Locust runs in a process of its own, which may die; what was opened is deleted here, whatever happens.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import secrets
+import signal
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from loadtests.core.profiles import PROFILES, Size
+from loadtests.core.settings import is_local
+from loadtests.core.thresholds import Thresholds
+from loadtests.core.verdict import Run, report_of, summary
+from loadtests.demo import Demo
+from loadtests.deploy import deploy_by_command, deploy_demo
+from loadtests.estate import Estate, Unusable
+from loadtests.looks import look_at_orders
+from loadtests.outcome import Outcome
+from loadtests.plan import OUTCOME, PLAN, Plan
+from loadtests.site import Part, Site
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCUSTFILE = ROOT / "loadtests" / "locustfile.py"
+LEFT, LOG = "left.json", "locust.log"
+STOP_SECONDS = 40.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be run, and where. `demo` is the cluster where it is a demo of this machine."""
+
+    profile: str
+    size: Size
+    url: str
+    operator_key: str
+    thresholds: Thresholds
+    results: Path
+    demo: Demo | None = None
+    ca_file: str | None = None
+    pods: tuple[Part, ...] = ()
+    webhook_url: str | None = None
+    deploy: str | None = None
+    web_port: int | None = None
+    workers: int = 0
+    master_port: int = 5557
+    quiet: bool = False
+
+
+async def run(wish: Wish, say: Say) -> dict[str, Any]:
+    """Make the run; returns its report.
+
+    Raises:
+        Unusable: the cluster cannot be loaded.
+    """
+    wish.results.mkdir(parents=True, exist_ok=True)
+    name = secrets.token_hex(3)
+    tls = ssl.create_default_context(cafile=wish.ca_file) if wish.url.startswith("https") else True
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=64, ssl=tls), timeout=aiohttp.ClientTimeout(30)
+    ) as http:
+        estate = Estate(http, wish.url, wish.operator_key, name, wish.results / LEFT)
+        await estate.knock()
+        try:
+            return await _run(wish, name, http, estate, say)
+        finally:
+            say("the test tenants are deleted")
+            if left := await estate.leave():
+                say(
+                    f"{len(left)} could not be deleted; when the cluster is back: bellwire-load clean ({left[0]} …)"
+                )
+
+
+async def clean(url: str, operator_key: str, results: Path, ca_file: str | None) -> list[str]:
+    """Delete what a run left open; returns what still could not be."""
+    tls = ssl.create_default_context(cafile=ca_file) if url.startswith("https") else True
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as http:
+        estate = Estate(http, url, operator_key, "", results / LEFT)
+        await estate.knock()
+        estate.take_over()
+        return await estate.leave()
+
+
+async def _run(
+    wish: Wish, name: str, http: aiohttp.ClientSession, estate: Estate, say: Say
+) -> dict[str, Any]:
+    size = wish.size
+    say(f"opening {size.shops} test tenants load-{name}-… with their terminals at {wish.url}")
+    opened = await estate.open(size)
+    plan = Plan(
+        wish.url, name, wish.profile, size, opened.shops, opened.watched, opened.probes, opened.crowd, opened.clients,
+        opened.webhooks, wish.webhook_url, wish.ca_file, wish.deploy,
+        service_level_ms=wish.thresholds.service_level_ms,
+    )  # fmt: skip
+    files = {each: wish.results / f"{name}.{each}.json" for each in ("plan", "outcome")}
+    plan.write(files["plan"])
+    site = Site(http, [*_parts(wish), *wish.pods], local=is_local(wish.url))
+    try:
+        say(
+            f"{wish.profile}: {plan.course.seconds:.0f} s at most, {size.terminals} terminals, {size.rate:g} orders/s"
+        )
+        await _locust(wish, plan, files, site, say)
+        if not files["outcome"].exists():
+            where = f"; {wish.results / LOG} says why" if wish.quiet else ""
+            raise Unusable(f"locust ended without an outcome{where}")
+        outcome = Outcome.read(files["outcome"])
+    finally:
+        for file in (*files.values(), files["outcome"].with_suffix(".began")):
+            file.unlink(missing_ok=True)
+    outcome.record.add(site.record.delta())
+    receipts = await look_at_orders(
+        http, wish.url, plan.all_shops, outcome.placed, outcome.said, outcome.record
+    )
+    done = Run(
+        wish.profile, size, name, outcome.began, outcome.ended, outcome.record, site.histograms,
+        await _versions(http, wish.url),
+        _settings(wish, outcome, len(outcome.placed), receipts, site),
+        outcome.problems, outcome.failed,
+    )  # fmt: skip
+    report = report_of(done, wish.thresholds)
+    _write(report, wish.results)
+    say(summary(report))
+    say(f"written: {wish.results / 'report.json'}")
+    return report
+
+
+async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site, say: Say) -> None:
+    """Run locust to its end, and look at the cluster meanwhile."""
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        str(LOCUSTFILE),
+        "--stop-timeout",
+        "20",
+        "--host",
+        wish.url,
+    ]
+    command += ["--loglevel", "WARNING"]
+    if wish.web_port is None:
+        command += ["--headless", "--only-summary"]
+    else:
+        command += [
+            "--autostart",
+            "--web-host",
+            "127.0.0.1",
+            "--web-port",
+            str(wish.web_port),
+            "--autoquit",
+            "1",
+        ]
+    if wish.workers:
+        command += [
+            "--master",
+            "--master-bind-port",
+            str(wish.master_port),
+            "--expect-workers",
+            str(wish.workers),
+        ]
+    env = {**os.environ, PLAN: str(files["plan"]), OUTCOME: str(files["outcome"])}
+    with _output(wish) as out:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=env, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out
+        )
+    tasks = [
+        asyncio.create_task(site.watch()),
+        asyncio.create_task(_deploy(wish, plan, files["outcome"], say)),
+    ]
+    try:
+        await process.wait()
+    finally:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+def _output(wish: Wish) -> Any:
+    """Where locust's own tables go."""
+    return open(wish.results / LOG, "wb") if wish.quiet else contextlib.nullcontext()
+
+
+async def _deploy(wish: Wish, plan: Plan, outcome: Path, say: Say) -> None:
+    """The acts that are the cluster's, when the course has begun."""
+    acts = [act for act in plan.course.acts if act.what == "deploy"]
+    if not acts:
+        return
+    began = outcome.with_suffix(".began")
+    while not began.exists():  # noqa: ASYNC110 - another process makes it
+        await asyncio.sleep(0.2)
+    moment = float(began.read_text(encoding="utf-8"))
+    for act in acts:
+        await asyncio.sleep(max(0.0, moment + act.at - time.time()))
+        if wish.deploy is not None:
+            await deploy_by_command(wish.deploy, say)
+        elif wish.demo is not None:
+            await deploy_demo(wish.demo, say)
+
+
+def _parts(wish: Wish) -> list[Part]:
+    if wish.demo is None:
+        return []
+    return [
+        Part(name, process.url, None if process.url else process.pid) for name, process in wish.demo.named()
+    ]
+
+
+def _settings(wish: Wish, outcome: Outcome, looked: int, receipts: int, site: Site) -> dict[str, Any]:
+    return {
+        "url": wish.url,
+        "profile": PROFILES[wish.profile].line,
+        "workers": outcome.workers,
+        "ordersLookedAt": looked,
+        "receiptsSeen": receipts,
+        "looksMissed": site.misses,
+    }
+
+
+async def _versions(http: aiohttp.ClientSession, url: str) -> dict[str, str]:
+    found = {
+        "python": platform.python_version(),
+        "locust": version("locust"),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+    with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError):
+        async with http.get(f"{url}/openapi.json") as answer:
+            found["bellwire"] = str((await answer.json(content_type=None))["info"]["version"])
+    return found
+
+
+def _write(report: dict[str, Any], folder: Path) -> None:
+    (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
