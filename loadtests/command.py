@@ -52,7 +52,7 @@ def where(command: Any) -> Any:
             ),
             click.option(
                 "--demo-file", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT_FILE, show_default=True,
-                help="What a demo writes; says where its pods are.",
+                help="The file that a demo writes; says where its pods are.",
             ),
             click.option("--remote", metavar="NAME", help="The host's name once more, where it is not this machine."),
             click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="A certificate to trust."),
@@ -156,7 +156,11 @@ def clean(**options: Any) -> None:
 @click.argument("before", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("after", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--tolerance", type=click.FloatRange(0, 10), default=0.05, show_default=True, help="What is no change."
+    "--tolerance",
+    type=click.FloatRange(0, 10),
+    default=0.05,
+    show_default=True,
+    help="A change up to this is none.",
 )
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="Of the draws that tell a change from noise."

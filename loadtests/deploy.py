@@ -6,6 +6,7 @@ import os
 import signal
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 from loadtests.demo import Demo
 
@@ -40,6 +41,10 @@ async def deploy_demo(demo: Demo, say: Callable[[str], None]) -> None:
         if process.url is None:
             continue
         say(f"deploy: {name}")
+        if not _is_pod(process.pid, process.role):
+            raise DeployFailed(
+                f"process {process.pid} is not {name} any more: the demo has changed since the run began"
+            )
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)
         if not await _came_back(process.url, process.pid):
@@ -55,6 +60,15 @@ async def _came_back(url: str, pid: int) -> bool:
             return True
         await asyncio.sleep(LOOK_SECONDS)
     return False
+
+
+def _is_pod(pid: int, role: str) -> bool:
+    """Whether it is still the process that the demo named: a number may be given again."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"bellwire" in words and role.encode() in words
 
 
 def _runs(pid: int) -> bool:

@@ -20,7 +20,7 @@ async def look_at_orders(
     said: Mapping[str, str | None],
     record: Record,
 ) -> int:
-    """Look at each of `placed`; returns how many receipts were seen. What is false is a fault in `record`."""
+    """Look at each of `placed`; returns how many receipts were seen. A false one is a fault in `record`."""
     keys = {shop.slug: shop.storefront_key for shop in shops}
     slots = asyncio.Semaphore(AT_ONCE)
 

@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def course(self) -> Course:
-        """What happens when."""
+        """Its stages and acts."""
         return PROFILES[self.profile].course(self.size)
 
     @property

@@ -43,7 +43,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be run, and where. `demo` is the cluster where it is a demo of this machine."""
+    """The run that is asked for, and the cluster for it. `demo` is the cluster where it is a demo of this machine."""
 
     profile: str
     size: Size

@@ -111,7 +111,7 @@ class Running:
             return self._chance.choice(plan.shops[hot:])
         return self._chance.choice(plan.shops)
 
-    # What users tell.
+    # The word of users.
 
     def accepted(self, shop: Shop, order_id: str, offset: str) -> None:
         """An order was answered with 201: every terminal of its shop is owed this offset."""

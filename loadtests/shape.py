@@ -43,7 +43,7 @@ class CourseShape(LoadTestShape):
             self._settling = gevent.spawn(distribution.settle)
         if self._settling.ready():
             return None
-        # Nobody is sent away while the rest settles: users just stand there.
+        # While all settles users stay, and do nothing.
         last = running.course.stages[0].rate
         return users_for(last, running.plan.size), SPAWN_RATE
 

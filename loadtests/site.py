@@ -19,7 +19,7 @@ from loadtests.core.record import Record
 LOOK_SECONDS = 2.0
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-# What is kept of a pod's page: the name in the report, and the metric, all of its labels together.
+# The part of a pod's page that is kept: the name in the report, and the metric, all of its labels together.
 GAUGES = {
     "memory": "process_resident_memory_bytes",
     "descriptors": "process_open_fds",
@@ -52,7 +52,7 @@ class Part:
 
 @dataclass(slots=True)
 class Page:
-    """What one look at a pod brought: sums by metric, and buckets of histograms by their edge."""
+    """One look at a pod: sums by metric, and buckets of histograms by their edge."""
 
     sums: dict[str, float]
     buckets: dict[str, dict[float, float]]

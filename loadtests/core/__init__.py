@@ -1,1 +1,1 @@
-"""What a load test knows without a clock, a socket or chance: shapes, ledgers, figures, the verdict, the report."""
+"""The part of a load test without a clock, a socket or chance: shapes, ledgers, figures, the verdict, the report."""

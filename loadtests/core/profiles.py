@@ -55,7 +55,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What happens when. `stops_at_knee`: it ends after the first stage that is beyond the service level."""
+    """Stages and acts, over time. `stops_at_knee`: it ends after the first stage that is beyond the service level."""
 
     stages: tuple[Stage, ...]
     acts: tuple[Act, ...] = ()

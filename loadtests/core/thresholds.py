@@ -81,7 +81,7 @@ def read_thresholds(text: str) -> Thresholds:
 
 
 def complaints_of_rows(rows: dict[str, Row], profile: str, thresholds: Thresholds) -> list[str]:
-    """What is beyond a limit, one sentence each; a row that a limit needs and that is not there is one too."""
+    """Everything that is beyond a limit, one sentence each; so is a row that a limit needs and that is not there."""
     found = []
     for limit in thresholds.limits:
         if not limit.is_for(profile):
@@ -100,7 +100,7 @@ def complaints_of_rows(rows: dict[str, Row], profile: str, thresholds: Threshold
 
 
 def complaints_of_growth(trends: dict[str, Trend], profile: str, thresholds: Thresholds) -> list[str]:
-    """What grows faster than it may, beyond the doubt that its slope leaves."""
+    """Everything that grows faster than it may, beyond the doubt that its slope leaves."""
     found = []
     for growth in thresholds.growths:
         if not growth.is_for(profile):

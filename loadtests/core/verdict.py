@@ -27,7 +27,7 @@ GROWING = ("memory ", "descriptors ", "events-behind ")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run brought, and what it was. `server` are the pods' own histograms: counts up to each edge, in seconds.
+    """A run, and everything that it brought. `server` are the pods' own histograms: counts up to each edge, in seconds.
 
     `problems` were not tested, `failed` is why nothing was. Times are Unix times; `began` is the course's first moment.
     """
@@ -46,7 +46,7 @@ class Run:
 
     @property
     def course(self) -> Course:
-        """What happened when."""
+        """Its stages and acts."""
         return PROFILES[self.profile].course(self.size)
 
     @property

@@ -24,7 +24,7 @@ FOR_GOOD = frozenset({4401, 4403, 4404, 4409})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Who a terminal is. `acks` is false for a witness: a receipt of it is false, whatever it was shown.
+    """The identity of a terminal. `acks` is false for a witness: a receipt of it is false, whatever it was shown.
 
     `deadline_seconds` is for a witness whose shop's orders nobody acks: how long after an order its alarm is due.
     """
@@ -98,7 +98,7 @@ class Seat:
         self._judge(self.ledger.started(after))
 
     def caught_up(self) -> None:
-        """What follows is live."""
+        """Everything that follows is live."""
         if self.live:
             return
         self.live = True

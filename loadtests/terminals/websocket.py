@@ -147,7 +147,7 @@ class WebSocketTerminal:
             await asyncio.gather(ended, back, return_exceptions=True)
         found = None if ended.cancelled() else ended.exception()
         if isinstance(found, Exception):
-            # What the server sent could not be read, by picows or by us.
+            # A frame of the server's could not be read, by picows or by us.
             self.seat.record.fault(WRONG_ANSWER, f"{self.seat.place.tenant}: {found!r}")
         self._line = None
         greeted = self.seat.open

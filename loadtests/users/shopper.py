@@ -1,4 +1,4 @@
-"""What those who write over HTTP share: a key with each write, and the same request again until it is decided."""
+"""The ways of all who write over HTTP: a key with each write, and the same request again until it is decided."""
 
 import random
 import time

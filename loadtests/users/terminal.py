@@ -1,7 +1,7 @@
 """A till that runs the SDK's machine, with a socket that is dropped now and then and resumed by offset.
 
 A few of them stand beside the crowd: those judge the server by its bytes alone, these tell what a shop's till makes of
-them. What the server sent is judged before the machine passes over anything.
+them. Each message of the server's is judged before the machine passes over anything.
 """
 
 import random
@@ -21,7 +21,7 @@ from loadtests.till import Till
 
 READ_SECONDS = 0.5
 RECONNECT_SECONDS = 20.0
-# What is under way when all settles.
+# For events that are under way when all settles.
 LAST_SECONDS = 3.0
 
 
