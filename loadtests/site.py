@@ -1,7 +1,7 @@
 """The cluster's own figures during a run: CPU, memory, connections and queues of each part, every few seconds.
 
-From the pods' `/metrics`, and, where the cluster runs on this machine, from `/proc`. What cannot be read is left out,
-and counted.
+From the pods' `/metrics`, and, where the cluster runs on this machine, from `/proc`. A look that
+comes to nothing is left out, and counted.
 """
 
 import asyncio

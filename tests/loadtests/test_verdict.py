@@ -27,9 +27,7 @@ def a_record(milliseconds: float = 10.0, *, rate: int = 5, seconds: int = 15, un
     return record
 
 
-def a_report(
-    record: Record, profile: str = "smoke", size: Size | None = None, **more: object
-) -> dict[str, object]:
+def a_report(record: Record, profile: str = "smoke", size: Size | None = None, **more: Any) -> dict[str, Any]:
     limits = read_thresholds(SHIPPED.read_text(encoding="utf-8"))
     size = size or PROFILES["smoke"].size
     seconds = PROFILES[profile].course(size).seconds
