@@ -53,6 +53,7 @@ from api.routes.status import StatusRoutes
 from api.routes.tenants import TenantRoutes
 from api.routes.terminals import TerminalRoutes
 from api.routes.tickets import TicketRoutes
+from api.routes.till import TillRoutes
 from api.routes.trace import TraceRoutes
 from api.routes.webhook_deliveries import WebhookDeliveryRoutes
 from api.routes.webhooks import WebhookRoutes
@@ -262,6 +263,7 @@ def _routes(
         *PairingRoutes(guard, reads, writes, ring).routes(),
         *KeyRoutes(guard, reads, writes).routes(),
         *TerminalRoutes(guard, reads, writes).routes(),
+        *TillRoutes(guard, reads).routes(),
         *TicketRoutes(guard, writes).routes(),
         *WebhookRoutes(
             guard,

@@ -108,3 +108,36 @@ async def list_terminals(database: Database, tenant: str) -> list[Presence]:
     """
     rows = await database.fetch(_LIST, tenant, float(LEASE_SECONDS))
     return [Presence(**dict(row.items())) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """A terminal with what it needs to know of its shop."""
+
+    name: str
+    role: str | None
+    shop: str
+    currency: str | None
+    time_zone: str
+    country: str | None
+    ack_deadline_seconds: int
+    preparation_minutes: int
+    paused: bool
+    paused_reason: str | None
+
+
+_TILL = """
+    SELECT t.name, t.role, n.name AS shop, n.currency, n.time_zone, n.country, n.ack_deadline_seconds,
+           n.preparation_minutes, n.paused, n.paused_reason
+    FROM terminals t JOIN tenants n USING (tenant) WHERE t.terminal_id = $1
+"""
+
+
+async def till_of(database: Database, terminal: UUID) -> Till | None:
+    """Return a terminal and its shop; None when it went meanwhile.
+
+    Raises:
+        Unavailable: PostgreSQL.
+    """
+    row = await database.fetch_row(_TILL, terminal)
+    return None if row is None else Till(**row)

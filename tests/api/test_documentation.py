@@ -134,6 +134,7 @@ async def a_day(http: httpx.AsyncClient, operator: Operator) -> dict[str, Any]:
     await ask("GET", shop + "/terminals", store, **t)
     await ask("GET", shop + "/status", store, **t)
     await ask("GET", "/api/whoami", term)
+    await ask("GET", shop + "/till", term, **t)
     await ask("POST", shop + "/tickets", term, **t)
     reports = await http.get(
         f"/api/tenant/{SLUG}/daily-reports",

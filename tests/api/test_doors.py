@@ -38,6 +38,7 @@ ROUTES = [
     ("POST", "/api/tenant/{t}/daily-reports", {TERM}),
     ("GET", "/api/tenant/{t}/daily-reports", {STORE, OP}),
     ("GET", "/api/tenant/{t}/status", {STORE, OP}),
+    ("GET", "/api/tenant/{t}/till", {TERM}),
     ("POST", "/api/tenant/{t}/pairings", {OP, STORE}),
     ("GET", "/api/tenant/{t}/pairings", {OP, STORE}),
     ("GET", "/api/tenant/{t}/pairings/{o}", {OP, STORE}),

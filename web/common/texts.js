@@ -17,9 +17,11 @@ export class Texts {
   #fallback;
   #plurals;
 
-  constructor(texts, language) {
+  // `wanted` are the reader's own tags: a German of Austria writes money as it is written there.
+  constructor(texts, language, wanted = globalThis.navigator?.languages ?? []) {
     const [first] = Object.keys(texts);
     this.language = texts[language] ? language : first;
+    this.locale = wanted.find((tag) => tag.toLowerCase().split("-")[0] === this.language) ?? this.language;
     this.languages = Object.keys(texts);
     this.#texts = texts[this.language];
     this.#fallback = texts[first];

@@ -26,6 +26,11 @@ test("the reader's language is taken where there is one, and a choice goes befor
   assert.equal(chosen(["en", "de"], kept, ["de"]), "en");
 });
 
+test("figures are written as they are where the reader is from", () => {
+  assert.equal(new Texts(both, "de", ["en-GB", "de-AT"]).locale, "de-AT");
+  assert.equal(new Texts(both, "de", ["fr"]).locale, "de");
+});
+
 test("a browser that keeps nothing is no error", () => {
   const refusing = { getItem() { throw new Error("no"); }, setItem() { throw new Error("no"); } };
   choose("de", refusing);

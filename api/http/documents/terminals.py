@@ -94,3 +94,20 @@ class Whoami(Answer):
     tenant: str | None
     terminal_id: UUID | None
     acked_offset: Position | None = Field(description="A terminal's newest ack.")
+
+
+class Till(Answer):
+    """A terminal, and its shop as it needs it."""
+
+    tenant: str
+    shop: str = Field(description="The shop's name, for people.")
+    terminal_id: UUID
+    name: str
+    role: str | None
+    currency: str | None
+    time_zone: str
+    country: str | None
+    ack_deadline_seconds: int
+    preparation_minutes: int
+    paused: bool
+    paused_reason: str | None
