@@ -35,7 +35,7 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.venv/bytecode
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all cov simulate check load chaos drill conformance bench fmt lock audit-deps image-digests clean
+.PHONY: help demo test test-all cov simulate check load chaos drill conformance bench fmt lock audit-deps image image-digests clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -96,6 +96,9 @@ audit-deps: .venv/.uv ## is a weakness known of what is locked? 1: yes; 2: it co
 
 image-digests: .venv/.all ## ask the registry which images the base images' tags stand for; 2: it cannot be reached
 	@exec $(BIN)/python -m infra.supply.digests $(ARGS)
+
+image: .venv/.all ## build the image with docker, podman or buildah, and list what is in it
+	@exec $(BIN)/python -m infra.images.build $(ARGS)
 
 clean: ## remove everything that make made and can make again
 	rm -rf gateway/fanout/libfanout.so .tools .bellwire .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -132,6 +132,12 @@ def test_signals_reach_the_process_itself() -> None:
     assert "bellwire" in PROJECT["project"]["scripts"]
 
 
+def test_a_container_says_whether_its_pod_is_alive() -> None:
+    (check,) = values("HEALTHCHECK")
+    assert json.loads(check.partition("CMD ")[2]) == ["python", "-m", "bellwire.alive"]
+    assert (ROOT / "bellwire" / "alive.py").exists()
+
+
 def test_no_secret_is_baked_in() -> None:
     assert [value.partition("=")[0] for value in values("ARG")] == ["PYTHON_IMAGE"]
     assert not re.search(r"(?i)(secret|password|token|_key)\s*=", JOINED)

@@ -1,0 +1,1 @@
+"""The image: how it is built here, and the list of what is in it."""
