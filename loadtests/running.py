@@ -102,7 +102,11 @@ class Running:
     def pick(self) -> Shop:
         """The shop of the next order."""
         stage, plan = self.stage(), self.plan
-        if plan.watched is not None and self._chance.random() < min(0.1, WATCHED_RATE / plan.size.rate):
+        if plan.watched is not None and (
+            # One for certain, so that a short run has its alarm, too.
+            plan.watched.slug not in self._promised
+            or self._chance.random() < min(0.1, WATCHED_RATE / plan.size.rate)
+        ):
             return plan.watched
         hot = 0 if stage is None else min(stage.hot_shops, len(plan.shops) - 1)
         if hot and stage is not None:

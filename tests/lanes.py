@@ -21,6 +21,7 @@ LONGEST = (
     "chaos/test_short.py",
     "local/test_haproxy.py",
     "api/test_bounds.py",
+    "loadtests/test_faults.py",
     "api/test_schema.py",
     "benchmarks/test_fanout.py",
     "endtoend/test_libraries.py",
