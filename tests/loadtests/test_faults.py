@@ -97,7 +97,7 @@ class Night:
         for number in range(ORDERS):
             shop = self._opened.shops[number % len(self._opened.shops)]
             owed[shop.slug] = await self._order(shop)
-        # What was late is not to be taken for lost.
+        # A late event is not to be taken for a lost one.
         lines.feed_data(json.dumps({"do": "settle", "owed": owed}).encode() + b"\n")
         await self._until(lambda: any("settled" in word for word in self.words))
         lines.feed_eof()
