@@ -1,6 +1,7 @@
 // The acts of an operator: each is asked about first, done by one call, told, and in the audit trail.
 
 import { confirm } from "../common/parts.js";
+import { Refused } from "./api.js";
 import { askFor, showOnce } from "./parts.js";
 import { moment, say } from "./words.js";
 
@@ -24,7 +25,8 @@ export class Acts {
       if (done) this.#toasts.say(done);
       return made ?? true;
     } catch (error) {
-      if (error.name !== "AbortError") this.#toasts.say(error.message, { tone: "bad", seconds: 12 });
+      if (!(error instanceof Refused) && error.name !== "AbortError") throw error;
+      if (error instanceof Refused) this.#toasts.say(error.message, { tone: "bad", seconds: 12 });
       return false;
     }
   }
@@ -42,7 +44,11 @@ export class Acts {
   pause(tenant) {
     const fields = [{ name: "reason", label: say("pauseReason"), maxlength: 200, placeholder: say("pauseExample") }];
     const question = askFor(say("pauseAsk", { tenant }), say("pauseWhat"), fields, say("pause"), "danger");
-    return this.#act(question, ({ reason }) => this.#operator.pause(tenant, reason.trim()), say("pauseDone", { tenant }));
+    return this.#act(
+      question,
+      ({ reason }) => this.#operator.pause(tenant, reason.trim()),
+      say("pauseDone", { tenant }),
+    );
   }
 
   unpause(tenant) {
@@ -63,7 +69,11 @@ export class Acts {
   }
 
   async rotate(tenant, { terminalId, name }) {
-    const options = [[DAY_SECONDS, say("rotateDay")], [3_600, say("rotateHour")], [0, say("rotateNow")]];
+    const options = [
+      [DAY_SECONDS, say("rotateDay")],
+      [3_600, say("rotateHour")],
+      [0, say("rotateNow")],
+    ];
     const fields = [{ name: "overlap", label: say("rotateOverlap"), options }];
     const question = askFor(say("rotateAsk", { name }), say("rotateWhat"), fields, say("rotate"));
     const made = await this.#act(question, ({ overlap }) => this.#operator.rotate(tenant, terminalId, Number(overlap)));

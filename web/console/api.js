@@ -8,7 +8,9 @@ export class Refused extends Error {
     super(message);
     this.status = status;
     this.document = document;
-    this.code = String(document.type ?? "").split(":").at(-1);
+    this.code = String(document.type ?? "")
+      .split(":")
+      .at(-1);
     this.retryAfter = retryAfter;
   }
 }
@@ -79,9 +81,11 @@ export class Operator {
   status = (tenant) => this.#ask("GET", path(["tenant", tenant, "status"]));
   terminals = (tenant) => this.#ask("GET", path(["tenant", tenant, "terminals"]));
   webhooks = (tenant) => this.#ask("GET", path(["tenant", tenant, "webhooks"]));
-  pause = (tenant, reason) => this.#ask("PATCH", path(["tenant", tenant]), { paused: true, pausedReason: reason || null });
+  pause = (tenant, reason) =>
+    this.#ask("PATCH", path(["tenant", tenant]), { paused: true, pausedReason: reason || null });
   unpause = (tenant) => this.#ask("PATCH", path(["tenant", tenant]), { paused: false, pausedReason: null });
-  pair = (tenant, name, role) => this.#ask("POST", path(["tenant", tenant, "pairings"]), { name, ...(role && { role }) });
+  pair = (tenant, name, role) =>
+    this.#ask("POST", path(["tenant", tenant, "pairings"]), { name, ...(role && { role }) });
   orders = (tenant, wishes) => this.#ask("GET", `${path(["tenant", tenant, "orders"])}${query(wishes)}`);
   order = (tenant, order) => this.#ask("GET", path(["tenant", tenant, "orders", order]));
   journey = (tenant, order) => this.#ask("GET", path(["tenant", tenant, "orders", order, "journey"]));
@@ -100,7 +104,8 @@ export class Operator {
   }
 
   async #ask(method, where, body) {
-    const more = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+    const more =
+      body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
     const answer = await this.#call(where, { method, signal: this.#gone.signal, ...more });
     return answer.status === 204 ? null : answer.json();
   }
@@ -110,8 +115,11 @@ export class Operator {
     let answer;
     try {
       answer = await this.#fetch(where, {
-        cache: "no-store", credentials: "omit", redirect: "error",
-        headers: { Authorization: `Bearer ${this.#key}`, ...headers }, ...more,
+        cache: "no-store",
+        credentials: "omit",
+        redirect: "error",
+        headers: { Authorization: `Bearer ${this.#key}`, ...headers },
+        ...more,
       });
     } catch (error) {
       if (error.name === "AbortError") throw error;
@@ -128,5 +136,10 @@ async function refusalOf(answer) {
   const document = await answer.json().catch(() => ({}));
   const words = document.errors?.map(({ loc, msg }) => `${loc}: ${msg}`).join(" ") || document.detail || document.title;
   const after = Number(answer.headers.get("Retry-After"));
-  return new Refused(words || `The API answered with ${answer.status}.`, answer.status, document, after > 0 ? after : null);
+  return new Refused(
+    words || `The API answered with ${answer.status}.`,
+    answer.status,
+    document,
+    after > 0 ? after : null,
+  );
 }

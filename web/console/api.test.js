@@ -36,7 +36,10 @@ test("a search leaves out what was not asked for", async () => {
   const operator = new Operator(KEY, { fetch });
   await operator.tenants("", null);
   await operator.tenants("a&b", "x");
-  assert.deepEqual(asked.map(([, where]) => where), ["/api/tenants?limit=50", "/api/tenants?q=a%26b&after=x&limit=50"]);
+  assert.deepEqual(
+    asked.map(([, where]) => where),
+    ["/api/tenants?limit=50", "/api/tenants?q=a%26b&after=x&limit=50"],
+  );
 });
 
 test("what the API refuses is said in its own words, with the fields that are wrong", async () => {
@@ -46,7 +49,10 @@ test("what the API refuses is said in its own words, with the fields that are wr
     [429, {}, { "Retry-After": "7" }],
   );
   const operator = new Operator(KEY, { fetch });
-  await assert.rejects(operator.drain("gateway-1"), (error) => error instanceof Refused && error.code === "last-gateway");
+  await assert.rejects(
+    operator.drain("gateway-1"),
+    (error) => error instanceof Refused && error.code === "last-gateway",
+  );
   await assert.rejects(operator.pause("shop", "x"), { message: "pausedReason: is too long" });
   await assert.rejects(operator.journey("shop", "1"), { status: 429, retryAfter: 7 });
 });
@@ -86,5 +92,11 @@ test("a call that moves nothing has no body", async () => {
   const operator = new Operator(KEY, { fetch });
   assert.equal(await operator.revoke("s", "t"), null);
   await operator.resume("g");
-  assert.deepEqual(asked.map(([method, , wishes]) => [method, wishes.body]), [["DELETE", undefined], ["POST", undefined]]);
+  assert.deepEqual(
+    asked.map(([method, , wishes]) => [method, wishes.body]),
+    [
+      ["DELETE", undefined],
+      ["POST", undefined],
+    ],
+  );
 });

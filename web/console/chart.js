@@ -9,7 +9,8 @@ const FOOT = 18;
 const LEAST_WIDTH = 240;
 const LEAST_LOG = 1;
 
-// Where a value stands between 0 (the foot) and 1 (the head). A scale of delays is logarithmic: 3 ms and 300 ms are both read.
+// Where a value stands between 0 (the foot) and 1 (the head). A scale of delays is logarithmic: 3 ms and 300 ms are
+// both read.
 export function heightOf(value, top, isLog) {
   if (!isLog) return Math.min(1, Math.max(0, value / top));
   const bounded = Math.min(top, Math.max(LEAST_LOG, value));
@@ -47,7 +48,8 @@ export function pathOf(values, width, height) {
 // The last value there is, null without any.
 export const latest = (values) => values.findLast((value) => value !== null) ?? null;
 
-// `lines` are {name}; `say(value)` writes a figure; `ago(seconds)` says how long ago a line begins, `now` that it ends now.
+// `lines` are {name}; `say(value)` writes a figure; `ago(seconds)` says how long ago a line begins, `now` that it ends
+// now.
 export class Chart {
   node;
   #lines;
@@ -70,7 +72,13 @@ export class Chart {
     this.#now = now;
     const id = `chart-${title.replace(/\W+/g, "-").toLowerCase()}`;
     this.title = title;
-    this.node = el("section", { class: "card figure-card", "aria-labelledby": id }, el("h2", { id }, title), this.#keys, this.#svg);
+    this.node = el(
+      "section",
+      { class: "card figure-card", "aria-labelledby": id },
+      el("h2", { id }, title),
+      this.#keys,
+      this.#svg,
+    );
     new ResizeObserver(() => this.#shown && this.show(...this.#shown)).observe(this.node);
     this.#showKeys();
   }
@@ -84,11 +92,13 @@ export class Chart {
 
   #showKeys() {
     this.#figures.clear();
-    this.#keys.replaceChildren(...this.#lines.map(({ name }, n) => {
-      const figure = el("strong", { class: "number" }, "–");
-      this.#figures.set(name, figure);
-      return el("li", { "data-line": n }, name, " ", figure);
-    }));
+    this.#keys.replaceChildren(
+      ...this.#lines.map(({ name }, n) => {
+        const figure = el("strong", { class: "number" }, "–");
+        this.#figures.set(name, figure);
+        return el("li", { "data-line": n }, name, " ", figure);
+      }),
+    );
   }
 
   // `lists` are the values of each line, all of the same length, null where there is none.
@@ -104,9 +114,15 @@ export class Chart {
     ]);
     const drawn = lists.map((values, n) => {
       const heights = values.map((value) => (value === null ? null : heightOf(value, top, this.#isLog)));
-      return svg("path", { class: "line", "data-line": n, d: pathOf(heights, width, height), transform: `translate(0 ${HEAD})` });
+      return svg("path", {
+        class: "line",
+        "data-line": n,
+        d: pathOf(heights, width, height),
+        transform: `translate(0 ${HEAD})`,
+      });
     });
-    const limit = this.#limit !== null && svg("line", { class: "limit", x1: 0, x2: width, y1: y(this.#limit), y2: y(this.#limit) });
+    const limit =
+      this.#limit !== null && svg("line", { class: "limit", x1: 0, x2: width, y1: y(this.#limit), y2: y(this.#limit) });
     const times = [
       svg("text", { x: 0, y: HEIGHT - 4 }, this.#ago(lists[0]?.length ?? 0)),
       svg("text", { x: width, y: HEIGHT - 4, "text-anchor": "end" }, this.#now),

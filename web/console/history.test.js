@@ -4,9 +4,19 @@ import test from "node:test";
 import { connectionsOf, connectionsOfAll, History, SECONDS } from "./history.js";
 
 const frame = (at, more = {}) => ({
-  at, eventsPerSecond: 1, deliveriesPerSecond: 2, delivery: { count: 0, p50: null, p99: null }, pods: [], ...more,
+  at,
+  eventsPerSecond: 1,
+  deliveriesPerSecond: 2,
+  delivery: { count: 0, p50: null, p99: null },
+  pods: [],
+  ...more,
 });
-const gateway = (pod, websocket, sse, state = "ready") => ({ kind: "gateway", pod, state, connections: { websocket, sse } });
+const gateway = (pod, websocket, sse, state = "ready") => ({
+  kind: "gateway",
+  pod,
+  state,
+  connections: { websocket, sse },
+});
 
 test("each second has its place, and one without a frame is a gap", () => {
   const history = new History();
@@ -32,7 +42,12 @@ test("a gateway's connections are of all doors, and none where it is silent", ()
   assert.equal(connectionsOf(gateway("a", 3, 2)), 5);
   assert.equal(connectionsOf(gateway("a", 3, 2, "silent")), 0);
   assert.equal(connectionsOf({ state: "known", connections: null }), null);
-  assert.equal(connectionsOfAll(frame("2026-11-28T12:00:00Z", { pods: [gateway("a", 3, 2), gateway("b", 1, 0), { kind: "api" }] })), 6);
+  assert.equal(
+    connectionsOfAll(
+      frame("2026-11-28T12:00:00Z", { pods: [gateway("a", 3, 2), gateway("b", 1, 0), { kind: "api" }] }),
+    ),
+    6,
+  );
 });
 
 test("a gateway that came later has no connections before", () => {

@@ -22,7 +22,11 @@ export function moments({ committed, announced, terminals, status, alarms, webho
     else add(at, "alarm", "momentAlarmEnd", { seconds: waitedSeconds }, "good");
   }
   for (const step of status.slice(1)) {
-    add(step.at, "step", step.reason ? "momentStepReason" : "momentStep", { status: step.status, by: writer(step.by), reason: step.reason });
+    add(step.at, "step", step.reason ? "momentStepReason" : "momentStep", {
+      status: step.status,
+      by: writer(step.by),
+      reason: step.reason,
+    });
   }
   for (const { purpose, name, claimedAt, doneAt } of claims) {
     add(claimedAt, "claim", "momentClaimed", { purpose, name });
@@ -38,7 +42,8 @@ export function writer(by) {
   return by.name ?? by.kind;
 }
 
-// How far the picture reaches: to the last thing that happened, and to `now` while the order is pending; a second at least.
+// How far the picture reaches: to the last thing that happened, and to `now` while the order is pending; a second at
+// least.
 export function horizon(journey, now) {
   const begin = Date.parse(journey.committed);
   const pending = journey.status.length <= 1;
@@ -59,14 +64,16 @@ export function lanes(journey, now) {
     verdict: verdictOf({ connected, sentBefore, ackedAt }),
     afterMs: ackedAt ? Date.parse(ackedAt) - begin : null,
   }));
-  const ofWebhooks = journey.webhooks.filter(({ counts }) => counts).map(({ webhookId, url, sentBefore, ackedAt }) => ({
-    id: webhookId,
-    name: url,
-    bars: [],
-    seen: ackedAt ? part(ackedAt) : null,
-    verdict: ackedAt ? "seen" : sentBefore ? "sent" : "waits",
-    afterMs: ackedAt ? Date.parse(ackedAt) - begin : null,
-  }));
+  const ofWebhooks = journey.webhooks
+    .filter(({ counts }) => counts)
+    .map(({ webhookId, url, sentBefore, ackedAt }) => ({
+      id: webhookId,
+      name: url,
+      bars: [],
+      seen: ackedAt ? part(ackedAt) : null,
+      verdict: ackedAt ? "seen" : sentBefore ? "sent" : "waits",
+      afterMs: ackedAt ? Date.parse(ackedAt) - begin : null,
+    }));
   return [...ofTerminals, ...ofWebhooks];
 }
 

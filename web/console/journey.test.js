@@ -11,7 +11,10 @@ const JOURNEY = {
   announced: at(0),
   terminals: [
     {
-      terminalId: "1", name: "counter", sentBefore: true, ackedAt: at(40),
+      terminalId: "1",
+      name: "counter",
+      sentBefore: true,
+      ackedAt: at(40),
       connected: [
         { from: at(-60), to: at(10), gateway: "gateway-1", door: "websocket", code: 1012 },
         { from: at(20), to: null, gateway: "gateway-2", door: "websocket", code: null },
@@ -19,7 +22,10 @@ const JOURNEY = {
     },
     { terminalId: "2", name: "bar", sentBefore: false, ackedAt: null, connected: [] },
   ],
-  status: [{ status: "pending", at: at(0), by: null }, { status: "preparing", at: at(50), by: { kind: "term", name: "counter" }, reason: null }],
+  status: [
+    { status: "pending", at: at(0), by: null },
+    { status: "preparing", at: at(50), by: { kind: "term", name: "counter" }, reason: null },
+  ],
   alarms: [
     { type: "order_unacknowledged", at: at(30), attempt: 1, waitedSeconds: 30 },
     { type: "order_acknowledged", at: at(41), attempt: null, waitedSeconds: 40 },
@@ -29,10 +35,20 @@ const JOURNEY = {
 };
 
 test("the moments are told in their order, from the placing on", () => {
-  assert.deepEqual(moments(JOURNEY).map(({ text, sinceMs }) => [text, sinceMs / 1_000]), [
-    ["momentPlaced", 0], ["momentAnnounced", 0], ["momentLeftCode", 10], ["momentCame", 20], ["momentAlarm", 30],
-    ["momentAcked", 40], ["momentAlarmEnd", 41], ["momentClaimed", 42], ["momentStep", 50],
-  ]);
+  assert.deepEqual(
+    moments(JOURNEY).map(({ text, sinceMs }) => [text, sinceMs / 1_000]),
+    [
+      ["momentPlaced", 0],
+      ["momentAnnounced", 0],
+      ["momentLeftCode", 10],
+      ["momentCame", 20],
+      ["momentAlarm", 30],
+      ["momentAcked", 40],
+      ["momentAlarmEnd", 41],
+      ["momentClaimed", 42],
+      ["momentStep", 50],
+    ],
+  );
 });
 
 test("the picture ends with the last thing that happened, and goes on while the order is pending", () => {
@@ -45,7 +61,10 @@ test("the picture ends with the last thing that happened, and goes on while the 
 
 test("a terminal's lane has its connections and its receipt", () => {
   const [counter, bar, webhook] = lanes(JOURNEY, NOW);
-  assert.deepEqual(counter.bars, [{ from: 0, to: 0.2 }, { from: 0.4, to: 1 }]);
+  assert.deepEqual(counter.bars, [
+    { from: 0, to: 0.2 },
+    { from: 0.4, to: 1 },
+  ]);
   assert.deepEqual([counter.seen, counter.verdict, counter.afterMs], [0.8, "seen", 40_000]);
   assert.deepEqual([bar.bars, bar.verdict], [[], "away"]);
   assert.deepEqual([webhook.name, webhook.verdict], ["https://example.org/", "waits"]);

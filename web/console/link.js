@@ -6,11 +6,13 @@ import { read } from "./sse.js";
 const FIRST_MS = 500;
 const MOST_MS = 15_000;
 
-// States: `connecting`; `live`; `silent` (open, without a word); `waiting` (for the next try, at `retryAt`); and two that
-// are final: `refused` (this key may not) and `ended` (it is valid no more). `since` is when it became so; of a silence the
-// last word.
+// States: `connecting`; `live`; `silent` (open, without a word); `waiting` (for the next try, at `retryAt`); and two
+// that are final: `refused` (this key may not) and `ended` (it is valid no more). `since` is when it became so; of a
+// silence the last word.
 export class Link {
   state = "connecting";
+  // The words of the last refusal, null where there was none.
+  why = null;
   retryAt = null;
   since;
   #heardAt;
@@ -36,6 +38,7 @@ export class Link {
   hear(now) {
     this.#heardAt = now;
     this.#tries = 0;
+    this.why = null;
     this.#become("live", now);
   }
 
@@ -47,9 +50,10 @@ export class Link {
     return quiet >= this.#giveUpMs;
   }
 
-  // It came to an end: `reason` of a `close`, `status` of a refusal, neither where the network broke it. `chance` is from
-  // 0 to 1. Gives the milliseconds until it is opened again, null for never.
-  end({ reason = null, status = null, retryAfter = null }, now, chance) {
+  // It came to an end: `reason` of a `close`, `status` and `why` of a refusal, none where the network broke it.
+  // `chance` is from 0 to 1. Gives the milliseconds until it is opened again, null for never.
+  end({ reason = null, status = null, why = null, retryAfter = null }, now, chance) {
+    this.why = why;
     if (reason === "ended" || status === 401) return this.#finish("ended", now);
     if (status === 403) return this.#finish("refused", now);
     this.#become("waiting", now);
@@ -84,9 +88,16 @@ export class Link {
 
 const LOOK_MS = 500;
 
-// Follow a stream until `signal` ends it or `link` is over. `open(signal)` answers with a response, `hand(event)` gets each
-// event, `onState(link)` is called after all that may have changed it.
-export async function follow(link, open, hand, onState, signal, { clock = () => Date.now(), chance = Math.random } = {}) {
+// Follow a stream until `signal` ends it or `link` is over. `open(signal)` answers with a response, `hand(event)` gets
+// each event, `onState(link)` is called after all that may have changed it.
+export async function follow(
+  link,
+  open,
+  hand,
+  onState,
+  signal,
+  { clock = () => Date.now(), chance = Math.random } = {},
+) {
   while (!signal.aborted) {
     const end = await once(link, open, hand, onState, signal, clock);
     if (signal.aborted) return;
@@ -116,15 +127,27 @@ async function once(link, open, hand, onState, signal, clock) {
       else {
         link.hear(clock());
         onState(link);
-        if (event) hand(event);
+        if (event) loudly(() => hand(event));
       }
     });
   } catch (error) {
-    if (end.reason === undefined) end = { status: error.status ?? null, retryAfter: error.retryAfter ?? null };
+    const { status = null, retryAfter = null } = error;
+    if (end.reason === undefined) end = { status, retryAfter, why: status === null ? null : error.message };
   } finally {
     clearInterval(looks);
   }
   return end;
+}
+
+// A fault of the page's own is no fault of the stream, which goes on. It is heard of all the same.
+function loudly(work) {
+  try {
+    work();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }
 
 const pause = (ms, signal) =>

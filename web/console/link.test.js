@@ -39,13 +39,18 @@ test("each try waits longer than the one before, to a bound, and a word makes it
 
 test("a refusal's Retry-After is waited for, and a stream whose time is over is opened at once", () => {
   const link = new Link(0);
-  assert.equal(link.end({ status: 429, retryAfter: 7 }, 0, 0), 7_000);
+  assert.equal(link.end({ status: 429, why: "At most 50 at the same time", retryAfter: 7 }, 0, 0), 7_000);
+  assert.equal(link.why, "At most 50 at the same time");
   assert.equal(link.end({ reason: "over" }, 0, 0), 0);
   assert.equal(link.end({ reason: "drains" }, 0, 1), 500);
 });
 
 test("a key that ended is not tried again, nor one that may not", () => {
-  for (const [end, state] of [[{ status: 401 }, "ended"], [{ reason: "ended" }, "ended"], [{ status: 403 }, "refused"]]) {
+  for (const [end, state] of [
+    [{ status: 401 }, "ended"],
+    [{ reason: "ended" }, "ended"],
+    [{ status: 403 }, "refused"],
+  ]) {
     const link = new Link(0);
     assert.equal(link.end(end, 5, 0), null);
     assert.deepEqual([link.state, link.isOver, link.look(99_999)], [state, true, false]);
@@ -57,17 +62,26 @@ const answer = (text) => ({ body: new Blob([text]).stream() });
 test("events are handed over across the ends of streams, until the key's", async () => {
   const answers = [
     () => answer('event: frame\ndata: 1\n\nevent: close\ndata: {"reason":"over"}\n\n'),
-    () => { throw Object.assign(new Error("no"), { status: 503 }); },
-    () => answer(': still here\n\nevent: frame\ndata: 2\n\n'),
+    () => {
+      throw Object.assign(new Error("no"), { status: 503 });
+    },
+    () => answer(": still here\n\nevent: frame\ndata: 2\n\n"),
     () => answer('event: close\ndata: {"reason":"ended"}\n\n'),
   ];
   const handed = [];
   const states = [];
   const link = new Link(0);
   const nothing = new AbortController();
-  await follow(link, async () => answers.shift()(), ({ data }) => handed.push(data), ({ state }) => {
-    if (states.at(-1) !== state) states.push(state);
-  }, nothing.signal, { chance: () => 0 });
+  await follow(
+    link,
+    async () => answers.shift()(),
+    ({ data }) => handed.push(data),
+    ({ state }) => {
+      if (states.at(-1) !== state) states.push(state);
+    },
+    nothing.signal,
+    { chance: () => 0 },
+  );
   assert.deepEqual(handed, ["1", "2"]);
   assert.deepEqual(states, ["connecting", "live", "waiting", "live", "waiting", "ended"]);
 });
@@ -75,10 +89,18 @@ test("events are handed over across the ends of streams, until the key's", async
 test("nobody looks any more: it ends, and does not come back", async () => {
   const gone = new AbortController();
   let opened = 0;
-  await follow(new Link(0), async (signal) => {
-    opened += 1;
-    queueMicrotask(() => gone.abort());
-    return { body: new ReadableStream({ start: (to) => signal.addEventListener("abort", () => to.error(signal.reason)) }) };
-  }, () => assert.fail(), () => {}, gone.signal);
+  await follow(
+    new Link(0),
+    async (signal) => {
+      opened += 1;
+      queueMicrotask(() => gone.abort());
+      return {
+        body: new ReadableStream({ start: (to) => signal.addEventListener("abort", () => to.error(signal.reason)) }),
+      };
+    },
+    () => assert.fail(),
+    () => {},
+    gone.signal,
+  );
   assert.equal(opened, 1);
 });

@@ -1,4 +1,5 @@
-// The console: a key opens it, one stream feeds it, and what the address names is shown. Nothing of it outlives the page.
+// The console: a key opens it, one stream feeds it, and what the address names is shown. Nothing of it outlives the
+// page.
 
 import { el, replace, setAttribute, setText } from "../common/dom.js";
 import { help, Light, Toasts } from "../common/parts.js";
@@ -21,11 +22,17 @@ const bar = document.querySelector("header.bar");
 const light = new Light();
 const toasts = new Toasts();
 const at = el("time", { class: "muted small number at" });
-const links = [[toOverview(), "overview", "overview"], [toShops(), "shops", "shops"], [toAudit(), "audit", "audit"]].map(
-  ([href, view, words]) => el("a", { href, "data-view": view }, say(words)),
-);
+const links = [
+  [toOverview(), "overview", "overview"],
+  [toShops(), "shops", "shops"],
+  [toAudit(), "audit", "audit"],
+].map(([href, view, words]) => el("a", { href, "data-view": view }, say(words)));
 const nav = el("nav", { "aria-label": say("views"), hidden: true }, links);
-const leave = el("button", { class: "button quiet little", type: "button", hidden: true, onclick: () => signOut() }, say("leave"));
+const leave = el(
+  "button",
+  { class: "button quiet little", type: "button", hidden: true, onclick: () => signOut() },
+  say("leave"),
+);
 const signIn = new SignIn((key) => open(key));
 
 let session = null;
@@ -39,8 +46,13 @@ function dress() {
     setTheme(nextTheme(theme()));
     setText(name, say(`theme-${theme()}`));
   };
-  const themes = el("button", { class: "button quiet little", type: "button", onclick: change },
-    el("span", { "aria-hidden": "true" }, "◐"), el("span", { class: "unseen" }, say("theme")), name);
+  const themes = el(
+    "button",
+    { class: "button quiet little", type: "button", onclick: change },
+    el("span", { "aria-hidden": "true" }, "◐"),
+    el("span", { class: "unseen" }, say("theme")),
+    name,
+  );
   bar.append(nav, el("div", { class: "row end" }, at, light.node, themes, leave));
   bar.before(el("a", { class: "skip", href: "#main", onclick: skip }, say("skip")));
   document.body.append(toasts.node, help(say("help"), say("help1"), say("help2"), say("help3")));
@@ -65,7 +77,7 @@ function open(key) {
       draw(frame);
     },
     (link) => session === mine && showLink(link),
-  ).catch((error) => session === mine && signOut("broken", { why: error.message }));
+  );
 }
 
 function enter() {
@@ -74,12 +86,17 @@ function enter() {
   go();
 }
 
-function showLink({ state, since, retryAt }) {
+function showLink({ state, since, retryAt, why }) {
   if (state === "refused") signOut("keyRefused");
   else if (state === "ended") signOut(session.frame ? "keyEnded" : "keyWrong");
-  else if (!view) signIn.say(say(retryAt === null ? "asking" : "noAnswer"), retryAt === null ? "" : "warn");
+  else if (!view)
+    signIn.say(
+      say(retryAt === null ? "asking" : why ? "askedAgain" : "noAnswer", { why }),
+      retryAt === null ? "" : "warn",
+    );
   else {
     light.show(TONES[state] ?? "warn", say(`link-${state}`, { since: second(since) }));
+    setAttribute(light.node, "title", why);
     setAttribute(main, "data-stale", state === "silent" || state === "waiting");
   }
 }

@@ -25,37 +25,56 @@ export class Orders {
 
   constructor(operator, tenant) {
     const table = orderTable(tenant);
-    const reading = new Reading(async () => (await operator.orders(tenant, this.#wishes)).orders, (found) => {
-      table.node.hidden = false;
-      table.show(found);
-    });
-    table.node.hidden = true;
+    const reading = new Reading(
+      async () => (await operator.orders(tenant, this.#wishes)).orders,
+      (found) => table.show(found),
+    );
     reading.frame.append(table.node);
-    const typed = el("input", { type: "search", autocomplete: "off", placeholder: say("ordersSearch"), "aria-label": say("ordersSearch") });
+    const typed = el("input", {
+      type: "search",
+      autocomplete: "off",
+      placeholder: say("ordersSearch"),
+      "aria-label": say("ordersSearch"),
+    });
     const look = (wishes) => {
       this.#wishes = wishes;
       reading.run();
     };
-    const form = el("form", { class: "row search" }, typed, el("button", { class: "button little main" }, say("search")),
-      button(say("unseenOnes"), () => look({ unacked: "true", limit: SHOWN })));
+    const form = el(
+      "form",
+      { class: "row search" },
+      typed,
+      el("button", { class: "button little main" }, say("search")),
+      button(say("unseenOnes"), () => look({ unacked: "true", limit: SHOWN })),
+    );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const { order, wishes } = readSearch(typed.value);
       if (order) location.hash = toOrder(tenant, order);
       else look(wishes);
     });
-    this.node = el("div", { class: "stack" }, form, el("p", { class: "muted small" }, say("ordersAudited")), reading.node);
+    this.node = el(
+      "div",
+      { class: "stack" },
+      form,
+      el("p", { class: "muted small" }, say("ordersAudited")),
+      reading.node,
+    );
   }
 }
 
-const orderTable = (tenant) => new Table({
-  caption: say("orders"),
-  keyOf: ({ orderId }) => orderId,
-  empty: say("ordersNone"),
-  columns: [
-    { head: say("order"), shown: ({ orderId, orderNumber }) => el("a", { href: toOrder(tenant, orderId) }, orderNumber) },
-    { head: say("state"), shown: ({ status }) => tag(status) },
-    { head: say("placed"), shown: ({ createdAt }) => el("span", { class: "number" }, moment(createdAt)) },
-    { head: say("total"), number: true, shown: ({ totalAmount, currency }) => money(totalAmount, currency, locale) },
-  ],
-});
+const orderTable = (tenant) =>
+  new Table({
+    caption: say("orders"),
+    keyOf: ({ orderId }) => orderId,
+    empty: say("ordersNone"),
+    columns: [
+      {
+        head: say("order"),
+        shown: ({ orderId, orderNumber }) => el("a", { href: toOrder(tenant, orderId) }, orderNumber),
+      },
+      { head: say("state"), shown: ({ status }) => tag(status) },
+      { head: say("placed"), shown: ({ createdAt }) => el("span", { class: "number" }, moment(createdAt)) },
+      { head: say("total"), number: true, shown: ({ totalAmount, currency }) => money(totalAmount, currency, locale) },
+    ],
+  });

@@ -2,11 +2,12 @@
 
 import { el, KeyedList, replace, setAttribute, setText } from "../common/dom.js";
 import { Chart } from "./chart.js";
-import { connectionsOf, connectionsOfAll, History } from "./history.js";
-import { button, card, Table, tag } from "./parts.js";
+import { connectionsOfAll, History } from "./history.js";
+import { card, Table, tag } from "./parts.js";
+import { podTable } from "./pods.js";
 import { toOrder, toShop } from "./route.js";
-import { inOrder, toneOf, troubles } from "./troubles.js";
-import { closing, figure, lasting, moment, ms, rate, say, second } from "./words.js";
+import { inOrder, troubles } from "./troubles.js";
+import { closing, figure, lasting, ms, rate, say, second } from "./words.js";
 
 const LIMIT_MS = 100;
 // More lines than that nobody tells apart: then one has all gateways together.
@@ -44,7 +45,8 @@ class Ranking {
     this.node.append(this.#list, this.#empty);
     this.#rows = new KeyedList(this.#list, {
       keyOf: ({ key }) => key,
-      make: ({ key }) => el("li", {}, el("span", { class: "name" }, nameOf(key)), el("strong", { class: "number" }), bar(0, 1)),
+      make: ({ key }) =>
+        el("li", {}, el("span", { class: "name" }, nameOf(key)), el("strong", { class: "number" }), bar(0, 1)),
       update: (row, { value, most }) => {
         setText(row.children[1], figure(value));
         setAttribute(row.children[2], "max", Math.max(1, most));
@@ -71,8 +73,20 @@ export class Overview {
   #figures = new Figures(["connected", "eventsASecond", "deliveriesASecond", "p50", "p99", "unseen"]);
   #troubles = el("ul", { class: "troubles", "aria-label": say("troubles") });
   #well = el("p", { class: "well" });
-  #rate = new Chart({ title: say("traffic"), lines: [{ name: say("events") }, { name: say("deliveries") }], say: rate, ...times });
-  #speed = new Chart({ title: say("speed"), lines: [{ name: "p50" }, { name: "p99" }], say: ms, ...times, limit: LIMIT_MS, isLog: true });
+  #rate = new Chart({
+    title: say("traffic"),
+    lines: [{ name: say("events") }, { name: say("deliveries") }],
+    say: rate,
+    ...times,
+  });
+  #speed = new Chart({
+    title: say("speed"),
+    lines: [{ name: "p50" }, { name: "p99" }],
+    say: ms,
+    ...times,
+    limit: LIMIT_MS,
+    isLog: true,
+  });
   #doors = new Chart({ title: say("doors"), lines: [], say: figure, ...times });
   #servers = el("dl", { class: "servers" });
   #pods;
@@ -88,20 +102,30 @@ export class Overview {
     this.#pods = podTable(acts);
     this.#unseen = unseenTable();
     this.#hooks = hookTable();
-    this.node = el("div", { class: "view overview" },
+    this.node = el(
+      "div",
+      { class: "view overview" },
       el("h1", { tabindex: -1, class: "unseen" }, say("overview")),
       el("div", { role: "status", class: "standing wide" }, this.#well, this.#troubles),
       this.#figures.node,
-      this.#rate.node, this.#speed.node, this.#doors.node,
+      this.#rate.node,
+      this.#speed.node,
+      this.#doors.node,
       card(say("pods"), { wide: true, name: "pods" }, this.#pods.node),
-      el("div", { class: "column" },
+      el(
+        "div",
+        { class: "column" },
         card(say("unseenOrders"), { name: "unseen" }, this.#unseen.node),
         card(say("webhooks"), {}, this.#hookCounts, this.#hooks.node),
-        card(say("closes"), {}, this.#closes.node)),
-      el("div", { class: "column" },
+        card(say("closes"), {}, this.#closes.node),
+      ),
+      el(
+        "div",
+        { class: "column" },
         card(say("busyShops"), {}, this.#shops.node),
         card(say("servers"), {}, this.#servers),
-        card(say("replays"), {}, this.#replays.node)),
+        card(say("replays"), {}, this.#replays.node),
+      ),
     );
   }
 
@@ -120,8 +144,17 @@ export class Overview {
     this.#shops.show(frame.shops.map(({ tenant, eventsPerMinute }) => [tenant, eventsPerMinute]));
     this.#replays.show(Object.entries(frame.replayed));
     this.#closes.show(Object.entries(frame.closed));
-    replace(this.#servers, serverRow("PostgreSQL", postgres, frame.unknownSince), serverRow("Redis", redis, redis.downSince));
-    setText(this.#hookCounts, webhooks ? say("webhookCounts", { endpoints: figure(webhooks.endpoints), backlog: figure(webhooks.backlog) }) : "");
+    replace(
+      this.#servers,
+      serverRow("PostgreSQL", postgres, frame.unknownSince),
+      serverRow("Redis", redis, redis.downSince),
+    );
+    setText(
+      this.#hookCounts,
+      webhooks
+        ? say("webhookCounts", { endpoints: figure(webhooks.endpoints), backlog: figure(webhooks.backlog) })
+        : "",
+    );
     this.#hooks.show(webhooks?.worst ?? []);
   }
 
@@ -129,7 +162,12 @@ export class Overview {
     const found = troubles(frame);
     const said = found.map(({ tone, text, values }) => {
       const { since, at, seconds, ...rest } = values;
-      const filled = { ...rest, since: since && second(since), at: at && second(at), seconds: seconds === undefined ? "" : lasting(seconds) };
+      const filled = {
+        ...rest,
+        since: since && second(since),
+        at: at && second(at),
+        seconds: seconds === undefined ? "" : lasting(seconds),
+      };
       return el("li", { "data-tone": tone }, say(text, filled));
     });
     const before = [...this.#troubles.children].map((item) => item.textContent).join("\n");
@@ -151,74 +189,58 @@ export class Overview {
     }
     const each = gateways.map((name) => history.connections(name));
     this.#doors.lines = [{ name: say("allGateways") }];
-    this.#doors.show(each[0].map((_, n) => {
-      const known = each.map((values) => values[n]).filter((value) => value !== null);
-      return known.length ? known.reduce((sum, value) => sum + value, 0) : null;
-    }));
+    this.#doors.show(
+      each[0].map((_, n) => {
+        const known = each.map((values) => values[n]).filter((value) => value !== null);
+        return known.length ? known.reduce((sum, value) => sum + value, 0) : null;
+      }),
+    );
   }
 }
 
-const serverRow = (name, { up, milliseconds }, since) => el("div", {},
-  el("dt", {}, name), el("dd", {}, tag(up ? say("up") : say("away"), up ? "good" : "bad"),
-    el("span", { class: "muted number" }, up ? ms(milliseconds) : say("since", { since: second(since) }))));
+const serverRow = (name, { up, milliseconds }, since) =>
+  el(
+    "div",
+    {},
+    el("dt", {}, name),
+    el(
+      "dd",
+      {},
+      tag(up ? say("up") : say("away"), up ? "good" : "bad"),
+      el("span", { class: "muted number" }, up ? ms(milliseconds) : say("since", { since: second(since) })),
+    ),
+  );
 
-function podTable(acts) {
-  const build = (current) => el("div", { class: "row end" },
-    button(say("drain"), () => acts.drain(current().pod)), button(say("resume"), () => acts.resume(current().pod)));
-  const update = (cell, { kind, pod, state }) => {
-    const [drain, resume] = cell.querySelectorAll("button");
-    const isAway = state === "draining" || state === "drained";
-    drain.hidden = kind !== "gateway" || isAway || state === "silent" || state === "known";
-    resume.hidden = kind !== "gateway" || !isAway;
-    setAttribute(drain, "aria-label", say("drainOf", { gateway: pod }));
-    setAttribute(resume, "aria-label", say("resumeOf", { gateway: pod }));
-  };
-  const columns = [
-    { head: say("pod"), shown: ({ pod, kind, lostAt }) => [
-      el("strong", {}, pod), el("span", { class: "muted small" }, ` ${say(kind)}`),
-      lostAt && el("span", { class: "muted small block" }, say("lostAt", { at: second(lostAt) }))] },
-    { head: say("state"), shown: ({ state, missing, heardSecondsAgo }) => [tag(say(`state-${state}`), toneOf(state)),
-      el("span", { class: "muted small" }, state === "silent" ? ` ${say("heard", { seconds: lasting(heardSecondsAgo) })}` : missing.length ? ` ${missing.join(", ")}` : "")] },
-    { head: say("connections"), number: true, shown: (pod) => {
-      if (pod.kind !== "gateway") return "";
-      const { websocket = 0, sse = 0 } = pod.connections ?? {};
-      return [figure(connectionsOf(pod)), sse > 0 && el("span", { class: "muted small block" }, `${figure(websocket)} ws · ${figure(sse)} sse`)];
-    } },
-    { head: say("aSecond"), number: true, shown: ({ deliveriesPerSecond, eventsPerSecond }) => rate(deliveriesPerSecond ?? eventsPerSecond) },
-    { head: say("reaches"), shown: ({ redis, postgres, state }) => (state === "silent" || redis === null ? "–" : [reach("Redis", redis), " ", reach("PostgreSQL", postgres)]) },
-    { head: say("version"), isExtra: true, shown: ({ version }) => el("span", { class: "muted number" }, version ?? "–") },
-    { head: say("upSince"), isExtra: true, shown: ({ since }) => el("span", { class: "muted number" }, moment(since)) },
-    { head: say("act"), build, update },
-  ];
-  return new Table({
-    caption: say("pods"), columns, keyOf: ({ kind, pod }) => `${kind}/${pod}`, empty: say("podsEmpty"), isBad: ({ state }) => state === "silent",
+const unseenTable = () =>
+  new Table({
+    caption: say("unseenOrders"),
+    keyOf: ({ orderId }) => orderId,
+    empty: say("unseenEmpty"),
+    isBad: ({ alarms }) => alarms > 0,
+    columns: [
+      {
+        head: say("order"),
+        shown: ({ tenant, orderId, orderNumber }) => el("a", { href: toOrder(tenant, orderId) }, orderNumber),
+      },
+      { head: say("shop"), shown: ({ tenant }) => el("a", { href: toShop(tenant) }, tenant) },
+      { head: say("waits"), number: true, shown: ({ waitedSeconds }) => lasting(waitedSeconds) },
+      { head: say("alarms"), number: true, shown: ({ alarms }) => (alarms ? tag(figure(alarms), "bad") : "–") },
+    ],
   });
-}
 
-const reach = (name, isThere) => tag(`${isThere ? "✓" : "✕"} ${name}`, isThere ? "reach" : "reach bad");
-
-const unseenTable = () => new Table({
-  caption: say("unseenOrders"),
-  keyOf: ({ orderId }) => orderId,
-  empty: say("unseenEmpty"),
-  isBad: ({ alarms }) => alarms > 0,
-  columns: [
-    { head: say("order"), shown: ({ tenant, orderId, orderNumber }) => el("a", { href: toOrder(tenant, orderId) }, orderNumber) },
-    { head: say("shop"), shown: ({ tenant }) => el("a", { href: toShop(tenant) }, tenant) },
-    { head: say("waits"), number: true, shown: ({ waitedSeconds }) => lasting(waitedSeconds) },
-    { head: say("alarms"), number: true, shown: ({ alarms }) => (alarms ? tag(figure(alarms), "bad") : "–") },
-  ],
-});
-
-const hookTable = () => new Table({
-  caption: say("webhooks"),
-  keyOf: ({ webhookId }) => webhookId,
-  empty: say("webhooksWell"),
-  isBad: ({ enabled }) => !enabled,
-  columns: [
-    { head: say("shop"), shown: ({ tenant }) => el("a", { href: toShop(tenant) }, tenant) },
-    { head: say("state"), shown: ({ enabled, lastOutcome }) => tag(enabled ? (lastOutcome ?? "–") : say("off"), enabled ? "warn" : "bad") },
-    { head: say("failures"), number: true, shown: ({ failures }) => figure(failures) },
-    { head: say("lag"), number: true, shown: ({ lag }) => figure(lag) },
-  ],
-});
+const hookTable = () =>
+  new Table({
+    caption: say("webhooks"),
+    keyOf: ({ webhookId }) => webhookId,
+    empty: say("webhooksWell"),
+    isBad: ({ enabled }) => !enabled,
+    columns: [
+      { head: say("shop"), shown: ({ tenant }) => el("a", { href: toShop(tenant) }, tenant) },
+      {
+        head: say("state"),
+        shown: ({ enabled, lastOutcome }) => tag(enabled ? (lastOutcome ?? "–") : say("off"), enabled ? "warn" : "bad"),
+      },
+      { head: say("failures"), number: true, shown: ({ failures }) => figure(failures) },
+      { head: say("lag"), number: true, shown: ({ lag }) => figure(lag) },
+    ],
+  });

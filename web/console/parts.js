@@ -2,6 +2,7 @@
 
 import { el, KeyedList, replace, setAttribute, setText } from "../common/dom.js";
 import { ask } from "../common/parts.js";
+import { Refused } from "./api.js";
 import { say } from "./words.js";
 
 export const tag = (words, tone = "") => el("span", { class: `tag ${tone}` }, words);
@@ -9,22 +10,25 @@ export const tag = (words, tone = "") => el("span", { class: `tag ${tone}` }, wo
 export const button = (words, onclick, more = {}) =>
   el("button", { class: "button little", type: "button", onclick, ...more }, words);
 
-// Write what a cell shows: a text, or nodes. Nodes that would look the same stay, and with them the focus of a link in there.
+// Write what a cell shows: a text, or nodes. Nodes that would look the same stay, and with them the focus of a link in
+// there.
 export function fill(node, shown) {
   if (typeof shown === "string") {
     setText(node, shown);
     return;
   }
   const fresh = el(node.localName, {}, shown);
-  const same = fresh.childNodes.length === node.childNodes.length && [...fresh.childNodes].every((child, n) => child.isEqualNode(node.childNodes[n]));
+  const same =
+    fresh.childNodes.length === node.childNodes.length &&
+    [...fresh.childNodes].every((child, n) => child.isEqualNode(node.childNodes[n]));
   if (!same) replace(node, ...fresh.childNodes);
 }
 
 // A table whose rows stay what they are, focus and all, while their values change.
 //
-// A column is {head, number?, isExtra?, shown(value)}, where what is shown has no handlers; or {head, build(current), update?(cell,
-// value)}: made once for a row, where `current()` is the newest value. On a phone a row is a card, and each cell names its
-// column; on a tablet what is extra is left out.
+// A column is {head, number?, isExtra?, shown(value)}, where what is shown has no handlers; or {head, build(current),
+// update?(cell, value)}: made once for a row, where `current()` is the newest value. On a phone a row is a card, and
+// each cell names its column; on a tablet what is extra is left out.
 export class Table {
   node;
   #list;
@@ -34,7 +38,13 @@ export class Table {
   constructor({ caption, columns, keyOf, empty, isBad = () => false }) {
     const heads = columns.map((column) => el("th", { scope: "col", class: kindOf(column) }, column.head));
     const body = el("tbody");
-    this.#table = el("table", { class: "grid" }, el("caption", { class: "unseen" }, caption), el("thead", {}, el("tr", {}, heads)), body);
+    this.#table = el(
+      "table",
+      { class: "grid" },
+      el("caption", { class: "unseen" }, caption),
+      el("thead", {}, el("tr", {}, heads)),
+      body,
+    );
     this.#empty = el("p", { class: "empty" }, empty);
     this.node = el("div", { class: "table" }, this.#table, this.#empty);
     const newest = new Map();
@@ -43,8 +53,17 @@ export class Table {
       make: (value) => {
         const key = keyOf(value);
         newest.set(key, value);
-        return el("tr", {}, columns.map((column) =>
-          el("td", { "data-head": column.head, class: kindOf(column) }, column.build?.(() => newest.get(key)))));
+        return el(
+          "tr",
+          {},
+          columns.map((column) =>
+            el(
+              "td",
+              { "data-head": column.head, class: kindOf(column) },
+              column.build?.(() => newest.get(key)),
+            ),
+          ),
+        );
       },
       update: (row, value) => {
         newest.set(keyOf(value), value);
@@ -69,44 +88,63 @@ export class Table {
   }
 }
 
-const kindOf = ({ number, build, isExtra }) => [number && "number", build && "acts", isExtra && "extra"].filter(Boolean).join(" ") || null;
+const kindOf = ({ number, build, isExtra }) =>
+  [number && "number", build && "acts", isExtra && "extra"].filter(Boolean).join(" ") || null;
 
 // A card with a heading. `tools` stand beside it.
 export function card(title, { tools = [], name = null, wide = false } = {}, ...children) {
   const id = `title-${title.replace(/\W+/g, "-").toLowerCase()}`;
-  return el("section", { class: `card part ${wide ? "wide" : ""}`, "aria-labelledby": id, id: name },
-    el("div", { class: "row apart head" }, el("h2", { id }, title), el("div", { class: "row tools" }, tools)), children);
+  return el(
+    "section",
+    { class: `card part ${wide ? "wide" : ""}`, "aria-labelledby": id, id: name },
+    el("div", { class: "row apart head" }, el("h2", { id }, title), el("div", { class: "row tools" }, tools)),
+    children,
+  );
 }
 
-// A place for what was read once: it says that it is being read, what went wrong, and of when it is.
+// A quick answer needs no word about waiting for it.
+const SLOW_MS = 300;
+
+// A place for what is read once. It is empty until the first answer is there; it tells that this takes long, and what
+// went wrong.
 export class Reading {
   node = el("div", { class: "reading" });
   #said = el("p", { class: "wrong", role: "alert", hidden: true });
   #again = button(say("again"), () => this.run(), { hidden: true });
-  #frame = el("div", { class: "frame" });
+  #slow = el("p", { class: "muted", hidden: true }, say("reading"));
+  #frame = el("div", { class: "frame", hidden: true });
   #read;
   #show;
 
   constructor(read, show) {
     this.#read = read;
     this.#show = show;
-    this.node.append(el("div", { class: "row" }, this.#said, this.#again), this.#frame);
+    this.node.append(el("div", { class: "row" }, this.#said, this.#again), this.#slow, this.#frame);
   }
 
   get frame() {
     return this.#frame;
   }
 
-  // Read it and show it. An older reading stays until something newer is, also where that fails.
+  // Read it and show it; true when that was done. An older reading stays until there is a newer one, also where that
+  // fails.
   async run() {
+    const slow = setTimeout(() => (this.#slow.hidden = !this.#frame.hidden), SLOW_MS);
     setAttribute(this.#frame, "aria-busy", "true");
     try {
       const found = await this.#read();
       this.#say("");
+      this.#frame.hidden = false;
       this.#show(found);
+      return true;
     } catch (error) {
-      if (error.name !== "AbortError") this.#say(error.message);
+      // A fault of the page itself is no refusal: it is to be heard of.
+      if (!(error instanceof Refused) && error.name !== "AbortError") throw error;
+      if (error instanceof Refused) this.#say(error.message);
+      return false;
     } finally {
+      clearTimeout(slow);
+      this.#slow.hidden = true;
       setAttribute(this.#frame, "aria-busy", null);
     }
   }
@@ -132,25 +170,48 @@ export const showOnce = (title, words, secret, more = []) =>
       }
     };
     return [
-      el("p", {}, words), shown, more,
-      el("div", { class: "row" },
+      el("p", {}, words),
+      shown,
+      more,
+      el(
+        "div",
+        { class: "row" },
         el("button", { class: "button main", type: "button", onclick: () => finish(true) }, say("noted")),
-        el("button", { class: "button", type: "button", onclick: copy }, say("copy")), copied),
+        el("button", { class: "button", type: "button", onclick: copy }, say("copy")),
+        copied,
+      ),
     ];
   });
 
-// A dialog with fields. `fields` are {name, label, kind?, options?, …}; resolves with their values, null where it was left.
+// A dialog with fields. `fields` are {name, label, kind?, options?, …}; resolves with their values, null where it was
+// left.
 export const askFor = (title, words, fields, yes, tone = "") =>
   ask(title, (finish) => {
-    const form = el("form", { class: "stack", autocomplete: "off" },
+    const form = el(
+      "form",
+      { class: "stack", autocomplete: "off" },
       el("p", {}, words),
-      fields.map(({ name, label, options, ...more }) => el("label", { class: "field" }, el("span", {}, label),
-        options
-          ? el("select", { name }, options.map(([value, shown]) => el("option", { value }, shown)))
-          : el("input", { name, autocomplete: "off", ...more }))),
-      el("div", { class: "row" },
+      fields.map(({ name, label, options, ...more }) =>
+        el(
+          "label",
+          { class: "field" },
+          el("span", {}, label),
+          options
+            ? el(
+                "select",
+                { name },
+                options.map(([value, shown]) => el("option", { value }, shown)),
+              )
+            : el("input", { name, autocomplete: "off", ...more }),
+        ),
+      ),
+      el(
+        "div",
+        { class: "row" },
         el("button", { class: `button main ${tone}` }, yes),
-        el("button", { class: "button", type: "button", onclick: () => finish(null) }, say("no"))));
+        el("button", { class: "button", type: "button", onclick: () => finish(null) }, say("no")),
+      ),
+    );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       finish(Object.fromEntries(new FormData(form)));

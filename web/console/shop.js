@@ -37,17 +37,26 @@ export class ShopView {
     this.title = tenant;
     const again = () => this.read();
     this.#heading = el("h1", { tabindex: -1 }, tenant);
-    this.#reading = new Reading(() => this.#read(), (found) => this.#show(found));
+    this.#reading = new Reading(
+      () => this.#read(),
+      (found) => this.#show(found),
+    );
     this.#terminals = new Terminals(operator, acts, tenant, again);
     this.#webhooks = new Webhooks(operator, acts, tenant, again);
     this.#trace = new Trace(operator, tenant);
     this.#audit = new AuditList(operator, tenant);
     const pair = button(say("pair"), async () => (await acts.pair(tenant)) && again(), { class: "button little main" });
     this.#reading.frame.append(this.#standing);
-    this.node = el("div", { class: "view shop" },
+    this.node = el(
+      "div",
+      { class: "view shop lost" },
       el("nav", { class: "trail wide", "aria-label": say("trail") }, el("a", { href: toShops() }, say("shops"))),
-      el("div", { class: "row apart wide" }, el("div", { class: "row" }, this.#heading, this.#tags),
-        el("div", { class: "row" }, this.#asOf, button(say("readAgain"), again), this.#tools)),
+      el(
+        "div",
+        { class: "row apart wide" },
+        el("div", { class: "row" }, this.#heading, this.#tags),
+        el("div", { class: "row" }, this.#asOf, button(say("readAgain"), again), this.#tools),
+      ),
       this.#reading.node,
       card(say("terminals"), { wide: true, tools: [pair] }, this.#terminals.node),
       card(say("webhooks"), { wide: true }, this.#webhooks.node),
@@ -59,9 +68,11 @@ export class ShopView {
     this.read();
   }
 
-  // All of it, at once.
+  // All of it. Where there is no such shop that is said once; one that was read stays.
   async read() {
-    await Promise.all([this.#reading.run(), this.#terminals.read(), this.#webhooks.read(), this.#audit.read()]);
+    if (!(await this.#reading.run())) return;
+    this.node.classList.remove("lost");
+    await Promise.all([this.#terminals.read(), this.#webhooks.read(), this.#audit.read()]);
     setText(this.#asOf, say("asOf", { at: second(Date.now()) }));
   }
 
@@ -70,7 +81,10 @@ export class ShopView {
   }
 
   async #read() {
-    const [shop, status] = await Promise.all([this.#operator.tenant(this.#tenant), this.#operator.status(this.#tenant)]);
+    const [shop, status] = await Promise.all([
+      this.#operator.tenant(this.#tenant),
+      this.#operator.status(this.#tenant),
+    ]);
     return { shop, status };
   }
 
@@ -81,18 +95,26 @@ export class ShopView {
     replace(this.#tools, this.#pauseButton(shop));
     const waits = status.oldestUnackedSeconds;
     const rows = [
-      [say("accepting"), tag(status.acceptingOrders ? say("yes") : say("notNow"), status.acceptingOrders ? "good" : "bad")],
+      [
+        say("accepting"),
+        tag(status.acceptingOrders ? say("yes") : say("notNow"), status.acceptingOrders ? "good" : "bad"),
+      ],
       [say("terminalsOnline"), figure(status.terminalsOnline)],
       [say("receivers"), figure(status.receivers.length)],
       [say("oldestUnseen"), waits === null ? "–" : lasting(waits)],
       [say("deadline"), say("secondsLong", { count: shop.ackDeadlineSeconds })],
       [say("head"), el("span", { class: "mono" }, status.head)],
     ];
-    replace(this.#standing, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", { class: "number" }, value))));
+    replace(
+      this.#standing,
+      rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", { class: "number" }, value))),
+    );
   }
 
   #pauseButton({ paused }) {
     const act = paused ? () => this.#acts.unpause(this.#tenant) : () => this.#acts.pause(this.#tenant);
-    return button(paused ? say("unpause") : say("pause"), async () => (await act()) && this.read(), { class: `button little ${paused ? "main" : "danger"}` });
+    return button(paused ? say("unpause") : say("pause"), async () => (await act()) && this.read(), {
+      class: `button little ${paused ? "main" : "danger"}`,
+    });
   }
 }

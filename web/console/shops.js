@@ -23,18 +23,31 @@ export class Shops {
   constructor(operator) {
     this.#operator = operator;
     this.#table = shopTable((tenant) => this.#busy.get(tenant));
-    this.#reading = new Reading(() => this.#read(), (page) => this.#take(page));
+    this.#reading = new Reading(
+      () => this.#read(),
+      (page) => this.#take(page),
+    );
     this.#more = button(say("more"), () => this.#reading.run(), { hidden: true });
     this.#reading.frame.append(this.#table.node, this.#more);
-    const search = el("input", { type: "search", autocomplete: "off", placeholder: say("shopsSearch"), "aria-label": say("shopsSearch"), "data-find": true });
+    const search = el("input", {
+      type: "search",
+      autocomplete: "off",
+      placeholder: say("shopsSearch"),
+      "aria-label": say("shopsSearch"),
+      "data-find": true,
+    });
     let typing = null;
     search.addEventListener("input", () => {
       clearTimeout(typing);
       typing = setTimeout(() => this.#search(search.value.trim()), TYPING_MS);
     });
-    this.node = el("div", { class: "view" },
-      el("h1", { tabindex: -1 }, say("shops")), el("div", { class: "row search" }, search, this.#count),
-      el("section", { class: "card part wide" }, this.#reading.node));
+    this.node = el(
+      "div",
+      { class: "view" },
+      el("h1", { tabindex: -1 }, say("shops")),
+      el("div", { class: "row search" }, search, this.#count),
+      el("section", { class: "card part wide" }, this.#reading.node),
+    );
     this.#reading.run();
   }
 
@@ -80,14 +93,28 @@ export const stateTags = ({ paused, pausedReason, disabled, test }) => [
   test && tag(say("test")),
 ];
 
-const shopTable = (busyOf) => new Table({
-  caption: say("shops"),
-  keyOf: ({ tenant }) => tenant,
-  empty: say("shopsNone"),
-  columns: [
-    { head: say("shop"), shown: ({ tenant, name }) => [el("a", { href: toShop(tenant) }, name), el("span", { class: "muted small block mono" }, tenant)] },
-    { head: say("state"), shown: (shop) => (shop.disabled || shop.paused || shop.test ? stateTags(shop) : tag(say("open"), "good")) },
-    { head: say("aMinute"), number: true, shown: ({ tenant }) => (busyOf(tenant) === undefined ? "–" : String(busyOf(tenant))) },
-    { head: say("timeZone"), shown: ({ timeZone }) => el("span", { class: "muted" }, timeZone) },
-  ],
-});
+const shopTable = (busyOf) =>
+  new Table({
+    caption: say("shops"),
+    keyOf: ({ tenant }) => tenant,
+    empty: say("shopsNone"),
+    columns: [
+      {
+        head: say("shop"),
+        shown: ({ tenant, name }) => [
+          el("a", { href: toShop(tenant) }, name),
+          el("span", { class: "muted small block mono" }, tenant),
+        ],
+      },
+      {
+        head: say("state"),
+        shown: (shop) => (shop.disabled || shop.paused || shop.test ? stateTags(shop) : tag(say("isOpen"), "good")),
+      },
+      {
+        head: say("aMinute"),
+        number: true,
+        shown: ({ tenant }) => (busyOf(tenant) === undefined ? "–" : String(busyOf(tenant))),
+      },
+      { head: say("timeZone"), shown: ({ timeZone }) => el("span", { class: "muted" }, timeZone) },
+    ],
+  });

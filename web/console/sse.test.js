@@ -4,11 +4,7 @@ import test from "node:test";
 import { Events, read } from "./sse.js";
 
 const TEXT = ': hello\n\nid: 1-4\nevent: new_order\ndata: {"a":\r\ndata: 1}\n\nevent: frame\ndata:x\n\n';
-const FOUND = [
-  null,
-  { id: "1-4", event: "new_order", data: '{"a":\n1}' },
-  { id: "1-4", event: "frame", data: "x" },
-];
+const FOUND = [null, { id: "1-4", event: "new_order", data: '{"a":\n1}' }, { id: "1-4", event: "frame", data: "x" }];
 
 test("events are what they are, wherever the text was cut", () => {
   for (let cut = 0; cut <= TEXT.length; cut += 1) {
@@ -16,7 +12,10 @@ test("events are what they are, wherever the text was cut", () => {
     assert.deepEqual([...events.take(TEXT.slice(0, cut)), ...events.take(TEXT.slice(cut))], FOUND, `cut at ${cut}`);
   }
   const events = new Events();
-  assert.deepEqual([...TEXT].flatMap((letter) => events.take(letter)), FOUND);
+  assert.deepEqual(
+    [...TEXT].flatMap((letter) => events.take(letter)),
+    FOUND,
+  );
 });
 
 test("what is not finished is no event, and neither is one without data", () => {

@@ -23,9 +23,15 @@ export class Trace {
   constructor(operator, tenant) {
     this.#operator = operator;
     this.#tenant = tenant;
-    this.switch = button(say("traceStart"), () => (this.#running ? this.stop() : this.#start()), { "aria-pressed": "false" });
-    this.node = el("div", { class: "stack" }, this.#light.node,
-      el("div", { class: "log", role: "log", tabindex: 0, "aria-label": say("trace") }, this.#empty, this.#list));
+    this.switch = button(say("traceStart"), () => (this.#running ? this.stop() : this.#start()), {
+      "aria-pressed": "false",
+    });
+    this.node = el(
+      "div",
+      { class: "stack" },
+      this.#light.node,
+      el("div", { class: "log", role: "log", tabindex: 0, "aria-label": say("trace") }, this.#empty, this.#list),
+    );
     this.#light.node.hidden = true;
   }
 
@@ -45,13 +51,19 @@ export class Trace {
     this.switch.setAttribute("aria-pressed", "true");
     const link = new Link(Date.now(), PATIENCE);
     let was = null;
-    follow(link, (signal) => this.#operator.trace(this.#tenant, signal), (event) => this.#take(event), ({ state }) => {
-      if (running.signal.aborted) return;
-      this.#light.show(state === "live" ? "good" : state === "connecting" ? "" : "warn", say(`trace-${state}`));
-      // Events that came while it was away are not shown, which is said.
-      if (state === "waiting" && was !== "waiting") this.#line(say("traceGap"), "gap");
-      was = state;
-    }, running.signal);
+    follow(
+      link,
+      (signal) => this.#operator.trace(this.#tenant, signal),
+      (event) => this.#take(event),
+      ({ state }) => {
+        if (running.signal.aborted) return;
+        this.#light.show(state === "live" ? "good" : state === "connecting" ? "" : "warn", say(`trace-${state}`));
+        // Events that came while it was away are not shown, which is said.
+        if (state === "waiting" && was !== "waiting") this.#line(say("traceGap"), "gap");
+        was = state;
+      },
+      running.signal,
+    );
   }
 
   #take({ id, event, data }) {
@@ -64,9 +76,21 @@ export class Trace {
       this.#line(say("traceReset", { to: document.to }), "gap");
       return;
     }
-    this.#line(el("details", {}, el("summary", {}, el("time", { class: "muted number" }, second(document.timestamp ?? Date.now())),
-      el("span", { class: "mono muted" }, id), el("strong", {}, event), el("span", {}, gistOf(document.data ?? {}))),
-    el("pre", { class: "mono small" }, JSON.stringify(document, null, 2))));
+    this.#line(
+      el(
+        "details",
+        {},
+        el(
+          "summary",
+          {},
+          el("time", { class: "muted number" }, second(document.timestamp ?? Date.now())),
+          el("span", { class: "mono muted" }, id),
+          el("strong", {}, event),
+          el("span", {}, gistOf(document.data ?? {})),
+        ),
+        el("pre", { class: "mono small" }, JSON.stringify(document, null, 2)),
+      ),
+    );
   }
 
   #line(content, kind = "") {
@@ -78,5 +102,7 @@ export class Trace {
 
 // The few words that tell one event from the next.
 export function gistOf({ orderNumber, status, totalAmount, amount, cardNumber, orderId }) {
-  return [orderNumber ?? cardNumber ?? orderId, status, totalAmount ?? amount].filter((part) => part !== undefined && part !== null).join(" · ");
+  return [orderNumber ?? cardNumber ?? orderId, status, totalAmount ?? amount]
+    .filter((part) => part !== undefined && part !== null)
+    .join(" · ");
 }

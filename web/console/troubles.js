@@ -27,7 +27,8 @@ function* pods(frame) {
     if (state === "silent") yield trouble("bad", "troubleSilent", { pod, seconds: Math.round(heardSecondsAgo) });
     else if (state === "waiting") yield trouble("warn", "troubleWaiting", { pod, missing: missing.join(", ") });
     else if (state === "draining" || state === "drained") yield trouble("warn", "troubleDrained", { pod });
-    if (state !== "silent" && lostAt && now - Date.parse(lostAt) < NEWS_MS) yield trouble("warn", "troubleLost", { pod, at: lostAt });
+    if (state !== "silent" && lostAt && now - Date.parse(lostAt) < NEWS_MS)
+      yield trouble("warn", "troubleLost", { pod, at: lostAt });
   }
   const doors = gateways(frame);
   const open = doors.some(({ state }) => ["ready", "known", "unknown"].includes(state));
@@ -61,6 +62,7 @@ export function toneOf(state) {
 
 // Pods as they are listed: what needs a person first, then gateways, then API pods.
 export function inOrder(list) {
-  const rank = ({ state, kind }) => (state === "silent" ? 0 : state === "ready" || state === "known" ? 2 : 1) * 2 + (kind === "api" ? 1 : 0);
+  const rank = ({ state, kind }) =>
+    (state === "silent" ? 0 : state === "ready" || state === "known" ? 2 : 1) * 2 + (kind === "api" ? 1 : 0);
   return [...list].sort((a, b) => rank(a) - rank(b) || a.pod.localeCompare(b.pod, "en", { numeric: true }));
 }

@@ -8,12 +8,16 @@ const texts = new Texts(TEXTS, chosen(Object.keys(TEXTS)));
 
 export const { language } = texts;
 // The reader's own way of writing figures, where it is one of this language; hours are counted to 24, as in logs.
-const own = (globalThis.navigator?.languages ?? []).find((one) => one.toLowerCase().split("-")[0] === language) ?? language;
+const own =
+  (globalThis.navigator?.languages ?? []).find((one) => one.toLowerCase().split("-")[0] === language) ?? language;
 export const locale = `${own.split("-u-")[0]}-u-hc-h23`;
 export const say = (key, values) => texts.say(key, values);
 export const figure = (value) => (value === null || value === undefined ? "–" : count(value, locale));
 // Rates below ten have a decimal, so that a quiet evening is not nothing.
-export const rate = (value) => (value === null || value === undefined ? "–" : count(value < 10 ? Math.round(value * 10) / 10 : Math.round(value), locale));
+export const rate = (value) =>
+  value === null || value === undefined
+    ? "–"
+    : count(value < 10 ? Math.round(value * 10) / 10 : Math.round(value), locale);
 export const ms = (value) => (value === null || value === undefined ? "–" : delay(value, locale));
 export const lasting = (seconds) => age(seconds * 1_000);
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
