@@ -37,9 +37,9 @@ def find_chromium() -> Tool:
     return Tool(usr / "lib/chromium/chromium", {"LD_LIBRARY_PATH": os.pathsep.join(folders)})
 
 
-def show(tool: Tool, page: str, profile: Path) -> Child:
-    """Begin to show a page, with nothing kept from another time; `stop` the child when it has done its work."""
-    command: list[str | Path] = [tool.path, *ARGUMENTS, f"--user-data-dir={profile}", page]
+def show(tool: Tool, page: str, profile: Path, *more: str) -> Child:
+    """Begin to show a page, with what `profile` kept of another time; `stop` the child when it has done its work."""
+    command: list[str | Path] = [tool.path, *ARGUMENTS, *more, f"--user-data-dir={profile}", page]
     child = Child("chromium", command, env=tool.environment(), cwd=profile)
     child.start()
     return child

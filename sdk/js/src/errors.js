@@ -30,6 +30,9 @@ export class Replaced extends Stopped {}
 export class StorageFailed extends Stopped {}
 export class CursorDamaged extends Stopped {}
 
+// Another terminal has the store: a store belongs to one at a time.
+export class InUse extends TerminalError {}
+
 // The server said no. `problem` is its code, `status` the HTTP status, `body` its document.
 export class Refused extends TerminalError {
   constructor(status, problem, body) {

@@ -15,6 +15,8 @@ export interface Cursor {
   load(): Kept | null | Promise<Kept | null>;
   /** Keep it, whole or not at all. */
   save(kept: Kept): void | Promise<void>;
+  /** Called once before the first `save`: from now on it is this terminal's, and nobody else's. */
+  hold?(): unknown;
 }
 
 /** A log of JSON values; each is on the disk when `append` answers, whole or not at all. */
@@ -23,6 +25,8 @@ export interface Log {
   append(value: unknown): void | Promise<void>;
   /** Put these values in the place of all others, in one step. */
   rewrite(values: unknown[]): void | Promise<void>;
+  /** Called once before `load`: from now on it is this terminal's, and nobody else's. */
+  hold?(): unknown;
 }
 
 /** A cursor that a restart forgets: the server's last ack is then where it goes on. */
@@ -37,6 +41,28 @@ export class StorageCursor implements Cursor {
   constructor(name: string, storage?: Pick<Storage, "getItem" | "setItem">);
   load(): Kept | null;
   save(kept: Kept): void;
+}
+
+/**
+ * A cursor under a name of its own in IndexedDB; each change is flushed to the disk. Whoever `hold`s the name has it:
+ * an earlier holder's next change is `InUse`.
+ */
+export class IndexedCursor implements Cursor {
+  constructor(name: string);
+  readonly name: string;
+  hold(): Promise<number>;
+  load(): Promise<Kept | null>;
+  save(kept: Kept): Promise<void>;
+}
+
+/** A log under a name of its own in IndexedDB, likewise. */
+export class IndexedLog implements Log {
+  constructor(name: string);
+  readonly name: string;
+  hold(): Promise<number>;
+  load(): Promise<unknown[]>;
+  append(value: unknown): Promise<void>;
+  rewrite(values: unknown[]): Promise<void>;
 }
 
 /** A log that a restart forgets. */
@@ -106,7 +132,19 @@ export class Clock {
 }
 
 export interface Wishes {
+  /**
+   * What a page keeps: under this name, under one of its own (`true`, the default where neither `cursor` nor a log is
+   * given), or nothing (`false`). In IndexedDB; in `localStorage` where there is none.
+   */
+  store?: string | boolean;
+  /**
+   * The page's tabs share one connection: each has every event, and the first one that has handled it has handled it for
+   * the terminal. The default where neither `cursor` nor a log is given. It takes Web Locks, which take TLS.
+   */
+  share?: boolean;
+  /** By default the `store`'s, in a page that names no `start`; else one that a restart forgets. */
   cursor?: Cursor;
+  /** One without a log has the `store`'s in a page. */
   outbox?: Outbox;
   deadLetters?: DeadLetters;
   /** Where a terminal begins that has no cursor: `acked` (the default), `head`, `snapshot`, or an offset. */
@@ -208,6 +246,8 @@ export class Terminal extends Commands implements AsyncIterableIterator<Terminal
   constructor(url: string, tenant: string, key: string, wishes?: Wishes);
   readonly state: State;
   readonly outbox: Outbox;
+  /** Whether this tab has the connection that all tabs share. */
+  readonly isLeading: boolean;
   /** The last offset that was handled and kept. */
   readonly offset: string | null;
   /** Read the disk, and connect. Throws `CursorDamaged`, and `Damaged` of the outbox's log. */
@@ -275,5 +315,7 @@ export class Conflict extends Refused {}
 export class Unfinished extends TerminalError {
   readonly kept: boolean;
 }
+/** Another terminal has the store. */
+export class InUse extends TerminalError {}
 export class ClaimLost extends TerminalError {}
 export class NotGenuine extends TerminalError {}

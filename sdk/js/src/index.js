@@ -3,9 +3,10 @@
 export { Claim } from "./claims.js";
 export { Clock } from "./clock.js";
 export {
-  ClaimLost, Conflict, CursorDamaged, Damaged, NotGenuine, Refused, Replaced, Revoked, Stopped, StorageFailed,
+  ClaimLost, Conflict, CursorDamaged, Damaged, InUse, NotGenuine, Refused, Replaced, Revoked, Stopped, StorageFailed,
   TerminalError, Unfinished, Unreachable,
 } from "./errors.js";
+export { IndexedCursor, IndexedLog } from "./indexed.js";
 export { Outbox } from "./outbox.js";
 export { DeadLetters, MemoryCursor, MemoryLog, StorageCursor, StorageLog } from "./stores.js";
 export { Terminal } from "./terminal.js";

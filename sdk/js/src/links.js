@@ -29,7 +29,8 @@ export class Link {
   #resumed = () => {};
   #unopened = () => {};
 
-  // `wishes`: `WebSocket`, the class to use, and `tickets`, whether a ticket is sent in the place of the key.
+  // `wishes`: `WebSocket`, the class to use, `tickets`, whether a ticket is sent in the place of the key, and `heard(text)`,
+  // which is told of each message when it comes.
   constructor(number, client, tenant, feed, wishes) {
     this.number = number;
     this.#client = client;
@@ -82,6 +83,11 @@ export class Link {
     if (!this.#isOver) this.#feed(type, { link: this.number, ...members });
   }
 
+  // Tell of it at once, also while nobody reads here.
+  #hear(text) {
+    if (!this.#isOver) this.#wishes.heard?.(text);
+  }
+
   #message(text) {
     let message;
     try {
@@ -126,7 +132,10 @@ export class Link {
     const socket = new this.#wishes.WebSocket(url, protocols);
     this.#socket = socket;
     let isOpen = false;
-    socket.onmessage = ({ data }) => this.#inTurn(() => this.#message(data), data.length);
+    socket.onmessage = ({ data }) => {
+      this.#hear(data);
+      this.#inTurn(() => this.#message(data), data.length);
+    };
     await new Promise((resolve) => {
       // One that never was open may end with an error alone: Node 20 tells no close of it, not of our own either.
       this.#unopened = () => {
@@ -188,6 +197,7 @@ export class Link {
     let end = { code: CUT, reason: "" };
     try {
       for await (const { name, data } of events(response.body)) {
+        if (name !== "close") this.#hear(data);
         while (this.#isPaused && !this.#isOver) await new Promise((resolve) => (this.#resumed = resolve));
         if (this.#isOver) return;
         if (name === "close") {

@@ -2,25 +2,20 @@
 //
 // A command is given when `submit` answers: from then on neither a restart nor offline hours lose it; it is done once.
 
+//
+// Of the tabs that share a terminal one carries out the commands of all: `lead`. The others give it theirs, and give them
+// again to each new leader; a command that comes twice has one id, and is one command.
+
 import { Clock, sleep } from "./clock.js";
 import { Dispatch } from "./core/dispatch.js";
 import { Damaged } from "./core/records.js";
-import { Conflict, StorageFailed, TerminalError, Unfinished, Unreachable } from "./errors.js";
+import { Conflict, InUse, StorageFailed, TerminalError, Unfinished, Unreachable } from "./errors.js";
+import { later, newId } from "./small.js";
 import { MemoryLog } from "./stores.js";
 
 const COMPACT_RECORDS = 2_000;
-
-const later = () => {
-  const found = {};
-  found.promise = new Promise((resolve, reject) => Object.assign(found, { resolve, reject }));
-  // An owner may not care: then it is told by `onConflict` alone.
-  found.promise.catch(() => {});
-  return found;
-};
-
-// Not `randomUUID`, which pages without TLS do not have.
-const newId = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+// So long after another tab took the log this one hears that it no longer leads.
+const LOST_MS = 6_000;
 
 // Read one record of the log.
 function take(entry, commands) {
@@ -36,7 +31,11 @@ export class Outbox {
   #clock;
   #machine = new Dispatch();
   #client;
+  #tabs = null;
+  #isLeading = false;
+  // Those that are on the disk.
   #commands = new Map();
+  // Those of this tab that have no answer yet, and those that wait for the disk.
   #pending = new Map();
   #given = new Map();
   #timer;
@@ -48,14 +47,19 @@ export class Outbox {
   // Why nothing more is done.
   #end = null;
 
-  constructor({ log = new MemoryLog(), onConflict, onDone, onHold, clock = new Clock() } = {}) {
+  constructor({ log = null, onConflict, onDone, onHold, clock = new Clock() } = {}) {
     this.#log = log;
     this.#told = { onConflict, onDone, onHold };
     this.#clock = clock;
   }
 
   get waiting() {
-    return this.#machine.waiting;
+    return this.#isLeading ? this.#machine.waiting : this.#commands.size;
+  }
+
+  // Whether its owner gave it a log.
+  get hasLog() {
+    return this.#log !== null;
   }
 
   // Those that are given and not done, the oldest first.
@@ -63,34 +67,117 @@ export class Outbox {
     return [...this.#commands.values()];
   }
 
-  // Read what the disk has, and go on from there. Throws `Damaged`.
-  async start(client) {
+  // Where it goes, and where its log is if its owner gave none.
+  connect(client, log = new MemoryLog()) {
     this.#client = client;
+    this.#log ??= log;
+  }
+
+  async start(client) {
+    this.connect(client);
+    await this.lead();
+  }
+
+  // Read what the disk has, and go on from there. Throws `Damaged`.
+  async lead() {
+    await this.#writing;
+    await this.#log.hold?.();
     const records = await this.#log.load();
+    this.#commands = new Map();
     for (const entry of records) take(entry, this.#commands);
     this.#records = records.length;
+    this.#compactAt = COMPACT_RECORDS;
+    this.#machine = new Dispatch();
+    this.#asking = new AbortController();
+    this.#isLeading = true;
     this.#feed("start", { commands: this.commands });
+    this.#giveAgain();
+  }
+
+  // The tabs that share it.
+  share(tabs) {
+    this.#tabs = tabs;
+  }
+
+  // Another tab leads now.
+  follow() {
+    if (!this.#isLeading) return;
+    this.#isLeading = false;
+    this.#rest();
+    for (const { reject } of this.#given.values()) reject(new InUse("another tab leads now"));
+  }
+
+  // Learn from a new leader what there is, and give it what it does not know.
+  async mirror() {
+    try {
+      const commands = await this.#tabs.ask("commands");
+      if (this.#isLeading) return;
+      this.#commands = new Map(commands.map((command) => [command.id, command]));
+      this.#giveAgain();
+    } catch (error) {
+      if (!(error instanceof TerminalError)) throw error;
+    }
+  }
+
+  // A leader may have died between the end of a command and the word of it: the server knows the command again.
+  #giveAgain() {
+    for (const [id, { command, isGiven }] of this.#pending) {
+      if (isGiven && !this.#commands.has(id)) this.#tabs?.ask("submit", command).catch(() => {});
+    }
+  }
+
+  // What another tab asks.
+  async answer(kind, body) {
+    if (kind === "submit") await this.#take(body);
+    else if (kind === "release") this.release();
+    else if (kind === "commands") return this.commands;
+    return null;
+  }
+
+  // What the leader tells all tabs.
+  hear(kind, body) {
+    if (kind === "given") this.#commands.set(body.id, body);
+    else if (kind === "over") this.#over(body);
+    else if (kind === "hold") this.#told.onHold?.(body);
+    else if (kind === "storage") this.#ends(new StorageFailed("storage", null, body));
   }
 
   // Give a command; it is on the disk when this answers `{id, answer}`, where `answer` is a promise of its document.
   async submit(method, path, body = null) {
     const command = { id: newId(), method, path, body };
     const { id } = command;
-    const [given, answer] = [later(), later()];
-    this.#given.set(id, given);
-    this.#pending.set(id, answer);
-    this.#feed("add", { command });
+    // An owner may not care for the answer: then it is told by `onConflict` alone.
+    const pending = { command, isGiven: false, ...later() };
+    this.#pending.set(id, pending);
     try {
-      await given.promise;
+      await (this.#tabs ? this.#tabs.ask("submit", command) : this.#take(command));
+    } catch (error) {
+      this.#pending.delete(id);
+      throw this.#end ?? error;
+    }
+    pending.isGiven = true;
+    return { id, answer: pending.promise };
+  }
+
+  // Put a command on the disk, where it is not there already.
+  async #take(command) {
+    const { id } = command;
+    if (this.#commands.has(id)) return;
+    if (!this.#given.has(id)) {
+      this.#given.set(id, later());
+      this.#feed("add", { command });
+    }
+    try {
+      await this.#given.get(id)?.promise;
     } finally {
       this.#given.delete(id);
     }
-    return { id, answer: answer.promise };
   }
 
   // The key is good again: go on.
   release() {
-    this.#feed("release");
+    if (this.#tabs && !this.#isLeading) this.#tabs.ask("release").catch(() => {});
+    else this.#feed("release");
   }
 
   online() {
@@ -107,16 +194,24 @@ export class Outbox {
 
   // Stop; what is not done stays on the disk, and its answer rejects with `Unfinished`.
   async close() {
+    this.#rest();
+    await this.#writing;
+    this.#ends(new Unfinished(this.#log !== null && !(this.#log instanceof MemoryLog)));
+  }
+
+  #rest() {
     this.#feed("stop");
     clearTimeout(this.#timer);
     this.#asking.abort();
-    await this.#writing;
-    this.#ends(new Unfinished(!(this.#log instanceof MemoryLog)));
   }
 
   #ends(why) {
     this.#end ??= why;
     for (const waiting of [...this.#given.values(), ...this.#pending.values()]) waiting.reject(this.#end);
+  }
+
+  #cast(kind, body) {
+    this.#tabs?.cast(kind, body);
   }
 
   #feed(type, members) {
@@ -134,20 +229,24 @@ export class Outbox {
     } else if (type === "request") {
       this.#request(output);
     } else if (type === "done" || type === "conflict") {
-      this.#over(output);
+      const over = { ...output, command: this.#commands.get(id) };
+      this.#cast("over", over);
+      this.#over(over);
     } else if (type === "decline") {
-      const given = this.#given.get(id);
-      this.#forget(id);
-      given?.reject(new TerminalError(`the outbox is ${output.why}`));
+      this.#given.get(id)?.reject(new TerminalError(`the outbox is ${output.why}`));
     } else if (type === "hold") {
+      this.#cast("hold", output.reason);
       this.#told.onHold?.(output.reason);
     } else if (type === "stop") {
+      this.#cast("storage", output.detail);
       this.#ends(new StorageFailed("storage", null, output.detail));
     }
   }
 
-  #over({ type, id, status, problem, body }) {
-    const [command, pending] = this.#forget(id);
+  #over({ type, id, command = {}, status, problem, body }) {
+    const pending = this.#pending.get(id);
+    this.#commands.delete(id);
+    this.#pending.delete(id);
     if (type === "done") {
       pending?.resolve(body ?? {});
       this.#told.onDone?.(command, body ?? {});
@@ -158,18 +257,12 @@ export class Outbox {
     }
   }
 
-  #forget(id) {
-    const found = [this.#commands.get(id) ?? {}, this.#pending.get(id)];
-    this.#commands.delete(id);
-    this.#pending.delete(id);
-    return found;
-  }
-
   async #append(entry) {
     try {
       await this.#log.append(entry);
     } catch (error) {
-      this.#feed("append_failed", { detail: String(error) });
+      if (error instanceof InUse && this.#tabs) await sleep(LOST_MS);
+      if (!this.#tabs || this.#isLeading) this.#feed("append_failed", { detail: String(error) });
       return;
     }
     this.#records += 1;
@@ -177,6 +270,7 @@ export class Outbox {
     if (entry.add) {
       take(entry, this.#commands);
       this.#given.get(entry.add.id)?.resolve();
+      this.#cast("given", this.#commands.get(entry.add.id));
       this.#feed("added", { id: entry.add.id });
     } else if (entry.try) {
       take(entry, this.#commands);

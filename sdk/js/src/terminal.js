@@ -5,29 +5,34 @@ import { Clock } from "./clock.js";
 import { Commands } from "./commands.js";
 import { configOf, DOORS } from "./core/config.js";
 import { Machine } from "./core/machine.js";
-import { Damaged } from "./core/records.js";
-import { stopOf, Unreachable } from "./errors.js";
+import { Damaged, record } from "./core/records.js";
+import { canonical } from "./core/values.js";
+import { Errands } from "./errands.js";
+import { stopOf } from "./errors.js";
+import { Hand } from "./hand.js";
 import { Client } from "./http.js";
+import { keepingOf } from "./keeping.js";
 import { Link } from "./links.js";
 import { Network } from "./network.js";
 import { Outbox } from "./outbox.js";
+import { watchPage } from "./page.js";
+import { Sharing } from "./sharing.js";
 import { MemoryCursor } from "./stores.js";
+import { areThere } from "./tabs.js";
 
-const OPEN = "pending,preparing,ready";
-const SNAPSHOT_PAGES = 100;
 const PAGE_EVENTS = 100;
 const STOP_MS = 5_000;
-
-// One thing to handle: `offset`, `type` and `data`; `document` is the contract's whole object.
-function eventOf({ kind, offset, attempt, thin = false, event, orders, reason, to }) {
-  const document = event ?? { type: kind, offset, data: kind === "snapshot" ? { orders, reason } : { reason, to } };
-  return Object.freeze({ kind, offset, attempt, thin, type: document.type, data: document.data, document });
-}
+const BYE = 1000;
+const GO_AWAY = 1001;
+const CUT = 1006;
+const STREAM_ENDS = new Set(["closed", "failed", "refused"]);
 
 const eventsOf = ({ after, filter }) => ({
   ...(after === null ? {} : { after }),
   ...Object.fromEntries(Object.entries(filter).map(([name, values]) => [name, values.join(",")])),
 });
+
+const orderIdOf = (order) => (typeof order === "string" ? order : order.data.orderId);
 
 export class Terminal extends Commands {
   state = { state: "new" };
@@ -35,7 +40,10 @@ export class Terminal extends Commands {
   #machine;
   #client;
   #tenant;
-  #path;
+  #filter;
+  #errands;
+  #sharing = null;
+  #store;
   #clock;
   #network = new Network();
   #cursor;
@@ -48,41 +56,51 @@ export class Terminal extends Commands {
   #link = null;
   #work = new Set();
   #timer;
-  #event = null;
-  // The event lies ready for its owner, or the owner has it: only then can it be handled.
-  #isReady = false;
-  #isTaken = false;
-  #waiters = [];
-  #end = null;
-  #fault = null;
-  #nudge = () => {
-    if (globalThis.document?.visibilityState !== "hidden") this.online();
-  };
+  #hand = new Hand((type, members) => this.#feed(type, members), () => this.offset);
+  #isStuck = false;
+  #unwatch = () => {};
 
   constructor(url, tenant, key, wishes = {}) {
     const {
-      cursor = new MemoryCursor(), outbox, deadLetters, clock = new Clock(), onState, onReport, onReplaced,
+      clock = new Clock(), cursor, outbox = new Outbox({ clock }), deadLetters, onState, onReport, onReplaced,
       types = [], stations = [], categories = [], tickets = false, WebSocket = globalThis.WebSocket, doors, ...more
     } = wishes;
-    const theOutbox = outbox ?? new Outbox({ clock });
-    super(theOutbox, tenant);
-    this.outbox = theOutbox;
+    // A page whose owner keeps things itself is left alone.
+    const isPage = Boolean(globalThis.document) && !cursor && !outbox.hasLog;
+    const { store = isPage, share = isPage, ...rest } = more;
+    super(outbox, tenant);
+    this.outbox = outbox;
     // Node 20 has no WebSocket unless it is given one: its first door is the event stream.
     const config = configOf({
       tenant, filter: { types, stations, categories },
-      doors: doors ?? DOORS.filter((door) => door !== "websocket" || WebSocket), ...more,
+      doors: doors ?? DOORS.filter((door) => door !== "websocket" || WebSocket), ...rest,
     });
     if (config.doors.includes("websocket") && !WebSocket) throw new TypeError("there is no WebSocket: give one");
     this.#machine = new Machine(config);
     this.#client = new Client(url, key);
     this.#tenant = tenant;
-    this.#path = `/api/tenant/${encodeURIComponent(tenant)}`;
+    this.#filter = config.filter;
+    this.#errands = new Errands(this.#client, tenant);
     this.#clock = clock;
-    this.#cursor = cursor;
+    this.#cursor = cursor ?? new MemoryCursor();
+    this.#store = this.#storeOf(store, share, !cursor && (rest.start === undefined || typeof store === "string"));
     this.#letters = deadLetters;
     this.#told = { onState, onReport, onReplaced };
     this.#wishes = { WebSocket, tickets };
     this.#limit = Math.min(config.window, PAGE_EVENTS);
+  }
+
+  // What is kept under which name, and whether the tabs share it. The key's checksum tells one terminal from another.
+  #storeOf(store, share, hasCursor) {
+    if (store && !globalThis.document) throw new TypeError("store is for pages: in Node give a FileCursor and a FileLog");
+    const { base, key } = this.#client;
+    const name = typeof store === "string" ? store : `${base} ${this.#tenant} ${record(key).slice(0, 8)}`;
+    return { isKept: Boolean(store), hasCursor, share, name: `bellwire ${name}` };
+  }
+
+  // Whether this tab is the one that has the connection; a terminal that is not shared always is.
+  get isLeading() {
+    return this.#sharing?.isLeading ?? true;
   }
 
   // The last offset that was handled and kept.
@@ -94,35 +112,77 @@ export class Terminal extends Commands {
 
   // Read the disk, and connect. Throws `CursorDamaged`, or `Damaged` of the outbox's log.
   async open() {
+    await this.#findStore();
     let start = {};
     try {
+      if (!this.#sharing) await this.#cursor.hold?.();
       start.cursor = await this.#cursor.load();
     } catch (error) {
       if (!(error instanceof Damaged)) throw error;
       start = { cursor: null, damaged: error.message };
     }
-    await this.outbox.start(this.#client);
-    globalThis.addEventListener?.("online", this.#nudge);
-    globalThis.document?.addEventListener("visibilitychange", this.#nudge);
-    this.#feed("start", start);
-    if (this.#end) {
+    try {
+      await (this.#sharing ? this.#sharing.join() : this.outbox.lead());
+    } catch (error) {
       await this.#close();
-      throw this.#end;
+      throw error;
+    }
+    this.#unwatch = watchPage({ awake: () => this.online(), offline: () => this.isLeading && this.#cut(CUT, "offline") });
+    this.#feed("start", start);
+    if (this.#hand.end) {
+      await this.#close();
+      throw this.#hand.end;
     }
     return this;
   }
 
+  async #findStore() {
+    const { isKept, hasCursor, share, name } = this.#store;
+    const keeping = isKept ? await keepingOf(name, (report) => this.#told.onReport?.(report)) : {};
+    if (hasCursor && keeping.cursor) this.#cursor = keeping.cursor;
+    this.outbox.connect(this.#client, keeping.log);
+    if (share && areThere()) this.#sharing = this.#newSharing(name);
+    else if (share) this.#told.onReport?.({ kind: "not-shared", detail: "tabs need Web Locks, which need TLS" });
+  }
+
+  #newSharing(name) {
+    const isSame = (kept) => kept.tenant === this.#tenant && canonical(kept.filter) === canonical(this.#filter);
+    return new Sharing(name, {
+      cursor: this.#cursor, outbox: this.outbox, errands: this.#errands, filter: eventsOf({ after: null, filter: this.#filter }),
+      isSame, till: {
+        isStuck: () => this.#isStuck || Boolean(this.#hand.end ?? this.#hand.fault),
+        moved: () => this.#cut(GO_AWAY, "retry_ms=0"),
+        online: () => this.online(),
+        offset: () => this.offset,
+        ack: (offset, reading) => this.#start(this.#errands.ack({ offset, ...(reading && { reading }) })),
+        fail: (error) => this.#hand.fail(error),
+      },
+    });
+  }
+
+  // Leave the stream: there is another one to be had, or no network any more.
+  #cut(code, reason) {
+    const link = this.#link;
+    if (!link) return;
+    link.close(BYE);
+    this.#link = null;
+    if (code === CUT) this.#sharing?.relay.down();
+    this.#feed("closed", { link: link.number, code, reason });
+  }
+
   // End it: an event in the hand is not done, what is on the disk is acknowledged.
   async stop() {
+    this.#sharing?.rest();
     this.#feed("stop");
     await this.#close();
   }
 
   async #close() {
     clearTimeout(this.#timer);
-    globalThis.removeEventListener?.("online", this.#nudge);
-    globalThis.document?.removeEventListener("visibilitychange", this.#nudge);
+    this.#unwatch();
+    this.#sharing?.rest();
     await this.outbox.close();
+    await this.#sharing?.close();
     let timer;
     const enough = new Promise((resolve) => (timer = setTimeout(resolve, STOP_MS)));
     await Promise.race([Promise.all(this.#work), enough]);
@@ -135,6 +195,7 @@ export class Terminal extends Commands {
     this.#feed("wake");
     this.#network.back();
     this.outbox.online();
+    this.#sharing?.nudge();
   }
 
   // Events.
@@ -146,7 +207,7 @@ export class Terminal extends Commands {
   // The next event; to ask for it is to say that the one before is handled.
   async next() {
     await this.handled();
-    const event = await this.#next();
+    const event = await this.#hand.next();
     return event ? { value: event, done: false } : { value: undefined, done: true };
   }
 
@@ -157,51 +218,24 @@ export class Terminal extends Commands {
 
   // The event in the hand is handled: wait until that is on the disk.
   async handled() {
-    const event = this.#event;
-    if (!this.#isTaken) return;
-    this.#isTaken = false;
-    this.#feed("handled", { offset: event.offset });
-    while (!this.#fault && !this.#end && this.offset !== event.offset && this.#event === event) await this.#news();
+    await this.#hand.handled();
   }
 
   // Handle every event until it is over. A handler that throws is tried again, and then its event is put aside.
   async run(handler) {
-    for (let event = await this.#next(); event; event = await this.#next()) {
-      try {
-        await handler(event);
-      } catch (error) {
-        this.#isTaken = false;
-        this.#feed("raised", { offset: event.offset, error: String(error) });
-        continue;
-      }
-      await this.handled();
-    }
-  }
-
-  async #next() {
-    while (!this.#isReady && !this.#isTaken) {
-      if (this.#fault) throw this.#fault;
-      if (this.#end?.reason === "closed") return null;
-      if (this.#end) throw this.#end;
-      await this.#news();
-    }
-    this.#isReady = false;
-    this.#isTaken = true;
-    return this.#event;
-  }
-
-  #news() {
-    return new Promise((resolve) => this.#waiters.push(resolve));
-  }
-
-  #tellWaiters() {
-    for (const resolve of this.#waiters.splice(0)) resolve();
+    await this.#hand.run(handler);
   }
 
   // Ask to be the one that does this with an order, and do `work(claim)` where it is ours. The claim is renewed
   // meanwhile, and done when `work` ends; where it throws, the claim runs out for another to take.
   async claim(order, purpose, work, { ttl = 30 } = {}) {
-    const claim = await this.newClaim(order, purpose, { ttl }).open();
+    // To the server all tabs are one terminal: among themselves they do it one after the other.
+    const all = (one) => (this.#sharing ? this.#sharing.alone(`${orderIdOf(order)} ${purpose}`, one) : one());
+    return all(() => this.#claim(this.newClaim(order, purpose, { ttl }), work));
+  }
+
+  async #claim(claim, work) {
+    await claim.open();
     if (!claim.isMine) return claim;
     try {
       await work(claim);
@@ -214,8 +248,7 @@ export class Terminal extends Commands {
   }
 
   newClaim(order, purpose, { ttl = 30 } = {}) {
-    const orderId = typeof order === "string" ? order : order.data.orderId;
-    return new Claim(this.#client, this.outbox, this.#network, this.#tenant, orderId, purpose, ttl);
+    return new Claim(this.#client, this.outbox, this.#network, this.#tenant, orderIdOf(order), purpose, ttl);
   }
 
   // The machine.
@@ -233,40 +266,45 @@ export class Terminal extends Commands {
         }
       }
     } catch (error) {
-      this.#fail(error);
+      this.#hand.fail(error);
     } finally {
       this.#isPumping = false;
     }
     clearTimeout(this.#timer);
     const { due } = this.#machine;
     if (due !== null) this.#timer = this.#clock.callAt(due, () => this.#feed("wake"));
-    this.#tellWaiters();
-  }
-
-  // A fault of ours, or of a callback: loud, and not a stream that stands still.
-  #fail(error) {
-    this.#fault ??= error;
-    this.#tellWaiters();
+    this.#hand.tell();
   }
 
   #start(work) {
-    const running = work.catch((error) => this.#fail(error)).finally(() => this.#work.delete(running));
+    const running = work.catch((error) => this.#hand.fail(error)).finally(() => this.#work.delete(running));
     this.#work.add(running);
   }
 
-  #newLink(number) {
-    const feed = (type, members) => this.#feed(type, members);
-    this.#link = new Link(number, this.#client, this.#tenant, feed, this.#wishes);
+  // Where tabs share the stream, the one that leads passes it on, and the others take what it passes on.
+  #newLink({ link, after }) {
+    const { isLeading } = this;
+    const relay = this.#sharing?.relay;
+    const wishes = isLeading ? { ...this.#wishes, heard: (text) => relay?.hear(text) } : { WebSocket: relay.Socket };
+    const feed = (type, members) => {
+      if (isLeading && type === "page") relay?.page(after, members.page);
+      if (isLeading && STREAM_ENDS.has(type)) relay?.down(members.code);
+      this.#feed(type, members);
+    };
+    this.#link = new Link(link, this.#client, this.#tenant, feed, wishes);
+    return isLeading;
   }
 
   do_connect(output) {
-    this.#newLink(output.link);
+    const isLeading = this.#newLink(output);
     const query = eventsOf(output);
-    this.#start(output.door === "websocket" ? this.#link.webSocket(query) : this.#link.sse(query));
+    const isSse = isLeading && output.door !== "websocket";
+    this.#isStuck = false;
+    this.#start(isSse ? this.#link.sse(query) : this.#link.webSocket(query));
   }
 
   do_poll(output) {
-    if (this.#link?.number !== output.link) this.#newLink(output.link);
+    if (this.#link?.number !== output.link) this.#newLink(output);
     this.#start(this.#link.poll({ ...eventsOf(output), limit: this.#limit }, output.wait));
   }
 
@@ -274,13 +312,16 @@ export class Terminal extends Commands {
     if (this.#link?.number !== link) return;
     this.#link.close(code);
     this.#link = null;
+    if (this.isLeading) this.#sharing?.relay.down();
   }
 
   do_pause() {
+    this.#isStuck = true;
     this.#link?.pause();
   }
 
   do_resume() {
+    this.#isStuck = false;
     this.#link?.resume();
   }
 
@@ -289,18 +330,17 @@ export class Terminal extends Commands {
   }
 
   do_deliver(output) {
-    this.#event = eventOf(output);
-    this.#isReady = true;
-    this.#isTaken = false;
+    this.#hand.put(output);
   }
 
   do_store({ cursor }) {
-    this.#start(this.#keep(async () => this.#cursor.save(cursor), "stored", cursor.offset));
+    const save = async () => (this.#sharing ? this.#sharing.keep(cursor) : this.#cursor.save(cursor));
+    this.#start(this.#keep(save, "stored", cursor.offset));
   }
 
   do_bury({ offset, attempts, error }) {
     const at = new Date(this.#clock.wallMs()).toISOString();
-    const letter = { event: this.#event.document, attempts, error, at };
+    const letter = { event: this.#hand.event.document, attempts, error, at };
     this.#start(this.#keep(async () => this.#letters?.add(letter), "buried", offset));
   }
 
@@ -314,61 +354,20 @@ export class Terminal extends Commands {
     this.#feed(done, { offset });
   }
 
-  // An answer, or null where nobody answers.
-  async #ask(method, rest, more) {
-    try {
-      return await this.#client.ask(method, `${this.#path}/${rest}`, more);
-    } catch (error) {
-      if (error instanceof Unreachable) return null;
-      throw error;
-    }
-  }
-
   do_post_ack({ body }) {
-    this.#start(this.#postAck(body));
+    this.#start(this.#run(this.#errands.ack(body)));
   }
 
-  async #postAck(body) {
-    const answer = await this.#ask("POST", "acks", { body });
-    if (answer?.status === 204) this.#feed("acked");
-    else this.#feed("ack_failed", { status: answer?.status ?? null, retryAfterMs: answer?.retryAfterMs });
-  }
-
-  do_fetch_order({ offset, orderId }) {
-    this.#start(this.#fetchOrder(offset, orderId));
-  }
-
-  async #fetchOrder(offset, orderId) {
-    const answer = await this.#ask("GET", `orders/${encodeURIComponent(orderId)}`);
-    if (answer?.status === 200 && answer.json) this.#feed("order", { offset, order: answer.json });
-    else this.#feed("order_failed", { offset, status: answer?.status ?? null, retryAfterMs: answer?.retryAfterMs });
+  do_fetch_order(output) {
+    this.#start(this.#run(this.#errands.order(output)));
   }
 
   do_fetch_snapshot() {
-    this.#start(this.#fetchSnapshot());
+    this.#start(this.#run(this.#errands.snapshot()));
   }
 
-  async #fetchSnapshot() {
-    const orders = [];
-    let offset = null;
-    let query = { status: OPEN };
-    for (let n = 0; n < SNAPSHOT_PAGES; n += 1) {
-      const answer = await this.#ask("GET", "orders", { query });
-      const page = answer?.json;
-      if (answer?.status !== 200 || !Array.isArray(page?.orders)) {
-        const { status = null, problem = null, retryAfterMs } = answer ?? {};
-        this.#feed("snapshot_failed", { status, problem, retryAfterMs });
-        return;
-      }
-      offset ??= page.offset;
-      orders.push(...page.orders);
-      if (page.next == null) {
-        this.#feed("snapshot", { offset, orders });
-        return;
-      }
-      query = { ...query, after: page.next };
-    }
-    this.#feed("snapshot_failed", { status: null, problem: null });
+  async #run(errand) {
+    this.#feed(...(await errand));
   }
 
   do_state({ type, ...state }) {
@@ -391,10 +390,11 @@ export class Terminal extends Commands {
 
   async #askOwner() {
     const back = await this.#told.onReplaced?.();
+    if (back) this.#sharing?.lead();
     this.#feed("owner", { decision: back ? "return" : "stop" });
   }
 
   do_stop({ reason, code, detail }) {
-    this.#end = stopOf(reason, code, this.#link?.detail ?? detail);
+    this.#hand.end = stopOf(reason, code, this.#link?.detail ?? detail);
   }
 }
