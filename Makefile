@@ -35,7 +35,7 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.venv/bytecode
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all cov simulate check load chaos drill conformance bench fmt lock audit-deps image image-digests clean
+.PHONY: help demo test test-all cov simulate check load chaos drill conformance bench screenshots fmt lock audit-deps image image-digests clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ conformance: .venv/.all ## put the WebSocket protocol before the Autobahn testsu
 
 bench: .venv/.all ## run the benchmarks and print ratios
 	@$(WITH_MAKE) $(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: .venv/.all ## take the README's pictures of the pages; ARGS="wall shop" for some of them
+	@$(WITH_MAKE) $(BIN)/python -m infra.screenshots $(ARGS)
 
 fmt: .venv/.all ## format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix --quiet . || true

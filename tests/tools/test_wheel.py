@@ -64,6 +64,7 @@ def test_it_has_what_runs_in_production_and_no_tools_of_the_repository(names: li
     assert "gateway/fanout/send_all.py" in names
     assert "loadtests/thresholds.toml" in names
     assert not [name for name in names if name.startswith("loadtests/results")]
+    assert not [name for name in names if name.endswith((".webp", ".png"))]
 
 
 def test_it_has_the_pages_that_a_checkout_serves_and_none_of_their_tests(names: list[str]) -> None:

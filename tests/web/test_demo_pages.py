@@ -9,15 +9,20 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from infra.local.cluster import Cluster
+from infra.local.failure import CannotStart
 from infra.local.pages.acts import FREEZE_SECONDS
 from infra.local.pages.door import TOKEN_HEADER
 from infra.local.pages.server import Pages
 from infra.local.plan import Plan
+from infra.local.pods import SHORT_LIFE_SECONDS
 from infra.local.shops import Shop, open_shop
 from infra.local.waiting import wait_until
+from infra.screenshots.__main__ import play
+from infra.screenshots.scenes import SHOTS, Shot
+from infra.screenshots.studio import Set
 from tests.web.axe import serious
 from tests.web.conftest import OpenContext, Watch
 
@@ -201,6 +206,10 @@ async def test_gateways_are_killed_and_redis_lies_under_a_burst_and_the_wall_fin
     await expect(tiles).to_have_count(6)
     names = re.findall(r"gateway-\d", await page.inner_text("#tills"))
     await page.get_by_role("button", name="Burst of 1,000").click()
+    await expect(page.locator("#figure-placed")).not_to_have_text("0", timeout=PATIENCE_MS)
+    async with stand.client() as client:
+        again = await client.post("/demo/acts/burst")
+        assert (again.status_code, again.json()["detail"]) == (409, "A burst is under way; a moment.")
     await page.get_by_role("button", name="Forge a message").click()
     await page.get_by_role("button", name="Flush").click()
     await page.get_by_role("button", name=f"Kill {max(names, key=names.count)}").click()
@@ -213,6 +222,22 @@ async def test_gateways_are_killed_and_redis_lies_under_a_burst_and_the_wall_fin
     assert "FORGED" not in await page.inner_text("#score")
     await expect(page.locator("#redis")).not_to_contain_text("gateways: 0", timeout=5_000)
     assert await serious(page) == []
+
+
+@pytest.mark.parametrize("shot", SHOTS, ids=lambda shot: shot.name)
+async def test_every_picture_of_the_readme_can_be_taken_again(
+    stand: Stand, browser: Browser, shot: Shot
+) -> None:
+    assert wait_until(
+        lambda: all(pod.age_seconds > SHORT_LIFE_SECONDS + 1 for pod in stand.cluster.gateways), 10
+    )
+    content = await play(shot, Set(stand.cluster, stand.pages, stand.shop, browser))
+    assert content[8:12] == b"WEBP"
+
+
+async def test_there_is_no_picture_of_a_page_that_is_missing(stand: Stand, browser: Browser) -> None:
+    with pytest.raises(CannotStart, match=r"no page cellar .* 404"):
+        await Set(stand.cluster, stand.pages, stand.shop, browser).open("cellar", (400, 400))
 
 
 async def test_an_order_is_placed_by_keyboard_alone(stand: Stand, page: Page) -> None:

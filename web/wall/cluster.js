@@ -45,8 +45,8 @@ export function newGateways(place, press) {
   return {
     show(gateways) {
       for (const { name, state, connections, pid, restarts } of gateways) {
-        const sockets = connections === undefined ? "" : `${connections} sockets · `;
-        const back = restarts ? ` · brought back ${restarts} ×` : "";
+        const sockets = connections === undefined ? "" : `${connections} ${connections === 1 ? "socket" : "sockets"} · `;
+        const back = restarts ? ` · brought back ${restarts}×` : "";
         cardOf(name).show(state, `${sockets}${pid === null ? "no process" : `process ${pid}`}${back}`);
       }
     },

@@ -1,7 +1,7 @@
 """The work of the wall's buttons on the demo's own cluster, for real: kill, drain, freeze, flush, forge, and a burst.
 
 Each act has a bound and undoes itself: gateways are brought back by the demo's supervisor, Redis is thawed whatever
-happens. Two acts on one thing at once, and acts on a server that is not the demo's own, are refused.
+happens. Acts on one thing go one after the other; those on a server that is not the demo's own are refused.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ BURST_SECONDS = 60.0
 # So many orders of a burst are told to the pages at a time.
 BURST_TOLD = 25
 TRIES = 20
+# Longer than a freeze, so that a button pressed meanwhile does what it says.
+TURN_SECONDS = 5.0
 TRY_AGAIN_SECONDS = 0.25
 
 
@@ -64,7 +66,7 @@ class Acts:
         self._tenant = tenant
         self._operator = operator
         self._shop = shop
-        self._busy: set[str] = set()
+        self._locks: dict[str, asyncio.Lock] = {}
         self._acts: dict[str, Callable[[Ask], Awaitable[Done]]] = {
             "kill-gateway": self._kill_gateway,
             "drain-gateway": self._drain_gateway,
@@ -93,15 +95,22 @@ class Acts:
         self._stage.tell({"type": "act", "act": act, "says": says})
 
     @contextlib.asynccontextmanager
-    async def _alone(self, thing: str) -> AsyncIterator[None]:
-        """One act on a thing at a time."""
-        if thing in self._busy:
-            raise Unwilling(f"{thing} is under way; a moment.")
-        self._busy.add(thing)
+    async def _alone(self, thing: str, patience: float = TURN_SECONDS) -> AsyncIterator[None]:
+        """One act on a thing at a time; the next one waits for its turn, so long and no longer.
+
+        Raises:
+            Unwilling: the turn did not come.
+        """
+        lock = self._locks.setdefault(thing, asyncio.Lock())
+        try:
+            async with asyncio.timeout(patience):
+                await lock.acquire()
+        except TimeoutError:
+            raise Unwilling(f"{thing} is under way; a moment.") from None
         try:
             yield
         finally:
-            self._busy.discard(thing)
+            lock.release()
 
     async def _kill_gateway(self, ask: Ask) -> Done:
         async with self._alone("An act on a gateway"):
@@ -169,7 +178,7 @@ class Acts:
         return Done("An order that nobody placed was written into Redis' live channel.")
 
     async def _burst(self, ask: Ask) -> Done:
-        async with self._alone("A burst"):
+        async with self._alone("A burst", patience=0):
             run, began = secrets.token_hex(4), time.monotonic()
             waiting = iter(range(1, BURST_ORDERS + 1))
             placed: list[tuple[str, str]] = []

@@ -15,7 +15,6 @@ from infra.local.pods import Pod
 
 LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 0.8
-BEGINNING_SECONDS = 5.0
 # A page that does not read for so many lines has its stream ended, and comes back.
 MOST_WAITING = 256
 
@@ -97,7 +96,7 @@ class Stage:
             return {**line, "state": "starting"}
         return {
             **line,
-            "state": state_of(pod, ready.status_code),
+            "state": state_of(ready.status_code),
             "connections": total(metrics.text, "bellwire_gateway_connections"),
             "refused": total(metrics.text, "bellwire_redis_refused_total"),
         }
@@ -120,11 +119,9 @@ class Stage:
         return "frozen" if self.is_frozen else "up"
 
 
-def state_of(pod: Pod, ready: int) -> str:
-    """In a word: one that is not ready has just begun, or is on its way out."""
-    if ready == 200:
-        return "up"
-    return "starting" if pod.age_seconds < BEGINNING_SECONDS else "draining"
+def state_of(ready: int) -> str:
+    """In a word, from its own answer at `/readyz`: 404 is one on its way out, 503 one that still lacks something."""
+    return {200: "up", 404: "draining"}.get(ready, "starting")
 
 
 def total(text: str, name: str) -> int:

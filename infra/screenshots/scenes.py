@@ -1,0 +1,97 @@
+"""The pictures, and what is done before each is taken. A further page is a row in `SHOTS` and a function above it.
+
+A scene plays with the real thing, waits for what it wants to show, and never for a clock.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from playwright.async_api import Page, expect
+
+from infra.screenshots.studio import PATIENCE_MS, Set
+
+# All of it takes its time on a machine that has other work; a page that never gets there is the fault.
+expect.set_options(timeout=PATIENCE_MS)
+
+WIDE = (1360, 880)
+PHONE = (390, 844)
+GUESTS = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Tony", "Margaret", "Dennis")
+
+Scene = Callable[[Page, Set], Awaitable[None]]
+
+
+async def tour(page: Page, place: Set) -> None:
+    """With a code for a new till."""
+    await page.get_by_role("button", name="Get a pairing code").click()
+    await expect(page.locator("#code")).not_to_be_empty()
+
+
+async def wall(page: Page, place: Set) -> None:
+    """A gateway was just killed under orders: its tills are away, the others go on."""
+    tiles = page.locator(".tile")
+    await expect(page.locator('.tile[data-state="live"]')).to_have_count(6)
+    await expect(tiles.filter(has_text="gateway-")).to_have_count(6)
+    for guest in GUESTS:
+        await order(page, guest)
+    pods = await page.locator(".tile .pod").all_inner_texts()
+    await page.get_by_role("button", name=f"Kill {max(pods, key=pods.count)}").click()
+    await expect(page.locator('.tile[data-state="away"]').first).to_be_visible()
+    await expect(page.locator("#journal")).to_contain_text("SIGKILL")
+
+
+async def order(page: Page, guest: str) -> None:
+    """One order of the wall's form, on every tile."""
+    await page.get_by_label("Name").fill(guest)
+    await page.get_by_role("button", name="Place order").click()
+    await expect(page.locator(".tile .last", has_text=guest)).to_have_count(6)
+
+
+async def wall_again(page: Page, place: Set) -> None:
+    """On a phone, after Redis was flushed between two orders: nothing lost."""
+    await expect(page.locator('.tile[data-state="live"]')).to_have_count(6)
+    await order(page, "Grace")
+    await page.get_by_role("button", name="Flush Redis").click()
+    await expect(page.locator("#journal")).to_contain_text("FLUSHALL")
+    await order(page, "Ada")
+    await expect(page.locator("#figure-underWay")).to_have_text("0")
+    await expect(page.locator(".tile", has_text="gateway-")).to_have_count(6)
+    await page.evaluate("scrollTo(0, 0)")
+
+
+async def shop(page: Page, place: Set) -> None:
+    """An order that was paid with a gift card, and the next one in the basket. Someone looks at the wall meanwhile."""
+    others = await place.open("wall", WIDE)
+    await expect(others.locator('.tile[data-state="live"]')).to_have_count(6)
+    await expect(page.locator("#listening")).to_contain_text("listening: ")
+    await page.get_by_role("button", name="Buy a gift card").click()
+    await expect(page.locator("#cards li")).to_have_count(1)
+    await page.get_by_label("Extra cheese").check()
+    await page.get_by_role("button", name="Add Margherita").click()
+    await page.get_by_role("button", name="Place order").click()
+    await expect(page.locator(".progress")).to_contain_text("On 6 tills")
+    await expect(page.locator(".progress")).to_contain_text("paid")
+    await page.get_by_role("button", name="Add Minestrone").click()
+    await page.get_by_role("button", name="Add Limonata").click()
+    await page.get_by_label("Note for the kitchen").fill("allergic to nuts")
+    await page.get_by_label("Note for the kitchen").blur()
+    await page.evaluate("scrollTo(0, 0)")
+    await others.context.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture: its name, the page, what is played, and how large and how bright the window is."""
+
+    name: str
+    page: str
+    scene: Scene
+    size: tuple[int, int] = WIDE
+    dark: bool = False
+
+
+SHOTS = (
+    Shot("wall", "wall", wall),
+    Shot("wall-phone", "wall", wall_again, size=PHONE, dark=True),
+    Shot("shop", "shop", shop),
+    Shot("tour", "tour", tour),
+)
