@@ -44,13 +44,13 @@ _PHONE = """
 _UNACKED = """
     o.status = 'pending' AND EXISTS (
         SELECT FROM unseen_orders u WHERE u.tenant = $1 AND u.event_seq = o.event_seq
-        AND still_unseen(u) AND u.counts_from <= now()
+        AND u.seen_at IS NULL AND still_unseen(u) AND u.counts_from <= now()
     )
 """
 # Orders and their events are numbered in one order; so the next page begins in both where this one ended.
 _UNSEEN = f"""
     SELECT o.* FROM unseen_orders u JOIN orders o ON o.tenant = u.tenant AND o.event_seq = u.event_seq
-    WHERE u.tenant = $1 AND still_unseen(u) AND u.counts_from <= now() AND o.status = 'pending'
+    WHERE u.tenant = $1 AND u.seen_at IS NULL AND still_unseen(u) AND u.counts_from <= now() AND o.status = 'pending'
       AND {{where}} AND u.event_seq < coalesce((
           SELECT b.event_seq FROM orders b
           WHERE b.tenant = $1 AND b.order_seq >= $2 AND b.event_seq IS NOT NULL ORDER BY b.order_seq LIMIT 1

@@ -58,7 +58,7 @@ _STATUS = """
            (SELECT coalesce(json_agg(receiver ORDER BY created_at), '[]')::text FROM receivers) AS receivers,
            (
                SELECT extract(epoch FROM clock_timestamp() - min(u.counts_from))::float8 FROM unseen_orders u
-               WHERE u.tenant = $1 AND still_unseen(u) AND u.counts_from <= clock_timestamp()
+               WHERE u.tenant = $1 AND u.seen_at IS NULL AND still_unseen(u) AND u.counts_from <= clock_timestamp()
            ) AS waiting
     FROM shop n
 """

@@ -37,14 +37,19 @@ def event_of(row: Row) -> Event:
     )
 
 
-# One snapshot for head and events: whatever the head counts is committed, so what is not there is gone.
+# One snapshot for head and events: whatever the head counts is committed, so what is not there is gone. A page is bounded
+# by its numbers, which have no gaps behind the floor: by a LIMIT alone the whole rest of the log is read and sorted for
+# each page, since the planner takes the few rows that it expects of a range in each day's partition.
 _READ = """
     SELECT s.epoch AS head_epoch, s.seq AS head_seq, e.seq, e.epoch, e.type, e.committed_ms, e.payload, e.stations,
            e.categories
     FROM tenant_streams s LEFT JOIN LATERAL (
+        SELECT l.seq FROM pos_sync_logs l WHERE l.tenant = $1 AND l.seq > $2 AND l.seq <= s.seq ORDER BY l.seq LIMIT 1
+    ) f ON true LEFT JOIN LATERAL (
         SELECT l.seq, l.epoch, l.type, (extract(epoch FROM l.committed_at) * 1000)::bigint AS committed_ms, l.payload,
                l.stations, l.categories
-        FROM pos_sync_logs l WHERE l.tenant = $1 AND l.seq > $2 AND l.seq <= s.seq ORDER BY l.seq LIMIT $3
+        FROM pos_sync_logs l
+        WHERE l.tenant = $1 AND l.seq >= f.seq AND l.seq < f.seq + $3 AND l.seq <= s.seq ORDER BY l.seq
     ) e ON true
     WHERE s.tenant = $1
 """

@@ -1,0 +1,132 @@
+"""Years of history, written straight into the tables: what a query must not have to read."""
+
+from typing import TypeAlias
+
+import asyncpg
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+# Each statement takes one argument, how many rows; tables come before those that name their rows.
+_SHOPS = (
+    """
+    INSERT INTO tenants (tenant, name) SELECT {shop}, 'Old ' || n FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO tenant_streams (tenant, epoch, seq, order_seq)
+    SELECT {shop}, (SELECT max(epoch) FROM cluster_epochs), 3, 3 FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO terminals (terminal_id, tenant, name, role)
+    SELECT md5('{tag} till ' || n)::uuid, {shop}, 'counter', 'till' FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO api_keys (key_hash, kind, tenant, terminal_id)
+    SELECT sha256(('{tag} key ' || n)::bytea), 'term', {shop}, md5('{tag} till ' || n)::uuid
+    FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO readings (reading_id, no, tenant, terminal_id, door, named, tail, epoch, began_seq, from_seq, sent_seq,
+                          began_at, ended_at, code)
+    SELECT md5('{tag} reading ' || n)::uuid, n, {shop}, md5('{tag} till ' || n)::uuid, 'websocket', false, false,
+           (SELECT max(epoch) FROM cluster_epochs), 0, 0, 3, now() - interval '1 hour', now(), 1000
+    FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO terminal_acks (terminal_id, acked_seq, tenant, acked_at)
+    SELECT md5('{tag} till ' || n)::uuid, 3, {shop}, now() FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO coverage (terminal_id, to_seq, reading_id, stretch, from_seq, epoch, acked_at)
+    SELECT md5('{tag} till ' || n)::uuid, 3, md5('{tag} reading ' || n)::uuid, 0, 0, 1, now()
+    FROM generate_series(1, $1) n
+    """,
+)
+_DEALINGS = (
+    """
+    INSERT INTO orders (order_id, tenant, order_seq, source, order_type, status, customer_name, customer_phone,
+                        customer_number, total_cents, event_epoch, event_seq, created_at, updated_at)
+    SELECT md5('{tag} order ' || n)::uuid, {shop}, n, 'online', 'pickup',
+           (ARRAY['completed', 'cancelled', 'pending'])[1 + n % 3], 'Ada', '+4917' || 10000000 + n,
+           '+4917' || 10000000 + n, 1950, (SELECT max(epoch) FROM cluster_epochs), n,
+           now() - n * interval '1 second', now()
+    FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO order_items (order_id, position, name, quantity, unit_price_cents)
+    SELECT md5('{tag} order ' || n)::uuid, 1, 'Tea', 1, 1950 FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO order_status_history (order_id, position, status)
+    SELECT md5('{tag} order ' || n)::uuid, 1, 'pending' FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO order_receipts (order_id, receiver, by)
+    SELECT md5('{tag} order ' || n)::uuid, md5('{tag} till ' || n)::uuid, 'list' FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO unseen_orders (tenant, event_seq, event_epoch, order_id, placed_at, counts_from, seen_by, seen_at)
+    SELECT tenant, event_seq, event_epoch, order_id, created_at, created_at, order_id, now()
+    FROM orders WHERE {of_shop} AND status = 'pending' ORDER BY order_id LIMIT $1
+    """,
+    """
+    INSERT INTO pos_sync_logs (tenant, seq, epoch, type, committed_at, payload)
+    SELECT {shop}, n, (SELECT max(epoch) FROM cluster_epochs), 'new_order',
+           now() + make_interval(days => n * 5 / $1), '{{}}'
+    FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO gift_cards (card_id, tenant, number_hmac, last4, initial_cents, balance_cents, purchased_by)
+    SELECT md5('{tag} card ' || n)::uuid, {shop}, sha256(('{tag} card ' || n)::bytea), '0000', 500, 500, 'Ada'
+    FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO pos_gift_card_transactions (tenant, card_id, transaction_type, amount_cents, balance_after_cents,
+                                            order_id)
+    SELECT {shop}, md5('{tag} card ' || n)::uuid, 'purchase', 500, 500, '{tag} order ' || n
+    FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO loyalty_accounts (customer_id, tenant, phone, number, points)
+    SELECT md5('{tag} customer ' || n)::uuid, {shop}, '4917' || 10000000 + n, '+4917' || 10000000 + n, 5
+    FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO pos_loyalty_transactions (tenant, customer_id, transaction_type, points_change, balance_after)
+    SELECT {shop}, md5('{tag} customer ' || n)::uuid, 'add', 5, 5 FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO audit_trail (tenant, kind, action) SELECT {shop}, 'op', 'tenant.read' FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO idempotency_keys (tenant, key, fingerprint, outcome, result)
+    SELECT {shop}, '{tag} key ' || n, '\\x00', 'done', '{{}}' FROM generate_series(1, $1) n
+    """,
+    """
+    INSERT INTO webhook_attempts (endpoint_id, tenant, at, message_id, type, outcome, milliseconds, answer)
+    SELECT md5('{tag} endpoint ' || n)::uuid, {shop}, now(), '1-1', 'new_order', 'delivered', 5, ''
+    FROM generate_series(1, $1) n
+    """,
+)
+
+
+async def write_other_shops(database: Connection, rows: int) -> None:
+    """So many rows in each table that grows, of as many shops, whose names begin with `old-`."""
+    for statement in (*_SHOPS, *_DEALINGS):
+        await database.execute(
+            statement.format(shop="'old-' || n", of_shop="tenant LIKE 'old-%'", tag="old"), rows
+        )
+    # As it is kept in the long run: an index by block ranges knows those of today only then.
+    await database.execute("VACUUM (ANALYZE)")
+
+
+async def write_history_of(database: Connection, tenant: str, rows: int) -> None:
+    """So many orders, events, cards, accounts and their kin of one shop, which has none yet."""
+    for statement in _DEALINGS:
+        await database.execute(
+            statement.format(shop=f"'{tenant}'", of_shop=f"tenant = '{tenant}'", tag=tenant), rows
+        )
+    await database.execute(
+        "UPDATE tenant_streams SET seq = $2, order_seq = $2 WHERE tenant = $1", tenant, rows
+    )
+    # As it is kept in the long run: an index by block ranges knows those of today only then.
+    await database.execute("VACUUM (ANALYZE)")
