@@ -37,9 +37,9 @@ def event_of(row: Row) -> Event:
     )
 
 
-# One snapshot for head and events: whatever the head counts is committed, so what is not there is gone. A page is bounded
-# by its numbers, which have no gaps behind the floor: by a LIMIT alone the whole rest of the log is read and sorted for
-# each page, since the planner takes the few rows that it expects of a range in each day's partition.
+# One snapshot for head and events: whatever the head counts is committed, so what is not there is gone. A page is
+# bounded by its numbers, which have no gaps behind the floor: by a LIMIT alone the whole rest of the log is read and
+# sorted for each page, since the planner takes the few rows that it expects of a range in each day's partition.
 _READ = """
     SELECT s.epoch AS head_epoch, s.seq AS head_seq, e.seq, e.epoch, e.type, e.committed_ms, e.payload, e.stations,
            e.categories
