@@ -1,4 +1,4 @@
-"""What a day of a shop reads of the tables that grow has a bound, however long its history is, and that of others.
+"""A bound holds for what a day of a shop reads of the tables that grow, however long its history and that of others.
 
 PostgreSQL counts the rows that it reads, of every statement of every pod, those of their background work among them; so
 none can be forgotten here. A bound is for what goes through a table page by page, a page each time.
