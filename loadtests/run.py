@@ -21,6 +21,7 @@ from typing import Any
 
 import aiohttp
 
+from loadtests.core.page.page import page_of
 from loadtests.core.profiles import PROFILES, Size
 from loadtests.core.settings import is_local
 from loadtests.core.thresholds import Thresholds
@@ -135,7 +136,7 @@ async def _run(
     report = report_of(done, wish.thresholds)
     _write(report, wish.results)
     say(summary(report))
-    say(f"written: {wish.results / 'report.json'}")
+    say(f"written: {wish.results / 'report.html'}, and report.json beside it")
     return report
 
 
@@ -255,3 +256,4 @@ async def _versions(http: aiohttp.ClientSession, url: str) -> dict[str, str]:
 
 def _write(report: dict[str, Any], folder: Path) -> None:
     (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
+    (folder / "report.html").write_text(page_of(report), encoding="utf-8")
