@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from infra.local.cluster import Cluster
-from tests.shop import ORDER, Operator, Shop, bearer
+from tests.shop import Operator, Shop, bearer
 from tests.waiting import eventually
 from tests.web.axe import serious
 from tests.web.conftest import OpenContext, Watch
@@ -16,6 +16,7 @@ from tests.web.till_page import PATIENCE_MS, TillPage, statuses
 HOSTILE = "<img src=x onerror=document.title='broken'>‮\"';--"
 # The browser itself says so when a network is gone under its page.
 CUT = r"WebSocket connection to|net::ERR_|Failed to load resource"
+ONE_TEA = [{"name": "Tea", "quantity": 1, "unitPrice": 2}]
 TABLET = {"width": 1024, "height": 768}
 
 
@@ -314,27 +315,22 @@ async def test_a_station_is_shown_its_own_orders_and_its_acks_speak_for_no_other
 
 async def test_five_hundred_open_orders_are_all_there(till: TillPage, town: Operator) -> None:
     corner = await town.open_shop()
-    lean = {**ORDER, "items": [{"name": "Tea", "quantity": 1, "unitPrice": 2}]}
-    for _ in range(10):
-        await asyncio.gather(*(corner.order(**lean) for _ in range(50)))
+    for _ in range(20):
+        await asyncio.gather(*(corner.order(items=ONE_TEA) for _ in range(25)))
     await till.pair(corner)
     count = till.column("pending").locator("h2 .count")
     await expect(count).to_have_text("500", timeout=PATIENCE_MS)
+    # The newest are there; the others come as somebody scrolls down.
     cards = till.column("pending").locator(".order")
-    for _ in range(60):
-        shown = await cards.count()
-        if shown == 500:
-            break
-        await cards.last.scroll_into_view_if_needed()
-        await till.page.wait_for_function(
-            "shown => document.querySelectorAll('[data-column=pending] .order').length > shown", arg=shown
-        )
-    await expect(cards).to_have_count(500)
-    numbers = await till.page.eval_on_selector_all(".order", "all => all.map((one) => one.dataset.order)")
-    assert len(set(numbers)) == 500
-    await till.page.get_by_label("Find an order").fill("ORD-500")
-    await expect(cards).to_have_count(1)
-    await expect(cards).to_contain_text("ORD-500")
+    shown = await cards.count()
+    assert shown < 100
+    await cards.last.scroll_into_view_if_needed()
+    await expect(cards.nth(shown)).to_be_attached()
+    for number in ("ORD-1", "ORD-257"):
+        await till.page.get_by_label("Find an order").fill(number)
+        await expect(till.page.get_by_role("heading", name=number, exact=True)).to_be_visible()
+    await till.page.get_by_label("Find an order").fill("")
+    await expect(count).to_have_text("500")
 
 
 async def test_an_order_is_printed_once_over_all_tills(
@@ -362,7 +358,7 @@ async def test_an_order_is_printed_once_over_all_tills(
             assert [(claim["purpose"], claim["name"]) for claim in journey] == [("print", "Pass")]
     await expect(other.page.get_by_role("dialog")).to_contain_text("It was printed by Pass.")
     await other.page.get_by_role("button", name="Print a copy").click()
-    paper = await other.page.evaluate("window.paper")
+    paper = await (await other.page.wait_for_function("window.paper")).json_value()
     assert "Copy" in paper
     assert HOSTILE in paper
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from playwright.async_api import Locator, Page, expect
 
 from tests.shop import Shop, bearer
+from tests.waiting import eventually
 
 PATIENCE_MS = 30_000
 
@@ -48,9 +49,14 @@ class TillPage:
 
     async def has(self, column: str, *order_ids: str) -> None:
         """The column holds these orders from the top down, each once, and no other column does."""
-        cards = self.column(column).locator(".order")
-        await expect(cards).to_have_count(len(order_ids), timeout=PATIENCE_MS)
-        assert [await card.get_attribute("data-order") for card in await cards.all()] == list(order_ids)
+        look = """name => Array.from(
+          document.querySelectorAll(`[data-column="${name}"] .order`), (one) => one.dataset.order)"""
+
+        async def ids() -> list[str]:
+            found: list[str] = await self.page.evaluate(look, column)
+            return found
+
+        await eventually(ids, lambda found: found == list(order_ids), PATIENCE_MS / 1000)
         for order_id in order_ids:
             await expect(self.card(order_id)).to_have_count(1)
 

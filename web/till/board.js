@@ -118,9 +118,8 @@ export class Board {
   // The columns at `now`: orders as they are shown, newest first; those for later by their time.
   columns(now, { station = null, search = "" } = {}) {
     const found = { later: [], pending: [], preparing: [], ready: [] };
-    for (const order of this.#orders.values()) {
-      const view = this.shown(order);
-      if (!OPEN.has(view.status) || !isOf(view, station) || !isFound(view, search)) continue;
+    const views = this.orders.map((order) => this.shown(order)).filter((view) => OPEN.has(view.status) && isOf(view, station));
+    for (const view of searched(views, search)) {
       found[view.status === "pending" && view.due > now ? "later" : view.status].push(view);
     }
     for (const name of ["pending", "preparing", "ready"]) found[name].sort(newestFirst);
@@ -140,9 +139,13 @@ export function isOf(order, station) {
   return !stations.length || stations.some((name) => sameName(name, station));
 }
 
-function isFound(order, search) {
+// Those that a search finds: the one whose number was typed to its end, or all that hold it.
+function searched(orders, search) {
   const wanted = search.trim().toLowerCase();
-  if (!wanted) return true;
-  const texts = [order.orderNumber, order.customerName, order.customerPhone, order.tableNumber, order.externalId];
-  return texts.some((text) => text && String(text).toLowerCase().includes(wanted));
+  if (!wanted) return orders;
+  const exact = orders.filter(({ orderNumber }) => orderNumber.toLowerCase() === wanted);
+  return exact.length ? exact : orders.filter((order) => textsOf(order).some((text) => text.includes(wanted)));
 }
+
+const textsOf = ({ orderNumber, customerName, customerPhone, tableNumber, externalId }) =>
+  [orderNumber, customerName, customerPhone, tableNumber, externalId].filter(Boolean).map((text) => String(text).toLowerCase());

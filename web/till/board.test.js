@@ -90,9 +90,10 @@ test("an unchanged order is the same object each time", () => {
 
 test("a station sees its own orders and those of none, in any case, and a search finds by name and number", () => {
   const board = filled(
-    arrival(1, { items: [{ station: "Grill" }] }), arrival(2, { items: [{ station: "bar" }] }), arrival(3, { customerName: "Ada" }),
+    arrival(1, { items: [{ station: "Grill" }] }), arrival(12), arrival(2, { items: [{ station: "bar" }] }), arrival(3, { customerName: "Ada" }),
   );
-  assert.deepEqual(names(board.columns(T0 + 60_000, { station: "BAR" }).pending), ["o3", "o2"]);
+  assert.deepEqual(names(board.columns(T0 + 60_000, { station: "BAR" }).pending), ["o12", "o3", "o2"]);
   assert.deepEqual(names(board.columns(T0 + 60_000, { search: "ada" }).pending), ["o3"]);
   assert.deepEqual(names(board.columns(T0 + 60_000, { search: "ord-1" }).pending), ["o1"]);
+  assert.deepEqual(names(board.columns(T0 + 60_000, { search: "rd-1" }).pending), ["o12", "o1"]);
 });

@@ -1,9 +1,10 @@
 // One order as a card. It is built anew when the order changes, and a tick changes its clock alone.
 
 import { el, setAttribute, setText } from "../common/dom.js";
-import { age, clock, money, minutesOf, quantity, when } from "../common/format.js";
+import { age, clock, minutesOf, money, when } from "../common/format.js";
 import { icon } from "./icons.js";
-import { backOf, nextOf, warns } from "./order.js";
+import { addressOf, itemOf, noteOf, notesOf } from "./items.js";
+import { backOf, nextOf } from "./order.js";
 import { ageOf, minutesToPromise, promisedAt, toneOf } from "./times.js";
 
 // So many items are shown; a printed order has all.
@@ -39,7 +40,11 @@ export class CardMaker {
     const time = el("span", { class: "age number" });
     const aloud = el("span", { class: "unseen" });
     const promise = el("span", { class: "promise number" });
-    const number = el("h3", { class: "order-number", id: `order-${order.orderId}` }, order.orderNumber);
+    const number = el(
+      "h3",
+      { class: "order-number", id: `order-${order.orderId}` },
+      el("button", { class: "plain", type: "button", title: say("details.open", { number: order.orderNumber }), onclick: () => this.#act("details", order) }, order.orderNumber),
+    );
     const card = el(
       "article",
       {
@@ -48,9 +53,10 @@ export class CardMaker {
       },
       el("header", { class: "order-head" }, number, el("span", { class: "age-box" }, aloud, isLater ? promise : time)),
       this.#facts(order, isLater ? null : promise),
+      order.deliveryAddress && !isLater && el("p", { class: "line address" }, addressOf(order.deliveryAddress)),
       order.waits && el("p", { class: "line unsent" }, icon("unsent"), say("waits")),
       order.alarm > 0 && el("p", { class: "line alarm" }, icon("bell"), say("alarm")),
-      this.#notes(order),
+      notesOf(order).map((text) => noteOf(text, this.#texts)),
       isLater ? null : this.#items(order),
       this.#foot(order, isLater),
     );
@@ -99,17 +105,6 @@ export class CardMaker {
     );
   }
 
-  #notes(order) {
-    const texts = [order.specialInstructions, order.deliveryAddress?.instructions].filter(Boolean);
-    return texts.map((text) => this.#note(text));
-  }
-
-  #note(text) {
-    const isAllergy = warns(text);
-    const word = this.#texts.say(isAllergy ? "allergy" : "note");
-    return el("p", { class: isAllergy ? "order-note allergy" : "order-note" }, isAllergy && icon("warning"), el("strong", {}, `${word}: `), el("span", {}, text));
-  }
-
   #items(order) {
     if (order.itemsOmitted) return el("p", { class: "line" }, this.#texts.say("items.omitted", { count: order.itemCount }));
     const items = order.items ?? [];
@@ -117,24 +112,9 @@ export class CardMaker {
     return el(
       "ul",
       { class: "items" },
-      items.slice(0, more > 1 ? MOST_ITEMS : items.length).map((item) => this.#item(item)),
-      more > 1 && el("li", { class: "muted" }, this.#texts.say("items.more", { count: more })),
+      items.slice(0, more > 1 ? MOST_ITEMS : items.length).map((item) => itemOf(item, this.#texts)),
+      more > 1 && el("li", {}, el("button", { class: "button little", type: "button", onclick: () => this.#act("details", order) }, this.#texts.say("items.more", { count: more }))),
     );
-  }
-
-  #item(item) {
-    const count = quantity(item.quantity, item.unit, this.#texts.locale);
-    return el(
-      "li",
-      { class: item.unit ? "item weighed" : "item" },
-      el("span", { class: "quantity number" }, count, " "),
-      el("div", { class: "what" }, el("span", { class: "name" }, item.name), modifiers(item.modifiers, this.#texts.locale), item.notes && this.#itemNote(item.notes)),
-    );
-  }
-
-  #itemNote(text) {
-    const isAllergy = warns(text);
-    return el("p", { class: isAllergy ? "item-note allergy" : "item-note" }, isAllergy && icon("warning"), isAllergy && el("span", { class: "unseen" }, this.#texts.say("allergy")), text);
   }
 
   #foot(order, isLater) {
@@ -176,10 +156,4 @@ export class CardMaker {
       others.slice(0, 2).map((minutes) => button(String(minutes), say("accept.in.aloud", { number, minutes }), accept(minutes), "minutes number")),
     );
   }
-}
-
-function modifiers(list, language) {
-  if (!list?.length) return null;
-  return el("ul", { class: "modifiers" }, list.map((one) =>
-    el("li", {}, one.quantity > 1 ? `${quantity(one.quantity, null, language)} ` : "", one.name, modifiers(one.modifiers, language))));
 }

@@ -5,7 +5,7 @@
 const MINUTES_A_DIGIT = 5;
 const ACTS = {
   Enter: { act: "next" }, " ": { act: "next" }, b: { act: "back" }, Backspace: { act: "back" },
-  c: { act: "cancel" }, Delete: { act: "cancel" }, p: { act: "print" },
+  c: { act: "cancel" }, Delete: { act: "cancel" }, p: { act: "print" }, d: { act: "details" },
 };
 const MOVES = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0], Home: [0, -Infinity], End: [0, Infinity] };
 

@@ -8,22 +8,28 @@ import { setTheme, theme } from "../common/theme.js";
 import { Bell } from "./bell.js";
 import { BoardView } from "./board-view.js";
 import { conflictWords } from "./conflict.js";
+import { openDetails } from "./details.js";
 import { askForget, askReason, askStation } from "./dialogs.js";
 import { forgetPage } from "./forget.js";
+import { openGiftCards } from "./gift-cards.js";
 import { Header } from "./header.js";
 import { openMenu } from "./menu.js";
 import { Notices } from "./notices.js";
 import { backOf, nextOf, stationsOf } from "./order.js";
 import { askForKey } from "./pairing.js";
+import { openPoints } from "./points.js";
 import { printOrder } from "./print.js";
 import { addStations, readKey, readSound, readStations, writeKey, writeSound } from "./settings.js";
 import { TEXTS } from "./texts.js";
 import { Till } from "./till.js";
 import { readyAtOf, usualMinutes } from "./times.js";
+import { openToday } from "./today.js";
 import { stayAwake } from "./wake.js";
 
 const ANNOUNCE_MS = 500;
 const MOST_NAMED = 3;
+// So long a form waits for the answer to what it gave; then it says that it is kept.
+const GIVE_MS = 6_000;
 // The stream is another's: so is the sound.
 const SILENT = new Set(["elsewhere", "replaced", "revoked"]);
 
@@ -43,6 +49,8 @@ class App {
   #isHeld = false;
   #busy = new Set();
   #arrived = [];
+  // Commands of a form that is there to say what became of them.
+  #told = new Set();
 
   constructor(paired) {
     this.#paired = paired;
@@ -146,6 +154,7 @@ class App {
   }
 
   #tellConflict(command, why) {
+    if (this.#told.delete(command.id)) return;
     const words = conflictWords(command, why, (orderId) => this.#till.board.get(orderId)?.orderNumber, texts);
     this.#toasts.say(words, { tone: "bad", seconds: 12 });
   }
@@ -163,6 +172,7 @@ class App {
     else if (name === "back" && backOf(order.status)) this.#step(order, backOf(order.status));
     else if (name === "cancel") this.#cancel(order);
     else if (name === "print") this.#print(order);
+    else if (name === "details") openDetails(this.#till, order, texts);
   }
 
   async #step(order, status, { minutes, reason } = {}) {
@@ -220,9 +230,28 @@ class App {
     this.#showShop();
   }
 
+  // Give a command and wait for its answer: null where there is none yet, and it is kept. Throws `Conflict`.
+  async #give(method, path, body) {
+    const { id, answer } = await this.#till.submit(method, path, body);
+    this.#told.add(id);
+    let timer;
+    const enough = new Promise((resolve) => (timer = setTimeout(resolve, GIVE_MS, null)));
+    try {
+      return await Promise.race([answer, enough]);
+    } finally {
+      clearTimeout(timer);
+      this.#told.delete(id);
+    }
+  }
+
   #openMenu() {
+    const give = (...command) => this.#give(...command);
     openMenu(texts, {
-      acts: [],
+      acts: [
+        { icon: "chart", words: say("menu.today"), run: () => openToday(this.#till, texts, give) },
+        { icon: "gift", words: say("menu.cards"), run: () => openGiftCards(this.#till, texts, give) },
+        { icon: "star", words: say("menu.points"), run: () => openPoints(this.#till, texts, give) },
+      ],
       choose: (language) => {
         choose(language);
         location.reload();

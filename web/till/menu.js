@@ -26,7 +26,7 @@ export function openMenu(texts, { acts, choose, forget }) {
     el("div", { class: "entries" }, acts.map(entry), look),
     el("label", { class: "field" }, el("span", {}, say("menu.language")), language),
     el("details", { class: "keys-list" }, el("summary", {}, say("keys")),
-      el("ul", {}, ["arrows", "enter", "digits", "back", "cancel", "print"].map((name) => el("li", {}, say(`keys.${name}`))))),
+      el("ul", {}, ["arrows", "enter", "digits", "back", "cancel", "print", "details"].map((name) => el("li", {}, say(`keys.${name}`))))),
     el("details", { class: "keys-list" }, el("summary", {}, say("help")), [1, 2, 3].map((n) => el("p", {}, say(`help.${n}`)))),
     el("button", { class: "button danger", type: "button", onclick: () => (close(), forget()) }, say("menu.forget")),
   );

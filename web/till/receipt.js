@@ -2,6 +2,7 @@
 
 import { el } from "../common/dom.js";
 import { money, quantity, when } from "../common/format.js";
+import { addressOf, modifiersOf, notesOf } from "./items.js";
 import { warns } from "./order.js";
 
 // `mark` says which print it is: `fence` of the claim, or null for a copy.
@@ -25,8 +26,8 @@ export function receipt(order, { shop, texts, now, fence }) {
     order.readyAt && line(say("print.ready"), moment(order.readyAt), "big"),
     el("p", { class: "big" }, order.customerName || say("anonymous")),
     order.customerPhone && el("p", {}, order.customerPhone),
-    place && el("p", {}, [place.line1, place.line2, [place.postalCode, place.city].filter(Boolean).join(" ")].filter(Boolean).join(", ")),
-    [order.specialInstructions, place?.instructions].filter(Boolean).map((text) =>
+    place && el("p", {}, addressOf(place)),
+    notesOf(order).map((text) =>
       el("p", { class: warns(text) ? "box allergy" : "box" }, el("strong", {}, `${say(warns(text) ? "allergy" : "note")}: `), text)),
     el("ul", { class: "lines" }, (order.items ?? []).map((item) => itemLine(item, texts, amount))),
     order.itemsOmitted && el("p", { class: "box" }, say("items.omitted", { count: order.itemCount })),
@@ -43,10 +44,7 @@ function itemLine(item, texts, amount) {
     "li",
     {},
     el("p", { class: "pair item" }, el("span", {}, `${quantity(item.quantity, item.unit, texts.locale)} ${item.name}`), el("span", {}, amount(item.unitPrice))),
-    nested(item.modifiers),
+    modifiersOf(item.modifiers),
     item.notes && el("p", { class: warns(item.notes) ? "box allergy" : "box" }, item.notes),
   );
 }
-
-const nested = (list) =>
-  list?.length ? el("ul", {}, list.map((one) => el("li", {}, `+ ${one.quantity > 1 ? `${one.quantity}× ` : ""}${one.name}`, nested(one.modifiers)))) : null;

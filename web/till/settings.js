@@ -6,6 +6,7 @@ const KEY = "bellwire.till.key";
 const SHOP = "bellwire.till.shop";
 const STATION = "bellwire.till.station";
 const STATIONS = "bellwire.till.stations";
+const REPORT = "bellwire.till.report";
 const SOUND = "bellwire.till.sound";
 export const OUTBOX = "bellwire.till.outbox";
 const MOST_STATIONS = 50;
@@ -40,7 +41,7 @@ export function writeKey(paired, storage = localStorage) {
 }
 
 export function forgetKey(storage = localStorage) {
-  for (const name of [KEY, SHOP, STATION, STATIONS, OUTBOX]) write(name, null, storage);
+  for (const name of [KEY, SHOP, STATION, STATIONS, REPORT, OUTBOX]) write(name, null, storage);
 }
 
 export const readShop = (storage = localStorage) => read(SHOP, storage);
@@ -63,3 +64,7 @@ export function addStations(names, storage = localStorage) {
 
 export const readSound = (storage = localStorage) => read(SOUND, storage) !== false;
 export const writeSound = (isOn, storage = localStorage) => write(SOUND, isOn, storage);
+
+// The daily report that was sent last: `{date, at}`.
+export const readReport = (storage = localStorage) => read(REPORT, storage);
+export const writeReport = (report, storage = localStorage) => write(REPORT, report, storage);

@@ -33,6 +33,10 @@ export class Till {
     this.ask = new Asker(paired);
   }
 
+  get tenant() {
+    return this.#paired.tenant;
+  }
+
   get terminal() {
     return this.#terminal;
   }
@@ -147,13 +151,15 @@ export class Till {
 
   // Give a step; it is on the disk when this answers.
   async step(order, status, more = {}) {
-    await this.#outbox.submit("PATCH", this.#path(`orders/${encodeURIComponent(order.orderId)}/status`), { status, ...more });
+    await this.#outbox.submit("PATCH", this.#path(`orders/${encodeURIComponent(order.orderId)}/status`), given({ status, ...more }));
     this.#showWaiting();
   }
 
-  // Give anything else that must not be lost.
-  submit(method, path, body) {
-    return this.#outbox.submit(method, path, body);
+  // Give anything else that must not be lost: `{id, answer}` when it is on the disk.
+  async submit(method, path, body) {
+    const command = await this.#outbox.submit(method, path, given(body));
+    this.#showWaiting();
+    return command;
   }
 
   #path(rest) {
@@ -190,3 +196,6 @@ export class Till {
     forgetKey();
   }
 }
+
+// A body without the members that were left out.
+const given = (body) => Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
