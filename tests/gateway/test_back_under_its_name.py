@@ -1,16 +1,22 @@
-"""A gateway that was killed and is back under its name at once says itself that its tills are gone."""
+"""A gateway that was killed and is back under its name at once says itself that its tills are gone.
+
+Of two that live under one name the newer one has it, and the older one gives way.
+"""
 
 import asyncio
+import signal
 from typing import Any
 
 import asyncpg
 import pytest
 
 from infra.local.pods import Pod
-from tests.conftest import StartGateway
+from infra.local.waiting import wait_until
+from tests.conftest import StartGateway, gateway_of
 from tests.gateway.till import open_till
 from tests.shop import Shop, bearer
 
+SECONDS = 60.0
 LEASE = "SELECT renewed_at FROM gateways WHERE gateway = $1"
 READINGS = "SELECT * FROM readings WHERE tenant = $1 ORDER BY no, stretch"
 ROWS = "SELECT count(*) FROM terminals WHERE tenant = $1 AND connection_id IS NOT NULL"
@@ -83,3 +89,48 @@ async def test_a_till_that_is_elsewhere_by_then_stays_online(
             assert (await status_of(shop))["terminalsOnline"] == 1
             await till.say(type="ping")
             await till.until("pong")
+
+
+async def test_of_two_processes_under_one_name_the_older_one_gives_way_until_the_newer_one_is_gone(
+    own_pod: Pod, pod_env: dict[str, str], shop: Shop, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    newer = gateway_of(own_pod.name, pod_env, [])
+    async with open_till(own_pod, shop.slug, shop.terminal_key) as first:
+        await until_recorded(database, shop, 1)
+        newer.start()
+        try:
+            await asyncio.to_thread(newer.await_ready)
+            # The same terminal twice, and a head check that knows a gateway by its name cannot tell.
+            async with open_till(newer, shop.slug, shop.terminal_key) as second:
+                async with asyncio.timeout(SECONDS):
+                    await first.closed()
+                assert not await asyncio.to_thread(own_pod.is_ready)
+                assert await asyncio.to_thread(newer.is_ready)
+                placed = await shop.order()
+                (event,) = await second.has(1)
+                assert event["offset"] == placed["offset"]
+                await until_recorded(database, shop, 1)
+        finally:
+            newer.stop(10)
+    # It ended as it should, and took its word away.
+    assert await asyncio.to_thread(wait_until, own_pod.is_ready, SECONDS)
+    async with open_till(own_pod, shop.slug, shop.terminal_key):
+        await until_recorded(database, shop, 1)
+        assert (await status_of(shop))["acceptingOrders"]
+
+
+async def test_a_gateway_that_was_frozen_gives_way_to_the_one_that_came_in_its_place_and_has_its_name_when_that_dies(
+    own_pod: Pod, pod_env: dict[str, str]
+) -> None:
+    newer = gateway_of(own_pod.name, pod_env, [])
+    own_pod.send(signal.SIGSTOP)
+    newer.start()
+    try:
+        await asyncio.to_thread(newer.await_ready)
+        own_pod.send(signal.SIGCONT)
+        assert await asyncio.to_thread(wait_until, lambda: not own_pod.is_ready(), SECONDS)
+        assert await asyncio.to_thread(newer.is_ready)
+    finally:
+        # Without a farewell.
+        newer.stop(0)
+    assert await asyncio.to_thread(wait_until, own_pod.is_ready, SECONDS)
