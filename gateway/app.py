@@ -35,6 +35,7 @@ from backbone.runtime.version import VERSION
 from backbone.runtime.worker_states import WorkerStates
 from gateway.figures import OperatorDrain, gateway_figures
 from gateway.hub import Hub
+from gateway.moves import Moves
 from gateway.processes.parent import run_workers
 from gateway.routes.admission import LOOKUPS_APART_SECONDS, Admission
 from gateway.routes.doorkeeper import Doorkeeper
@@ -100,6 +101,9 @@ async def gateway_pod(settings: GatewaySettings, health: Health) -> AsyncIterato
         stack.push_async_callback(_last_refusals, refusals)
         operator_drain = OperatorDrain(hub)
         stack.push_async_callback(operator_drain.stop)
+        moves = Moves(hub)
+        stack.push_async_callback(moves.stop)
+        health.on_balancer(moves.hear)
         reporter = PodReporter(
             database, "gateway", settings.pod_name, gateway_figures(health), operator_drain.wanted
         )

@@ -200,13 +200,26 @@ class Hub:
             await asyncio.sleep(self._settings.drain_notice_seconds)
         # Looked up after the notice: some came until the load balancer had noticed.
         sessions = [session for room in self._rooms.values() for session in room.sessions]
-        random.shuffle(sessions)
         log.info("drain.started", extra={"sockets": len(sessions), "seconds": self._settings.drain_seconds})
+        seconds = await self._send_away(sessions)
+        log.info("drain.ended", extra={"seconds": seconds})
+
+    async def move(self, address: str) -> None:
+        """Close the sockets that came by one balancer, in the same way; this pod goes on."""
+        sessions = [s for room in self._rooms.values() for s in room.sessions if s.socket.peer == address]
+        if not sessions:
+            return
+        log.info("balancer.moving", extra={"address": address, "sockets": len(sessions)})
+        seconds = await self._send_away(sessions)
+        log.info("balancer.moved", extra={"address": address, "seconds": seconds})
+
+    async def _send_away(self, sessions: list[Session]) -> float:
+        random.shuffle(sessions)
         began = time.monotonic()
         for closing in drain_plan(len(sessions), self._settings.drain_seconds):
             await asyncio.sleep(max(0.0, began + closing.at_seconds - time.monotonic()))
             sessions[closing.index].socket.close(CloseCode.RESTART, f"retry_ms={closing.retry_ms}")
-        log.info("drain.ended", extra={"seconds": round(time.monotonic() - began, 1)})
+        return round(time.monotonic() - began, 1)
 
     def resume(self) -> None:
         """Take terminals again, after a drain that was no end."""

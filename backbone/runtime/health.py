@@ -4,6 +4,8 @@ Liveness stays while the event loop turns. Readiness names what is missing; Redi
 that a client asks for needs Redis. A pod of several workers is ready when all of them are, whichever is asked.
 """
 
+from collections.abc import Callable
+
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -13,6 +15,8 @@ from backbone.runtime.routes import ANYBODY, DescribedRoute, RouteDoc
 from backbone.runtime.worker_states import State, WorkerStates
 
 BALANCER = "balancer"
+BALANCER_HEADER = "X-Bellwire-Balancer"
+"""In a balancer's check: which process of it asks, and whether it leaves."""
 
 
 class Health:
@@ -28,6 +32,11 @@ class Health:
         self._draining = False
         self._worker_states = worker_states
         self._worker = worker
+        self._hear_balancer: Callable[[str, str], None] = lambda address, word: None
+
+    def on_balancer(self, hear: Callable[[str, str], None]) -> None:
+        """Have each check of a balancer told: its own address, at the other end of the connection, and its word."""
+        self._hear_balancer = hear
 
     def report(self, requirement: str, met: bool) -> None:
         """Tell whether a requirement is met now."""
@@ -78,10 +87,13 @@ class Health:
         A load balancer that cuts what is open at a pod that fails its checks asks `?for=balancer`, and hears 404 then
         as well: a pod without PostgreSQL is no good for new terminals, and no reason to part with those it has.
         """
+        asks_for_balancer = request.query_params.get("for") == BALANCER
+        if asks_for_balancer and request.client is not None:
+            self._hear_balancer(request.client.host, request.headers.get(BALANCER_HEADER, ""))
         if self.draining:
             return problem_response(Problem.NOT_FOUND, "This pod is draining", draining=True)
         missing = self.missing
-        if missing and request.query_params.get("for") == BALANCER:
+        if missing and asks_for_balancer:
             detail = f"Nothing new, please: waiting for {', '.join(missing)}"
             return problem_response(Problem.NOT_FOUND, detail, missing=missing)
         if missing:

@@ -5,11 +5,18 @@
 Why: docs/decisions/0050-event-streams.md
 """
 
+import asyncio
 from typing import Protocol
 
 CLOSE_SECONDS = 5.0
 ABNORMAL = 1006
 """The close code of a connection that ended without a word."""
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str | None:
+    """The address at a transport's other end; None: it has none, or is gone."""
+    found = transport.get_extra_info("peername")
+    return str(found[0]) if isinstance(found, tuple) else None
 
 
 class Connection(Protocol):
@@ -20,6 +27,10 @@ class Connection(Protocol):
     descriptor: int | None
     """Of a plain socket that may be written to past the transport, as long as neither `paused` nor `closing` is true:
     the transport holds nothing back then. None where bytes have to pass through it (TLS, a stream of events)."""
+
+    @property
+    def peer(self) -> str | None:
+        """The address at the other end of the connection itself: of the balancer, where one stands between."""
 
     def write(self, frames: bytes | memoryview) -> None:
         """Send finished bytes. After closing started this does nothing."""

@@ -27,7 +27,7 @@ from backbone.runtime.http_protocol import HttpProtocol
 from backbone.runtime.problems import response_of
 from gateway import metrics
 from gateway.core import plain_frames
-from gateway.transport.connection import ABNORMAL, CLOSE_SECONDS, Listener
+from gateway.transport.connection import ABNORMAL, CLOSE_SECONDS, Listener, peer_of
 from gateway.transport.handshake_queue import HandshakeQueue
 from gateway.transport.plain_handshake import PlainHandshake, UpgradeAnswers, read_plain
 from gateway.transport.readable_refusal import (
@@ -94,6 +94,11 @@ class EventStreamProtocol(HttpProtocol):
         self.closing = False
 
     # -- the handle that an attached application uses ------------------------------------------------------------
+
+    @property
+    def peer(self) -> str | None:
+        """The address at the other end of the connection itself."""
+        return peer_of(self.transport)
 
     def attach(self, listener: Listener) -> None:
         """Give the connection, whose answer has begun, to `listener`; the ASGI application may return now."""

@@ -28,7 +28,7 @@ from backbone.contract.errors import Problem
 from backbone.runtime.problems import problem_response
 from gateway.core import plain_frames
 from gateway.transport.asgi_websocket import AsgiWebSocket, answer_of, scope_of
-from gateway.transport.connection import ABNORMAL, CLOSE_SECONDS, Listener
+from gateway.transport.connection import ABNORMAL, CLOSE_SECONDS, Listener, peer_of
 from gateway.transport.websocket_parser import Parser
 
 log = logging.getLogger("bellwire.socket")
@@ -177,6 +177,11 @@ class WebSocketProtocol(asyncio.Protocol):
         self.transport.abort()
 
     # -- asyncio.Protocol ----------------------------------------------------------------------------------------
+
+    @property
+    def peer(self) -> str | None:
+        """The address at the other end of the connection itself."""
+        return peer_of(self.transport)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the transport from uvicorn's HTTP protocol."""

@@ -7,6 +7,7 @@ configuration, which is the same file in production.
 import csv
 import io
 import os
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,16 +21,21 @@ from infra.local.workdir import Workdir
 
 CONFIGURATION = Path(__file__).resolve().parents[1] / "haproxy" / "haproxy.cfg"
 RENEWAL = CONFIGURATION.with_name("certificate.lua")
+LEAVE = CONFIGURATION.with_name("leave.lua")
 MOST_SERVERS = 8
 READY_SECONDS = 20.0
 
 
 def find_haproxy(progress: Progress | None = None) -> Tool:
-    """HAProxy of this machine, installed or fetched if need be.
+    """HAProxy of this machine, installed or fetched if need be; BELLWIRE_HAPROXY is the path of another one.
 
     Raises:
         CannotStart: it is not here and cannot be had; the text has the command to type.
     """
+    if own := os.environ.get("BELLWIRE_HAPROXY"):
+        if not os.access(own, os.X_OK):
+            raise CannotStart(f"BELLWIRE_HAPROXY is {own}, which is no program.")
+        return Tool(Path(own))
     try:
         return find_tool("haproxy", "haproxy", progress=progress)
     except ToolMissing as exc:
@@ -48,11 +54,13 @@ class HAProxy:
         settings: Mapping[str, str] | None = None,
         tool: Tool | None = None,
         certificate: Path | None = None,
+        reloadable: bool = False,
         sink: Sink = no_sink,
     ) -> None:
         """`settings` are more of the configuration's `LB_…` variables; they win over ours.
 
-        `certificate`: a file with a key; the door then speaks TLS.
+        `certificate`: a file with a key; the door then speaks TLS. `reloadable`: a master and its worker, as `reload`
+        needs them.
         """
         assert 1 <= len(apis) <= MOST_SERVERS, "the configuration knows eight fixed API pods"
         assert 1 <= len(gateways) <= MOST_SERVERS, "the configuration knows eight fixed gateway pods"
@@ -63,6 +71,7 @@ class HAProxy:
         self._settings = dict(settings or {})
         self._tool = tool
         self._certificate = certificate
+        self._reloadable = reloadable
         self._sink = sink
         self._is_up = False
         self._workdir: Workdir | None = None
@@ -97,8 +106,9 @@ class HAProxy:
             self._workdir = Workdir("haproxy")
         folder = self._workdir.path
         env = {**os.environ, **tool.env, **self._environment(folder)}
-        # -db: in the foreground, and one process, so that our leash holds all of it.
-        command: list[str | Path] = [tool.path, "-db", "-f", CONFIGURATION]
+        # -db: in the foreground, and one process, so that our leash holds all of it; a worker ends with its master.
+        words = ["-W", "-db"] if self._reloadable else ["-db"]
+        command: list[str | Path] = [tool.path, *words, "-f", CONFIGURATION]
         child = self._child = Child("haproxy", command, env=env, cwd=folder, sink=self._take)
         child.start()
         if wait_until(lambda: not child.alive or self.all_up(), seconds) and child.alive:
@@ -126,6 +136,25 @@ class HAProxy:
         if self._child is not None:
             self._child.kill()
 
+    def reload(self, seconds: float = READY_SECONDS) -> None:
+        """Let another worker take over; the one before lives until its connections are gone.
+
+        Raises:
+            CannotStart: no other worker came up.
+        """
+        assert self._reloadable, "this one has no master"
+        assert self._child is not None
+        before = self.worker
+        self._child.send(signal.SIGUSR2)
+        if not wait_until(lambda: self.worker not in ("", before) and self.all_up(), seconds):
+            raise CannotStart(f"The load balancer was not reloaded.\n{self._child.tail}")
+
+    @property
+    def worker(self) -> str:
+        """The process that answers; "" when none does."""
+        lines = dict(line.partition(": ")[::2] for line in self._ask("show info").splitlines())
+        return lines.get("Pid", "")
+
     def states(self) -> dict[str, str]:
         """Each server's state as HAProxy sees it: `{"gateway-1": "UP", …}`. Empty: it does not answer."""
         return {row["svname"]: row["status"] for row in self._servers_seen()}
@@ -152,6 +181,7 @@ class HAProxy:
             "LB_ADMIN_BIND": f"127.0.0.1:{self._admin_port}",
             "LB_SOCKET": str(folder / "admin.sock"),
             "LB_LOG_LEVEL": "notice",
+            "LB_LEAVE_LUA": str(LEAVE),
         }
         if self._certificate is not None:
             ours |= {"LB_CERT": str(self._certificate.resolve()), "LB_CERT_LUA": str(RENEWAL)}

@@ -58,6 +58,7 @@ MAY_IMPORT = {
         "gateway/upkeep",
     ),
     "gateway/figures": ("backbone", "gateway/metrics", "gateway/hub"),
+    "gateway/moves": ("gateway/core", "gateway/hub"),
     "gateway/routes": (
         "backbone",
         "gateway/settings",
@@ -74,6 +75,7 @@ MAY_IMPORT = {
         "gateway/transport",
         "gateway/hub",
         "gateway/figures",
+        "gateway/moves",
         "gateway/routes",
         "gateway/processes/parent",
     ),

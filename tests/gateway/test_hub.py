@@ -51,6 +51,7 @@ class Socket:
     """A connection that is paused, written to and ended as the tests say; it tells its listener as a real one does."""
 
     descriptor: int | None = None
+    peer: str | None = None
 
     def __init__(self) -> None:
         self.paused = False

@@ -24,6 +24,7 @@ class Noted:
     paused = False
     closing = False
     descriptor = None
+    peer = None
 
     def __init__(self, tenant: str, notes: list[tuple[str, int]]) -> None:
         self._tenant = tenant

@@ -339,13 +339,22 @@ def pods_may_finish(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.kind("Deployment"):
         spec, name = pod(workload), workload["metadata"]["name"]
         for container in containers(workload):
-            pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+            pause = seconds_before_the_signal(container)
             if not pause:
                 yield f"{name} stops before the load balancer has heard of it"
             needed = pause + (drain if name == "gateway" else LONG_POLL_SECONDS) + LAST_SECONDS[name]
             grace = spec["terminationGracePeriodSeconds"]
             if grace < needed:
                 yield f"{name} is killed after {grace} s, but needs {needed} s"
+
+
+def seconds_before_the_signal(container: Resource) -> int:
+    """The time of a `preStop` that sleeps, or of one that has HAProxy leave."""
+    hook = container.get("lifecycle", {}).get("preStop", {})
+    if hook.get("httpGet") == {"path": "/leave", "port": "admin"}:
+        values = {variable["name"]: variable.get("value", "") for variable in container["env"]}
+        return int(values["LB_LEAVE_SECONDS"])
+    return int(hook.get("sleep", {}).get("seconds", 0))
 
 
 def the_schema_goes_first(manifests: Manifests) -> Iterator[str]:

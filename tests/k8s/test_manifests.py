@@ -11,7 +11,7 @@ import pytest
 from bellwire.plan.costs import SOCKETS_A_WORKER
 from infra.local.certificate import make_certificate
 from infra.local.debian_tool import find_tool
-from infra.local.haproxy import RENEWAL
+from infra.local.haproxy import LEAVE, RENEWAL
 from infra.monitoring.targets import ROLES
 from tests.k8s import custom, policy
 from tests.k8s.rendered import OVERLAYS, ROOT, TARGETS, VERSION, Manifests, containers, rendered
@@ -124,7 +124,8 @@ def test_the_cluster_runs_the_same_load_balancer_configuration_as_a_laptop() -> 
         m for m in manifests().kind("ConfigMap") if m["metadata"]["name"].startswith("haproxy-config")
     ]
     text = (ROOT / "infra" / "haproxy" / "haproxy.cfg").read_text(encoding="utf-8")
-    assert config["data"] == {"haproxy.cfg": text, RENEWAL.name: RENEWAL.read_text(encoding="utf-8")}
+    scripts = {script.name: script.read_text(encoding="utf-8") for script in (RENEWAL, LEAVE)}
+    assert config["data"] == {"haproxy.cfg": text, **scripts}
     (haproxy,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
     names = {e["name"] for c in containers(haproxy) for e in c["env"]}
     assert {name for name in names if name not in text} == set(), "haproxy.cfg does not know these"
@@ -164,7 +165,7 @@ def test_haproxy_accepts_its_configuration_with_the_environment_of_its_pod(tmp_p
     )
     (tmp_path / "tls.key").write_text(chain)
     (tmp_path / "tls.crt").write_text("-----BEGIN CERT" + rest)
-    files = {"LB_CERT": str(tmp_path / "tls.crt"), "LB_CERT_LUA": str(RENEWAL)}
+    files = {"LB_CERT": str(tmp_path / "tls.crt"), "LB_CERT_LUA": str(RENEWAL), "LB_LEAVE_LUA": str(LEAVE)}
     done = subprocess.run(
         [haproxy.path, "-c", "-f", ROOT / "infra" / "haproxy" / "haproxy.cfg"],
         env={**haproxy.environment(), **environment, **files},
@@ -192,9 +193,21 @@ def test_the_load_balancer_has_time_for_its_old_sockets() -> None:
     assert found is not None
     (haproxy,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
     spec = haproxy["spec"]["template"]["spec"]
-    pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    pause = policy.seconds_before_the_signal(spec["containers"][0])
+    assert pause > 0
     # It was seen to take up to twice its word.
     assert spec["terminationGracePeriodSeconds"] >= pause + 2 * int(found[1])
+
+
+def test_the_load_balancer_has_time_to_part_with_its_terminals_before_it_is_stopped() -> None:
+    (haproxy,) = [d for d in manifests().kind("Deployment") if d["metadata"]["name"] == "haproxy"]
+    settings = manifests().settings()
+    # Gateways hear it within two checks, and whoever came back to it in the first round goes in a second one.
+    drain = int(settings["BELLWIRE_DRAIN_SECONDS"])
+    assert (
+        policy.seconds_before_the_signal(haproxy["spec"]["template"]["spec"]["containers"][0])
+        >= 2 * drain + 4
+    )
 
 
 def test_every_setting_of_the_manifests_is_one_that_the_code_reads() -> None:

@@ -364,6 +364,17 @@ def test_a_key_that_was_good_goes_on_beside_a_flood_from_its_own_address() -> No
         assert site.client.get("/api/x", headers=KEY).status_code == 429
 
 
+def test_a_key_that_has_gone_mad_is_stopped_at_the_door_and_no_other_with_it() -> None:
+    with ExitStack() as stack:
+        site = build(stack, LB_KEY_RATE_10S="20")
+        other = {"Authorization": f"Bearer bw_term_{'o' * 43}"}
+        for headers in (KEY, other):
+            assert site.client.get("/api/x", headers=headers).status_code == 200
+        mad = [site.client.get("/api/x", headers=KEY).status_code for _ in range(30)]
+        assert mad == [200] * 20 + [429] * 10
+        assert site.client.get("/api/x", headers=other).status_code == 200
+
+
 def test_a_page_that_is_refused_by_a_close_frame_makes_no_key_good_and_ends_one_that_was() -> None:
     page = {**UPGRADE, "Sec-WebSocket-Protocol": f"bellwire.v1, bellwire.codes, bearer.bw_term_{'k' * 43}"}
 
