@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,29 @@ def run(profile: str, thresholds: Path, pods: tuple[str, ...], **options: Any) -
     raise click.exceptions.Exit(
         0 if report["passed"] else 2 if report["complaints"][0].startswith("nothing") else 1
     )
+
+
+@main.command()
+@click.option("--master-host", required=True, help="The machine of `bellwire-load run --workers …`.")
+@click.option("--master-port", type=click.IntRange(1, 65535), default=5557, show_default=True)
+def work(master_host: str, master_port: int) -> None:
+    """Take part in a run of another machine, with users and terminals; waits for its master, and ends with it.
+
+    The master sends the keys of its test tenants over this connection, which nothing encrypts: use a network that is
+    yours.
+    """
+    words = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        str(HERE / "locustfile.py"),
+        "--worker",
+        "--loglevel",
+        "WARNING",
+    ]
+    words += ["--master-host", master_host, "--master-port", str(master_port)]
+    os.execv(sys.executable, words)
 
 
 @main.command()

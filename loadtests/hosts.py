@@ -51,6 +51,7 @@ class HostProcess:
             {
                 "url": plan.url,
                 "people": people,
+                "part": plan.part("probes" if people == "probe" else people),
                 "caFile": plan.ca_file,
                 "seats": [list(asdict(seat).values()) for seat in seats],
                 "webhooks": [[slug, shops[slug]] for slug in plan.webhooks] if people == "probe" else [],

@@ -5,7 +5,7 @@ It holds keys, so a file of it may be read by its owner alone. Knows neither loc
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,7 +38,10 @@ class Shop:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run. `watched` is the shop whose orders nobody acks; `clients` are terminals for the SDK's machine."""
+    """A run, or a worker's share of it.
+
+    `watched` is the shop whose orders nobody acks; `clients` are terminals for the SDK's machine.
+    """
 
     url: str
     run: str
@@ -55,7 +58,7 @@ class Plan:
     deploy: str | None = None
     seed: int = 1
     service_level_ms: float = 100.0
-    extra: dict[str, Any] = field(default_factory=dict)
+    worker: int = 0
 
     @property
     def course(self) -> Course:
@@ -67,11 +70,16 @@ class Plan:
         """Every test tenant of the run."""
         return (*self.shops, *([self.watched] if self.watched else []))
 
+    def part(self, name: str) -> str:
+        """The name of a part of the load test, where there are several workers with one of these each."""
+        return f"{name}-{self.worker}" if self.worker else name
+
     def share(self, number: int, of: int) -> "Plan":
         """The part of worker `number`: its terminals, and every shop; probes and webhooks are the first one's."""
         first = number == 0
         return replace(
             self,
+            worker=number + 1,
             crowd=self.crowd[number::of],
             clients=self.clients[number::of],
             probes=self.probes if first else (),

@@ -26,6 +26,7 @@ WATCHED_RATE = 0.5
 LOOKS = 300
 AT_ONCE = 16
 HEAD_SECONDS = 10.0
+TILLS_SECONDS = 15.0
 
 
 class Running:
@@ -48,6 +49,7 @@ class Running:
         self._chance = random.Random()
         self.hosts: list[HostProcess] = []
         self._clients = list(plan.clients)
+        self._tills: set[str] = set()
 
     # The course.
 
@@ -81,7 +83,7 @@ class Running:
         while self.hosts:
             gevent.sleep(1.0)
             now = time.process_time()
-            self.record.value("cpu generator", int(time.time()), now - before)
+            self.record.value(f"cpu {self.plan.part('generator')}", int(time.time()), now - before)
             before = now
 
     def _act(self, what: str, share: float) -> None:
@@ -131,7 +133,16 @@ class Running:
 
     def client(self) -> Any:
         """A terminal's seat for one more user that runs the SDK's machine; None where there is no more."""
-        return self._clients.pop() if self._clients else None
+        if not self._clients:
+            return None
+        seat = self._clients.pop()
+        self._tills.add(seat.terminal_id)
+        return seat
+
+    def client_left(self, terminal_id: str, offset: str | None) -> None:
+        """Such a terminal is over, and acked that far."""
+        self.said[terminal_id] = offset
+        self._tills.discard(terminal_id)
 
     def count(self, delta: dict[str, Any]) -> None:
         """A process of terminals counted this: into the record, and into locust's own tables."""
@@ -165,6 +176,9 @@ class Running:
         gevent.sleep(0.5)
         owed = self._heads()
         gevent.joinall([gevent.spawn(host.settle, owed) for host in self.hosts], raise_error=True)
+        until = time.monotonic() + TILLS_SECONDS
+        while self._tills and time.monotonic() < until:
+            gevent.sleep(0.05)
         for host in self.hosts:
             self.said |= host.said
 

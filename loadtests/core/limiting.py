@@ -31,7 +31,7 @@ class Use:
 
     def __str__(self) -> str:
         name = "the whole machine" if self.part == MACHINE else self.part
-        ours = " (the load test itself)" if self.part in OURS else ""
+        ours = " (the load test itself)" if self.part.startswith(OURS) else ""
         return f"{name}{ours} used {self.used:.2f} of {self.of:g} core{'s' if self.of != 1 else ''}"
 
 
@@ -62,11 +62,19 @@ def limiting(values: Mapping[str, Points]) -> str:
     if single:
         return str(single[0])
     known = [use for use in found if use.part != MACHINE]
-    others = Use(
-        "programs that are none of ours", max(0.0, full[0].used - sum(use.used for use in known)), 0.0
-    )
-    largest = sorted([*known, others], key=lambda use: -use.used)[:3]
+    others = of_others(values)
+    largest = sorted([*known, *([others] if others else [])], key=lambda use: -use.used)[:3]
     return f"{full[0]}, the most of it {', '.join(f'{use.part} {use.used:.2f}' for use in largest)}"
+
+
+def of_others(values: Mapping[str, Points]) -> Use | None:
+    """The part of the machine that went to programs which are neither the cluster's nor the load test's."""
+    found = uses(values)
+    machine = next((use for use in found if use.part == MACHINE), None)
+    if machine is None:
+        return None
+    known = sum(use.used for use in found if use.part != MACHINE)
+    return Use("programs that are none of ours", max(0.0, machine.used - known), machine.of)
 
 
 def within(values: Mapping[str, Points], begin: float, end: float) -> dict[str, Points]:

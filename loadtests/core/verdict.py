@@ -10,7 +10,7 @@ from typing import Any
 from loadtests.core.figures import Row, Span, rows_of, values_of
 from loadtests.core.histogram import edge_of, percentile
 from loadtests.core.knee import knee_of, steps_of
-from loadtests.core.limiting import limiting, uses, within
+from loadtests.core.limiting import limiting, of_others, uses, within
 from loadtests.core.profiles import PROFILES, Course, Size
 from loadtests.core.record import FAULTS, Record
 from loadtests.core.rows import SENT_LATE
@@ -22,6 +22,8 @@ PLACED = "POST orders/create"
 ORDERS = (PLACED, f"{PLACED} (aggregator)")
 # Where orders leave later than this after their moment, it is the load test that is measured.
 GENERATOR_LATE_MS = 50.0
+# So much of a machine may go to others before the figures are theirs, too.
+DISTURBED = 0.15
 GROWING = ("memory ", "descriptors ", "events-behind ")
 
 
@@ -80,7 +82,7 @@ def report_of(run: Run, thresholds: Thresholds) -> dict[str, Any]:
         "versions": dict(run.versions),
         "passed": not complaints,
         "complaints": complaints,
-        "problems": [*run.problems, *_doubts(rows)],
+        "problems": [*run.problems, *_doubts(rows), *_disturbances(values)],
         "faults": {kind: run.record.faults.get(kind, 0) for kind in FAULTS},
         "examples": run.record.examples,
         "offered": offered,
@@ -138,6 +140,14 @@ def _doubts(rows: Mapping[str, Row]) -> list[str]:
     return [
         f"orders left up to {value:.0f} ms (p99) after their moment: the load test itself had too little CPU"
     ]
+
+
+def _disturbances(values: Mapping[str, Any]) -> list[str]:
+    """Others at work on the same machine."""
+    others = of_others(values)
+    if others is None or others.share < DISTURBED:
+        return []
+    return [f"{others.part} took {others.used:.2f} of {others.of:g} cores: the times say as much about them"]
 
 
 def _offered(run: Run, rows: Mapping[str, Row]) -> dict[str, float]:

@@ -46,6 +46,7 @@ class Host:
     def __init__(self, order: dict[str, Any], say: Say) -> None:
         self._url: str = order["url"]
         self._people: str = order["people"]
+        self._part: str = order["part"]
         self._say = say
         self.record = Record()
         self._tls = (
@@ -156,10 +157,6 @@ class Host:
             f"connections {self._part}", second, sum(terminal.seat.open for terminal in self.terminals)
         )
         self._say({"delta": self.record.take()})
-
-    @property
-    def _part(self) -> str:
-        return "probes" if self._people == "probe" else self._people
 
 
 def make_room(descriptors: int) -> None:

@@ -63,7 +63,11 @@ class TerminalUser(User):
             self.till.read(READ_SECONDS)
         self._judge(self.ledger.lost(over=True))
         self.till.stop()
-        self.running.said[self.seat.terminal_id] = self.till.offset
+
+    def on_stop(self) -> None:
+        """However it ends, its last word is known."""
+        if self.seat is not None:
+            self.running.client_left(self.seat.terminal_id, self.till.offset)
 
     # The till lets us watch these.
 

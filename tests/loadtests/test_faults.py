@@ -87,6 +87,7 @@ class Night:
         order = {
             "url": terminal_url,
             "people": PROBE,
+            "part": "probes",
             "seats": [list(asdict(seat).values()) for seat in seats],
         }
         lines = asyncio.StreamReader()

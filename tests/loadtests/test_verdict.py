@@ -99,6 +99,20 @@ def test_a_load_test_without_cpu_says_that_it_measured_itself() -> None:
     assert "the load test itself had too little CPU" in problem
 
 
+def test_others_at_work_on_the_machine_are_noted() -> None:
+    record = a_record()
+    for second in range(int(BEGAN), int(BEGAN) + 15):
+        for name, value in (
+            ("cpu machine", 1.9),
+            ("cores machine", 2.0),
+            ("cpu api-1", 0.5),
+            ("cpu generator", 0.2),
+        ):
+            record.value(name, second, value)
+    (problem,) = a_report(record)["problems"]
+    assert problem.startswith("programs that are none of ours took 1.20 of 2 cores")
+
+
 def test_a_ramp_names_the_last_good_rate_the_first_bad_one_and_the_part_that_was_used_up() -> None:
     size = Size(10, 10, 20.0, 60.0, warm_up_seconds=1.0)
     record = Record()
