@@ -39,6 +39,7 @@ let session = null;
 let view = null;
 
 function dress() {
+  setText(bar.querySelector(".where"), say("console"));
   document.documentElement.lang = language;
   setTheme(theme());
   const name = el("span", { class: "theme" }, say(`theme-${theme()}`));

@@ -6,7 +6,8 @@ import { connectionsOfAll, History } from "./history.js";
 import { card, Table, tag } from "./parts.js";
 import { podTable } from "./pods.js";
 import { toOrder, toShop } from "./route.js";
-import { inOrder, troubles } from "./troubles.js";
+import { Standing } from "./standing.js";
+import { inOrder } from "./troubles.js";
 import { closing, figure, lasting, ms, rate, say, second } from "./words.js";
 
 const LIMIT_MS = 100;
@@ -71,8 +72,7 @@ export class Overview {
   title = say("overview");
   #history;
   #figures = new Figures(["connected", "eventsASecond", "deliveriesASecond", "p50", "p99", "unseen"]);
-  #troubles = el("ul", { class: "troubles", "aria-label": say("troubles") });
-  #well = el("p", { class: "well" });
+  #standing = new Standing();
   #rate = new Chart({
     title: say("traffic"),
     lines: [{ name: say("events") }, { name: say("deliveries") }],
@@ -106,7 +106,7 @@ export class Overview {
       "div",
       { class: "view overview" },
       el("h1", { tabindex: -1, class: "unseen" }, say("overview")),
-      el("div", { role: "status", class: "standing wide" }, this.#well, this.#troubles),
+      this.#standing.node,
       this.#figures.node,
       this.#rate.node,
       this.#speed.node,
@@ -129,9 +129,14 @@ export class Overview {
     );
   }
 
+  // How many troubles there are.
+  get count() {
+    return this.#standing.count;
+  }
+
   show(frame) {
     const { delivery, unseen, webhooks, redis, postgres } = frame;
-    this.#showTroubles(frame);
+    this.#standing.show(frame);
     this.#figures.show("connected", figure(connectionsOfAll(frame)));
     this.#figures.show("eventsASecond", rate(frame.eventsPerSecond));
     this.#figures.show("deliveriesASecond", rate(frame.deliveriesPerSecond));
@@ -156,25 +161,6 @@ export class Overview {
         : "",
     );
     this.#hooks.show(webhooks?.worst ?? []);
-  }
-
-  #showTroubles(frame) {
-    const found = troubles(frame);
-    const said = found.map(({ tone, text, values }) => {
-      const { since, at, seconds, ...rest } = values;
-      const filled = {
-        ...rest,
-        since: since && second(since),
-        at: at && second(at),
-        seconds: seconds === undefined ? "" : lasting(seconds),
-      };
-      return el("li", { "data-tone": tone }, say(text, filled));
-    });
-    const before = [...this.#troubles.children].map((item) => item.textContent).join("\n");
-    if (before !== said.map((item) => item.textContent).join("\n")) this.#troubles.replaceChildren(...said);
-    setText(this.#well, found.length ? "" : say("well"));
-    this.#well.hidden = found.length > 0;
-    this.count = found.length;
   }
 
   #showCharts() {

@@ -62,7 +62,7 @@ export const TEXTS = {
     close4403: "revoked", close4404: "not found", close4408: "too slow", close4409: "replaced",
     close4429: "too many messages", close4503: "unavailable",
 
-    shopsSearch: "Name or slug", shopsNone: "No shop has this in its name.",
+    shopsSearch: "Name or slug", shopsNone: "No shop here. One is made by POST /api/tenants, or has another name.",
     shopsFound: { one: "1 shop", other: "{count} shops" }, shopsFoundMore: "{count} shops, and more",
     timeZone: "Time zone", isOpen: "open", disabled: "disabled", paused: "paused", pausedBecause: "paused: {reason}", test: "test",
     accepting: "Takes orders", terminalsOnline: "Terminals online", receivers: "Receivers", oldestUnseen: "Oldest unseen",
@@ -190,7 +190,7 @@ export const TEXTS = {
     close4403: "entzogen", close4404: "nicht gefunden", close4408: "zu langsam", close4409: "ersetzt",
     close4429: "zu viele Nachrichten", close4503: "nicht verfügbar",
 
-    shopsSearch: "Name oder Kürzel", shopsNone: "Kein Laden hat das im Namen.",
+    shopsSearch: "Name oder Kürzel", shopsNone: "Kein Laden hier. Einen macht POST /api/tenants, oder er heißt anders.",
     shopsFound: { one: "1 Laden", other: "{count} Läden" }, shopsFoundMore: "{count} Läden, und mehr",
     timeZone: "Zeitzone", isOpen: "offen", disabled: "gesperrt", paused: "pausiert", pausedBecause: "pausiert: {reason}", test: "Test",
     accepting: "Nimmt Bestellungen an", terminalsOnline: "Kassen online", receivers: "Empfänger", oldestUnseen: "Älteste ungesehene",
