@@ -6,6 +6,8 @@ from importlib import import_module
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from bellwire.metric_users import USED_BY
+
 INTRODUCTION = """\
 # Metrics
 
@@ -18,97 +20,6 @@ This page is what `bellwire metrics` prints.
 """
 
 SECTIONS = {"backbone": "Both kinds of pod", "api": "API pods", "gateway": "Gateway pods"}
-
-# Panel titles and alert names, as the dashboard and the rules have them; a test compares.
-USED_BY: dict[str, tuple[str, ...]] = {
-    "bellwire_ack_seconds": ("Commit to first till's ack",),
-    "bellwire_alarm_attempts_total": ("Alarms",),
-    "bellwire_alarms_acknowledged_total": ("Alarms",),
-    "bellwire_api_request_seconds": (
-        "Request time",
-        "BellwireApiSlow",
-        "BellwireApiSlowing",
-    ),
-    "bellwire_api_requests_total": (
-        "Answers that are not 2xx",
-        "Requests by route",
-        "BellwireApiFailing",
-        "BellwireApiFailingOften",
-    ),
-    "bellwire_events_committed_total": ("Committed",),
-    "bellwire_events_published_total": ("Published to Redis",),
-    "bellwire_gateway_behind_seconds": ("BellwireGatewayBehind",),
-    "bellwire_gateway_closed_total": ("Closes by code",),
-    "bellwire_gateway_connections": (
-        "Connections by pod",
-        "BellwireTerminalsLost",
-    ),
-    "bellwire_gateway_deliveries_total": ("Delivered to sockets",),
-    "bellwire_gateway_delivery_seconds": (
-        "Commit to socket",
-        "BellwireDeliverySlow",
-        "BellwireDeliverySlowing",
-        "BellwireGapsFrequent",
-    ),
-    "bellwire_gateway_gaps_total": (
-        "Gaps healed",
-        "BellwireGapsFrequent",
-    ),
-    "bellwire_gateway_head_check_lag_events": ("Behind PostgreSQL",),
-    "bellwire_gateway_head_check_timestamp_seconds": ("BellwireHeadChecksStopped",),
-    "bellwire_gateway_replayed_events_total": ("Replayed events by source",),
-    "bellwire_gateway_slow_closed_total": (
-        "Too slow to keep up",
-        "BellwireTerminalsSlow",
-    ),
-    "bellwire_gateway_test_connections": ("BellwireTerminalsLost",),
-    "bellwire_gateway_test_slow_closed_total": ("BellwireTerminalsSlow",),
-    "bellwire_orders_late_total": (
-        "BellwireOrdersLate",
-        "BellwireOrdersLateOften",
-    ),
-    "bellwire_orders_to_see_total": (
-        "BellwireOrdersLate",
-        "BellwireOrdersLateOften",
-    ),
-    "bellwire_postgres_partition_days": ("BellwirePartitionsMissing",),
-    "bellwire_postgres_pool_wait_seconds_total": ("BellwirePoolBusy",),
-    "bellwire_postgres_sessions": ("BellwirePostgresSessions",),
-    "bellwire_postgres_sessions_most": ("BellwirePostgresSessions",),
-    "bellwire_postgres_standbys": ("BellwireStandbyLost",),
-    "bellwire_postgres_sync_waits": ("BellwireWritesWaitForStandby",),
-    "bellwire_postgres_sync_wanted": ("BellwireStandbyLost",),
-    "bellwire_postgres_up": (
-        "PostgreSQL",
-        "BellwirePodWithoutPostgres",
-        "BellwirePostgresDown",
-    ),
-    "bellwire_redis_refused_total": (
-        "Redis refused",
-        "BellwireRedisForged",
-        "BellwireRedisUnsigned",
-    ),
-    "bellwire_redis_up": (
-        "Redis",
-        "BellwireRedisDown",
-    ),
-    "bellwire_shared_keys": ("Keys that two devices use",),
-    "bellwire_task_deaths_total": ("BellwireTasksDying",),
-    "bellwire_unacked_orders": ("Orders nobody has seen",),
-    "bellwire_unseen_orders": ("BellwireOrdersUnseen",),
-    "bellwire_unseen_shops": ("BellwireOrdersUnseenInManyShops",),
-    "bellwire_webhook_deliveries_total": ("Webhook deliveries",),
-    "bellwire_webhook_switched_off_total": (
-        "Webhook endpoints switched off",
-        "BellwireWebhookSwitchedOff",
-    ),
-    "bellwire_webhooks_late_seconds": ("BellwireWebhooksLate",),
-    "bellwire_webhooks_refusing": (
-        "Webhook endpoints that refuse",
-        "BellwireWebhookRefused",
-    ),
-    "bellwire_webhooks_waiting": ("BellwireWebhooksWaiting",),
-}
 
 
 def page() -> str:

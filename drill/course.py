@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from drill.fault import Fault
 
+# It reaches nobody, and stands for another one.
+NOBODY = "none"
+
 
 @dataclass(slots=True)
 class Course:
@@ -54,6 +57,8 @@ class Courses:
             labels = each["labels"]
             assert isinstance(labels, Mapping)
             name = labels["alertname"]
+            if labels.get("severity") == NOBODY:
+                continue
             states[name] = "firing" if "firing" in (each["state"], states.get(name)) else "pending"
             self._known.setdefault(name, Course(name, labels.get("severity", "")))
         for name, course in self._known.items():

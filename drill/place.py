@@ -39,6 +39,7 @@ class Place:
         self.cluster = Cluster(plan or Plan(), sink=sink)
         self.listener = Listener()
         self.traffic = Traffic()
+        self.broken_at = 0.0
         self._monitoring: Monitoring | None = None
         self._sink = sink
         self._folder: Workdir | None = None
@@ -106,6 +107,10 @@ class Place:
         if self._folder is not None:
             self._folder.remove()
             self._folder = None
+
+    def mark(self) -> None:
+        """The thing is broken from this moment on; for a fault that has to prepare it."""
+        self.broken_at = time.time()
 
     def warm_up(self, seconds: float) -> None:
         """Let it see the cluster when all is well, long enough for what is usual to be known."""

@@ -14,7 +14,7 @@ from drill.record import Row
 
 LOOK_SECONDS = 1.0
 # Behind the longest short window of a page, five minutes, and a few scrapes more.
-END_SECONDS = 480.0
+END_SECONDS = 600.0
 Say = Callable[[str], None]
 
 
@@ -71,16 +71,16 @@ def run_fault(place: Place, fault: Fault, say: Say) -> Row:
         time.sleep(2 * place.scrape_seconds)
         before = [course.alert for course in look.courses.all() if course.is_firing]
         say(f"{fault.name}: {fault.says}")
-        began = time.time()
-        fault.act(place)
-        deadline = began + fault.patience / factor
-        least = began + fault.stays / factor
-        while time.time() < deadline and not (time.time() >= least and all_fire(look.courses, fault)):
-            time.sleep(LOOK_SECONDS / 2)
-        # Alertmanager waits for others of its group before it tells.
-        time.sleep(min(25.0, 25.0 / factor + 2 * place.scrape_seconds))
-        mended = time.time()
-        fault.mend(place)
+        place.mark()
+        with fault.broken(place):
+            began = place.broken_at
+            deadline = began + (fault.patience if fault.fires else fault.stays) / factor
+            least = began + fault.stays / factor
+            while time.time() < deadline and not (time.time() >= least and all_fire(look.courses, fault)):
+                time.sleep(LOOK_SECONDS / 2)
+            # Alertmanager waits for others of its group before it tells.
+            time.sleep(min(25.0, 25.0 / factor + 2 * place.scrape_seconds))
+            mended = time.time()
         place.await_well()
         whole = time.time()
         ended = await_end(look.courses, whole + END_SECONDS / factor, set(fault.lasts), place.scrape_seconds)

@@ -134,6 +134,8 @@ class Traffic:
                 return
             # Once a till had the time to see it.
             await asyncio.sleep(2.0)
+            if not self._stays.is_set():
+                return
             path = f"{place}/orders/{answer.json()['orderId']}/status"
             await client.patch(path, json={"status": "preparing"}, headers=store)
 

@@ -26,6 +26,7 @@ from starlette.responses import Response
 
 from backbone.runtime.process_metrics import PodProcesses
 from backbone.runtime.routes import ANYBODY, DescribedRoute, RouteDoc
+from backbone.runtime.version import VERSION
 
 # One series more for each of a counter's, with the moment of its birth: nothing asks for them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -48,6 +49,13 @@ SCHEMA_READY = Gauge(
     "1 when the database has the schema of this pod's version, 0 while it waits for that.",
     multiprocess_mode="livemin",
 )
+BUILD_INFO = Gauge(
+    "bellwire_build_info",
+    "1; its label is the release that this pod is of.",
+    ["version"],
+    multiprocess_mode="livemax",
+)
+BUILD_INFO.labels(VERSION).set(1)
 LOG_EPOCH = Gauge(
     "bellwire_log_epoch",
     "The log's epoch as this pod knows it; it rises when history forked.",

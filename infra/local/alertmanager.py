@@ -92,4 +92,4 @@ def told_to(url: str, text: str | None = None) -> str:
         f"  - name: {name}\n    webhook_configs: [{{url: '{url}/{name}', send_resolved: true}}]\n"
         for name in ("page", "ticket")
     )
-    return before + found + receivers
+    return before + found + receivers + "  - name: nobody\n"

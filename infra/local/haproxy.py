@@ -123,6 +123,11 @@ class HAProxy:
             f"The load balancer did not come up{f' ({down} not well)' if down else ''}.\n{child.tail}"
         )
 
+    def halt(self) -> None:
+        """Kill it; `start` brings it back on the same ports."""
+        if self._child is not None:
+            self._child.kill()
+
     def stop(self) -> None:
         """Stop it at once, open connections included; a second call does nothing."""
         if self._child is not None:

@@ -23,6 +23,8 @@ POLLS = 'route!~"/readyz|/healthz|/metrics|/openapi.json|/asyncapi.json|/docs|un
 SECONDS = {"5m": 300, "30m": 1800, "1h": 3600, "2h": 7200, "6h": 21600, "1d": 86400, "3d": 259200}
 # How many times as fast as the budget allows, over which long and which short window.
 PAGE = ((14.4, "1h", "5m"), (6.0, "6h", "30m"))
+# A page is for what burns still: half an hour remembers what was over long ago.
+STILL = "5m"
 TICKET = ((3.0, "1d", "2h"), (1.0, "3d", "6h"))
 
 
@@ -139,6 +141,8 @@ def alert(
         limit = f"{factor:g} * {level.budget}"
         yield f"          {'or ' if number else ''}(bellwire:slo_bad:ratio_rate{long}{slo} > {limit}"
         yield f"            and bellwire:slo_bad:ratio_rate{short}{slo} > {limit}"
+        if severity == "page" and short != STILL:
+            yield f"            and bellwire:slo_bad:ratio_rate{STILL}{slo} > {limit}"
         yield f"            and bellwire:slo_bad:rate{long}{slo} * {SECONDS[long]} > {level.least_bad})"
     yield f"        for: {wait}"
     yield "        labels:"

@@ -44,6 +44,8 @@ THOUGHT_ABOUT = {
     "chaos/postgres_rows.py": "its own server",
     "chaos/rows.py": "its own pods and server",
     "chaos/runner.py": "its own child",
+    "drill/faults/postgres_stopped.py": "its own server",
+    "drill/faults/standby_lost.py": "its own server",
 }
 # Programs that reach beyond what we made, whoever starts them.
 NEVER = re.compile(

@@ -224,10 +224,10 @@ def test_every_setting_of_the_manifests_is_one_that_the_code_reads() -> None:
     assert {field for field in fields if not re.search(rf"\b{field}\b", code)} == set()
 
 
-def test_the_dashboard_in_the_cluster_is_the_one_in_the_repository() -> None:
-    (config,) = [m for m in manifests().kind("ConfigMap") if m["metadata"]["name"] == "bellwire-dashboard"]
-    source = ROOT / "infra" / "monitoring" / "dashboards" / "bellwire.json"
-    assert config["data"]["bellwire.json"] == source.read_text(encoding="utf-8")
+def test_the_dashboards_in_the_cluster_are_those_in_the_repository() -> None:
+    (config,) = [m for m in manifests().kind("ConfigMap") if m["metadata"]["name"] == "bellwire-dashboards"]
+    sources = (ROOT / "infra" / "monitoring" / "dashboards").glob("*.json")
+    assert config["data"] == {source.name: source.read_text(encoding="utf-8") for source in sources}
     assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 

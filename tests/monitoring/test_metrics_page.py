@@ -6,10 +6,11 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
 import yaml
 
-from bellwire.metrics_page import USED_BY
-from infra.monitoring.dashboard import TARGET
+from bellwire.metric_users import USED_BY
+from infra.monitoring.boards import BOARDS
 from tests.monitoring import promql
 from tests.monitoring.names import CONTRACT, ROOT, exported
 
@@ -41,12 +42,14 @@ def test_every_metric_that_the_contract_fixes_is_on_the_page() -> None:
     assert CONTRACT.keys() <= ROWS.keys()
 
 
-def test_used_by_names_exactly_the_panels_and_alerts_whose_queries_ask_for_the_metric() -> None:
+def test_used_by_names_exactly_the_panels_and_alerts_whose_queries_ask_for_the_metric(
+    pytestconfig: pytest.Config,
+) -> None:
     users: dict[str, set[str]] = {}
-    for panel in json.loads(TARGET.read_text(encoding="utf-8"))["panels"]:
-        for target in panel.get("targets", ()):
-            for name in promql.metrics(target["expr"]):
-                users.setdefault(name, set()).add(panel["title"])
+    for panel in (panel for board in BOARDS for row in board.rows for panel in row.panels):
+        for query in panel.queries:
+            for name in promql.metrics(query.expr):
+                users.setdefault(name, set()).add(panel.title)
     files = [
         yaml.safe_load(path.read_text(encoding="utf-8")) for path in (MONITORING / "rules").glob("*.yml")
     ]
@@ -58,7 +61,30 @@ def test_used_by_names_exactly_the_panels_and_alerts_whose_queries_ask_for_the_m
         if "alert" in rule:
             for name in asked(rule, recorded):
                 users.setdefault(name, set()).add(rule["alert"])
-    assert {name: set(used_by) for name, used_by in USED_BY.items()} == users
+    ordered = {name: tuple(sorted(users[name], key=is_alert)) for name in sorted(users)}
+    if pytestconfig.getoption("--write-examples"):
+        write(ordered)
+    else:
+        assert ordered == USED_BY, "it changed: run this test with --write-examples"
+
+
+def is_alert(name: str) -> tuple[bool, str]:
+    return name.startswith("Bellwire"), name
+
+
+def write(users: dict[str, tuple[str, ...]]) -> None:
+    """The list in the command's package, which knows neither rules nor panels."""
+    head = (
+        '"""The panels and alerts that use a metric. Written by tests/monitoring/test_metrics_page.py."""\n\n'
+    )
+    lines = "".join(
+        f"    {json.dumps(name)}: (\n"
+        + "".join(f"        {json.dumps(user)},\n" for user in used_by)
+        + "    ),\n"
+        for name, used_by in users.items()
+    )
+    text = f"{head}USED_BY: dict[str, tuple[str, ...]] = {{\n{lines}}}\n"
+    (ROOT / "bellwire" / "metric_users.py").write_text(text, encoding="utf-8")
 
 
 def asked(rule: dict[str, Any], recorded: list[dict[str, Any]]) -> set[str]:

@@ -11,6 +11,7 @@ from prometheus_client import Histogram
 
 from infra.local.debian_tool import Tool, find_tool
 from infra.monitoring import service_levels
+from infra.monitoring.boards import BOARDS
 from tests.monitoring import promql
 from tests.monitoring.names import CONTRACT, HISTOGRAMS, ROOT, exported
 
@@ -19,7 +20,7 @@ RULES = sorted((MONITORING / "rules").glob("*.yml"))
 RULE_TESTS = sorted((MONITORING / "tests").glob("*_test.yml"))
 RUNBOOK = ROOT / "docs" / "runbook.md"
 # Of HAProxy's own exporter and others', which are held to nothing here but in `make drill`.
-EXPORTERS_LABELS = {"proxy", "server", "state", "code", "namespace", "mountpoint"}
+EXPORTERS_LABELS = {"proxy", "server", "state", "code", "namespace", "mountpoint", "alertname", "alertstate"}
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +132,29 @@ def test_alertmanager_speaks_only_of_alerts_that_there_are() -> None:
     assert named <= {alert["alert"] for alert in alerts()}
 
 
+def test_every_cause_that_goes_on_explaining_is_one_that_explains_while_it_fires() -> None:
+    text = (MONITORING / "alertmanager.yml").read_text(encoding="utf-8")
+    causes = set(re.findall(r'cause="(\w+)"', text))
+    (rule,) = [alert for alert in alerts() if alert["alert"] == "BellwireExplained"]
+    names = re.search(r'alertname=~"(Bellwire\([\w|]+\))"', rule["expr"])
+    assert names is not None
+    assert causes == {alert["alert"] for alert in alerts() if re.fullmatch(names[1], alert["alert"])}
+    for cause in causes:
+        assert f'source_matchers: [alertname="{cause}"]' in text, cause
+
+
 def test_no_page_is_explained_away_by_a_ticket_but_for_redis() -> None:
     """Without Redis deliveries are slow: that is meant, and the one ticket that explains a page."""
     severity = {alert["alert"]: alert["labels"]["severity"] for alert in alerts()}
+    explained = severity.pop("BellwireExplained")
+    assert explained == "none"
     for rule in yaml.safe_load((MONITORING / "alertmanager.yml").read_text(encoding="utf-8"))[
         "inhibit_rules"
     ]:
-        (source, *_), (target, *_) = rule["source_matchers"], rule["target_matchers"]
+        (source, *causes), (target, *_) = rule["source_matchers"], rule["target_matchers"]
+        if source == 'alertname="BellwireExplained"':
+            # It stands for a cause that has just ended.
+            source = causes[0].replace("cause=", "alertname=")
         sources = [name for name in severity if matches(source, name)]
         targets = [name for name in severity if matches(target, name)]
         if sources != ["BellwireRedisDown"] and "page" in {severity[name] for name in targets}:
@@ -154,7 +171,8 @@ def test_every_alert_has_its_section_in_the_runbook_and_no_section_is_left_over(
     for alert in alerts():
         assert alert["annotations"]["runbook_url"] == f"{service_levels.RUNBOOK}#{anchor(alert['alert'])}"
         assert alert["annotations"]["summary"]
-        assert alert["labels"]["severity"] in {"page", "ticket"}
+        severities = {"none"} if alert["alert"] == "BellwireExplained" else {"page", "ticket"}
+        assert alert["labels"]["severity"] in severities
     assert sorted(headings) == sorted(alert["alert"] for alert in alerts())
 
 
@@ -171,11 +189,17 @@ def test_every_link_within_the_runbook_leads_somewhere() -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
 
 
-def test_every_panel_that_the_runbook_names_is_on_the_dashboard() -> None:
+def test_every_panel_that_the_runbook_names_is_on_a_dashboard() -> None:
     named = set(re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", RUNBOOK.read_text(encoding="utf-8")))
-    dashboard = (MONITORING / "dashboards" / "bellwire.json").read_text(encoding="utf-8")
+    titles = {panel.title for board in BOARDS for row in board.rows for panel in row.panels}
     assert named
-    assert [title for title in named if f'"title": "{title}"' not in dashboard] == []
+    assert sorted(named - titles) == []
+
+
+def test_every_panel_links_to_alerts_that_there_are_and_every_alert_to_look_at_has_a_panel() -> None:
+    panels = [panel for board in BOARDS for row in board.rows for panel in row.panels]
+    linked = {name for panel in panels for name in panel.alerts}
+    assert linked == {alert["alert"] for alert in alerts()} - {"BellwireExplained"}
 
 
 def test_the_code_exports_every_metric_of_the_contract_with_its_labels() -> None:
