@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import announce, carry, crowd, deflate, orders, receipts, storm, wire
+from benchmarks import announce, carry, crowd, deflate, orders, paint, receipts, storm, wire
 from benchmarks.fanout import run as fanout
 from benchmarks.report import write_json
 from benchmarks.walk import measure, table
@@ -104,6 +104,12 @@ def seen(_: argparse.Namespace) -> None:
     _show("receipts", text, found)
 
 
+def look(words: argparse.Namespace) -> None:
+    """The pages' weight, and when they are first seen."""
+    seen = asyncio.run(paint.measure(words.runs))
+    _show("paint", paint.table(seen), seen)
+
+
 def _show(name: str, text: str, found: list[Any]) -> None:
     print(text)
     print(f"written to {write_json(name, found)}")
@@ -119,11 +125,12 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "storm": weather,
     "crowd": rest,
     "receipts": seen,
+    "paint": look,
     # Last, since they move this process off one of the cores.
     "fanout": spread,
     "latency": wait,
 }
-NAMED = ("deflate", "storm", "crowd", "receipts", "latency")
+NAMED = ("deflate", "storm", "crowd", "receipts", "paint", "latency")
 COMMON = tuple(part for part in PARTS if part not in NAMED)
 
 if __name__ == "__main__":

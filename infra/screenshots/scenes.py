@@ -3,18 +3,25 @@
 A scene plays with the real thing, waits for what it wants to show, and never for a clock.
 """
 
+import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from playwright.async_api import Page, expect
 
+from infra.screenshots.guests import crowd, dine, once
 from infra.screenshots.studio import PATIENCE_MS, Set
 
 # All of it takes its time on a machine that has other work; a page that never gets there is the fault.
 expect.set_options(timeout=PATIENCE_MS)
 
 WIDE = (1360, 880)
+TABLET = (1180, 820)
 PHONE = (390, 844)
+# Orders, so many a second, that charts have something to show.
+RUSH = 80
+RUSH_A_SECOND = 10
 GUESTS = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Tony", "Margaret", "Dennis")
 
 Scene = Callable[[Page, Set], Awaitable[None]]
@@ -78,6 +85,33 @@ async def shop(page: Page, place: Set) -> None:
     await others.context.close()
 
 
+async def till(page: Page, place: Set) -> None:
+    """The board of an evening."""
+    shop = place.open_shop(f"trattoria-{secrets.token_hex(3)}", "Trattoria", ("Pass", "kitchen"))
+    await page.get_by_role("button", name="I have a key").click()
+    await page.locator("#key").fill(shop.terminals[0].key)
+    await page.get_by_role("button", name="Connect").click()
+    await expect(page.locator('.light[data-state="live"]')).to_be_visible()
+    await dine(place, shop)
+    for column, count in (("pending", 3), ("preparing", 2), ("ready", 1)):
+        await expect(page.locator(f'[data-column="{column}"] .order')).to_have_count(count)
+
+
+async def console(page: Page, place: Set) -> None:
+    """The overview, while the wall's tills get a rush of orders."""
+    others = await place.open("wall", WIDE)
+    await expect(others.locator('.tile[data-state="live"]')).to_have_count(6)
+    await page.get_by_label("Operator key").fill(place.cluster.operator_key)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("header .light")).to_have_text("Live")
+    async with place.client(place.shop.storefront_key) as guest:
+        for order in crowd(RUSH):
+            (await guest.post("/api/tenant/orders/create", json=order, headers=once())).raise_for_status()
+            await asyncio.sleep(1 / RUSH_A_SECOND)
+    await expect(page.locator(".figures")).to_contain_text("ms")
+    await others.context.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Shot:
     """One picture: its name, the page, what is played, and how large and how bright the window is."""
@@ -93,5 +127,8 @@ SHOTS = (
     Shot("wall", "wall", wall),
     Shot("wall-phone", "wall", wall_again, size=PHONE, dark=True),
     Shot("shop", "shop", shop),
+    Shot("till", "till", till, size=TABLET),
+    Shot("till-dark", "till", till, size=TABLET, dark=True),
+    Shot("console", "console", console),
     Shot("tour", "tour", tour),
 )

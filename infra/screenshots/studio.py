@@ -42,6 +42,16 @@ class Set:
         """Of the demo's own pages the printed address, of the others the path at the load balancer."""
         return self.pages.addresses(self.cluster.url).get(name, f"{self.cluster.url}/{name}")
 
+    def open_shop(self, slug: str, name: str, terminals: tuple[str, ...]) -> Shop:
+        """Another shop, in which nothing has happened yet."""
+        with operator(self.cluster) as client:
+            return open_shop(client, slug, name, terminals)
+
+    def client(self, key: str) -> httpx.AsyncClient:
+        """Somebody who has this key."""
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.AsyncClient(base_url=self.cluster.url, headers=headers, timeout=30, trust_env=False)
+
     async def open(
         self, name: str, size: tuple[int, int], *, dark: bool = False, scale: float = SCALE
     ) -> Page:
@@ -74,13 +84,18 @@ async def picture(page: Page) -> bytes:
     return base64.b64decode(taken["data"])
 
 
+def operator(cluster: Cluster) -> httpx.Client:
+    """The cluster's operator, at the load balancer."""
+    headers = {"Authorization": f"Bearer {cluster.operator_key}"}
+    return httpx.Client(base_url=cluster.url, headers=headers, timeout=30, trust_env=False)
+
+
 @contextlib.contextmanager
 def running() -> Iterator[tuple[Cluster, Pages, Shop]]:
     """The cluster that `make demo` runs, with one shop, at a port of its own."""
     pages = Pages()
     with Cluster(Plan(), say=print, pages=pages.address) as cluster:
-        headers = {"Authorization": f"Bearer {cluster.operator_key}"}
-        with httpx.Client(base_url=cluster.url, headers=headers, timeout=30, trust_env=False) as client:
+        with operator(cluster) as client:
             shop = open_shop(client, "kitchen", "The Kitchen", ("counter", "kitchen-1", "kitchen-2", "bar"))
         pages.start(cluster, shop)
         try:
@@ -90,19 +105,22 @@ def running() -> Iterator[tuple[Cluster, Pages, Shop]]:
 
 
 @contextlib.asynccontextmanager
-async def browsing() -> AsyncIterator[Browser]:
-    """Chromium without a window.
+async def browsing(*, own_type: bool = True) -> AsyncIterator[Browser]:
+    """Chromium without a window, with our type for the system's, or with the machine's.
 
     Raises:
+        CannotStart: our type is not here and cannot be had.
         ToolMissing: it is not here and cannot be had; the text has the command to type.
     """
     tool = find_chromium()
     keep = Workdir("type")
     try:
-        env = {**tool.environment(), "FONTCONFIG_FILE": str(type_settings(keep.path))}
+        env = tool.environment()
+        if own_type:
+            env["FONTCONFIG_FILE"] = str(type_settings(keep.path))
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
-                executable_path=tool.path, args=list(ARGUMENTS[1:]), env=dict(env)
+                executable_path=tool.path, args=list(ARGUMENTS[1:]), env={**env}
             )
             yield browser
             await browser.close()

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from benchmarks.paint import MOST_BYTES, NAMES, weigh
 from infra.local.cluster import Cluster
 from infra.local.failure import CannotStart
 from infra.local.pages.acts import FREEZE_SECONDS
@@ -238,6 +239,16 @@ async def test_every_picture_of_the_readme_can_be_taken_again(
 async def test_there_is_no_picture_of_a_page_that_is_missing(stand: Stand, browser: Browser) -> None:
     with pytest.raises(CannotStart, match=r"no page cellar .* 404"):
         await Set(stand.cluster, stand.pages, stand.shop, browser).open("cellar", (400, 400))
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_page_and_its_files_are_light(stand: Stand, browser: Browser, name: str) -> None:
+    page = await Set(stand.cluster, stand.pages, stand.shop, browser).open(name, (1280, 800))
+    await page.wait_for_load_state("load")
+    files, page_bytes = await weigh(page)
+    await page.context.close()
+    assert files > 5
+    assert page_bytes < MOST_BYTES
 
 
 async def test_an_order_is_placed_by_keyboard_alone(stand: Stand, page: Page) -> None:
