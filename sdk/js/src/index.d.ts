@@ -206,7 +206,7 @@ export class Outbox {
 }
 
 /** A till's commands; each answers when the command is on the disk. */
-declare class Commands {
+interface Commands {
   step(orderId: string, status: string, more?: { reason?: string; readyAt?: Date | string }): Promise<Given>;
   accept(orderId: string, more?: { readyAt?: Date | string }): Promise<Given>;
   cancel(orderId: string, more?: { reason?: string }): Promise<Given>;
@@ -240,12 +240,11 @@ export class Claim {
   leave(): void;
 }
 
-/** A terminal of a shop, from its first connection to its last. */
-export class Terminal extends Commands implements AsyncIterableIterator<TerminalEvent> {
+/** A screen that shows a shop's events, and gives no commands: a terminal from its first connection to its last. */
+export class Board implements AsyncIterableIterator<TerminalEvent> {
   /** Throws `TypeError` where the address, the key or a wish is none. */
-  constructor(url: string, tenant: string, key: string, wishes?: Wishes);
+  constructor(url: string, tenant: string, key: string, wishes?: Omit<Wishes, "outbox">);
   readonly state: State;
-  readonly outbox: Outbox;
   /** Whether this tab has the connection that all tabs share. */
   readonly isLeading: boolean;
   /** The last offset that was handled and kept. */
@@ -264,6 +263,15 @@ export class Terminal extends Commands implements AsyncIterableIterator<Terminal
   handled(): Promise<void>;
   /** Handle every event until it is over; one that a handler cannot take is put aside. */
   run(handler: (event: TerminalEvent) => void | Promise<void>): Promise<void>;
+}
+
+export interface Terminal extends Commands {}
+
+/** A till: a board that gives commands, and claims what is to be done once. */
+export class Terminal extends Board {
+  /** Throws `TypeError` where the address, the key or a wish is none. */
+  constructor(url: string, tenant: string, key: string, wishes?: Wishes);
+  readonly outbox: Outbox;
   /** Do `work` where this terminal gets the claim: it is renewed meanwhile, and done at its end. `ttl` in seconds, 30. */
   claim(
     order: TerminalEvent | string,

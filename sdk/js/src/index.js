@@ -1,5 +1,6 @@
 // A till for Bellwire that cannot get it wrong: every event once, in order, over cuts, crashes and offline hours.
 
+export { Board } from "./board.js";
 export { Claim } from "./claims.js";
 export { Clock } from "./clock.js";
 export {

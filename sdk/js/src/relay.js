@@ -5,6 +5,7 @@
 
 import { sleep } from "./clock.js";
 import { isEvent, isPage } from "./core/shapes.js";
+import { canonical } from "./core/values.js";
 import { Ring } from "./ring.js";
 
 const LEAST_WAIT_MS = 500;
@@ -205,9 +206,10 @@ class SharedSocket {
     }
   }
 
+  // As the machine has it: lists, in their order.
   get #filter() {
     const { after, ...filter } = this.#query;
-    return new URLSearchParams(filter).toString();
+    return canonical(Object.fromEntries(Object.entries(filter).map(([name, text]) => [name, text.split(",")])));
   }
 
   #join({ heartbeatSeconds, after, texts, head, isCaughtUp }) {

@@ -3,6 +3,7 @@
 // Every tab runs the same program and has every event. The first one that has handled an event has handled it for the
 // terminal: a tab that hangs, or that the browser slows down because nobody looks at it, holds up no other.
 
+import { canonical } from "./core/values.js";
 import { InUse } from "./errors.js";
 import { Relay } from "./relay.js";
 import { Tabs } from "./tabs.js";
@@ -16,21 +17,22 @@ export class Sharing {
   #outbox;
   #till;
   #filter;
-  #isSame;
+  #errands;
+  #config;
   // What the disk has, and the writing of it.
   #kept = null;
   #writing = Promise.resolve();
   #timer;
   #name;
 
-  // `till`: `isStuck()`, `moved()` when another stream is to be had, `online()`, `offset()`, `ack(offset, reading)`,
-  // `fail(error)`; `isSame(kept)` whether a cursor is of this shop and filter.
-  constructor(name, { cursor, outbox, errands, filter, isSame, till }) {
+  // `till`: `isStuck()`, `moved()` when another stream is to be had, `online()`, `offset()`, `fail(error)`.
+  constructor(name, { cursor, outbox, errands, config }, till) {
     this.#name = name;
     this.#cursor = cursor;
     this.#outbox = outbox;
-    this.#filter = new URLSearchParams(filter).toString();
-    this.#isSame = isSame;
+    this.#errands = errands;
+    this.#config = config;
+    this.#filter = canonical(config.filter);
     this.#till = till;
     this.#tabs = new Tabs(name, {
       lead: () => this.#lead(),
@@ -47,9 +49,9 @@ export class Sharing {
   }
 
   async join() {
-    this.#outbox.share(this.#tabs);
+    this.#outbox?.share(this.#tabs);
     await this.#tabs.join();
-    if (!this.isLeading) this.#outbox.mirror();
+    if (!this.isLeading) this.#outbox?.mirror();
   }
 
   rest() {
@@ -85,19 +87,19 @@ export class Sharing {
   async #lead() {
     await this.#cursor.hold?.();
     this.#kept = await this.#onDisk();
-    await this.#outbox.lead();
+    await this.#outbox?.lead();
     this.#till.moved();
   }
 
   // What the disk has; damage of what another tab wrote is mended by what this one knows.
   async #onDisk() {
     const kept = await Promise.resolve(this.#cursor.load()).catch(() => null);
-    return kept && this.#isSame(kept) ? kept.offset : null;
+    return kept && kept.tenant === this.#config.tenant && canonical(kept.filter) === this.#filter ? kept.offset : null;
   }
 
   #follow() {
     clearTimeout(this.#timer);
-    this.#outbox.follow();
+    this.#outbox?.follow();
     this.relay.forget();
     this.#till.moved();
   }
@@ -106,13 +108,13 @@ export class Sharing {
     if (kind === "join") return body.filter === this.#filter ? this.relay.answer(body.places) : {};
     if (kind === "handled") return isOwn || body.filter === this.#filter ? this.#handled(body.kept, isOwn) : null;
     if (kind === "online") return this.#till.online();
-    return this.#outbox.answer(kind, body);
+    return this.#outbox?.answer(kind, body);
   }
 
   #hear(kind, body) {
-    if (kind === "lead") this.#outbox.mirror();
+    if (kind === "lead") this.#outbox?.mirror();
     else if (kind === "text" || kind === "down") this.relay.take(kind, body);
-    else this.#outbox.hear(kind, body);
+    else this.#outbox?.hear(kind, body);
   }
 
   // One after the other: what is written later is never an earlier offset.
@@ -127,7 +129,7 @@ export class Sharing {
     if (!this.#isBehind(kept.offset, isOwn)) return;
     await this.#cursor.save(kept);
     this.#kept = kept.offset;
-    if (!isOwn) this.#ackSoon();
+    if (!isOwn && this.#config.acks) this.#ackSoon();
   }
 
   // Whether the disk is behind this offset.
@@ -146,7 +148,9 @@ export class Sharing {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const { hello, reading } = this.relay;
-      if (this.isLeading && hello && this.#till.offset() !== this.#kept) this.#till.ack(this.#kept, reading);
+      if (!this.isLeading || !hello || this.#till.offset() === this.#kept) return;
+      // Where it is lost, a later one of our own says the same.
+      this.#errands.ack({ offset: this.#kept, ...(reading && { reading }) }).catch((error) => this.#till.fail(error));
     }, ACK_MS);
   }
 }

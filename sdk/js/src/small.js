@@ -1,4 +1,7 @@
-// Two small things that more than one shell needs.
+// Small things that more than one shell needs.
+
+// The name under which a board shows what it is made of, to the parts of this package alone.
+export const PARTS = Symbol("parts");
 
 // A promise, and what settles it. One that is rejected with nobody waiting is no fault.
 export const later = () => {

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import * as board from "../src/board.js";
 import * as index from "../src/index.js";
 import * as node from "../src/node.js";
 
@@ -24,9 +25,9 @@ test("npm packs the modules with their types, license and README, and nothing el
 });
 
 test("the types name what the modules export, and nothing else", () => {
-  for (const [name, module] of Object.entries({ index, node })) {
+  for (const [name, module] of Object.entries({ board, index, node })) {
     const text = readFileSync(new URL(`src/${name}.d.ts`, ROOT), "utf8");
-    const typed = [...text.matchAll(/^export (?:class|function) (\w+)/gm)].map((found) => found[1]);
+    const typed = [...text.matchAll(/^export (?:class |function |\{ )(\w+)/gm)].map((found) => found[1]);
     assert.deepEqual(typed.sort(), Object.keys(module).sort());
   }
 });
