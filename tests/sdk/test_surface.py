@@ -116,7 +116,7 @@ def options(call: str) -> set[str]:
 
 
 def by_name(call: Any) -> set[str]:
-    """The arguments that a call of Python takes by name; an `__init__` takes all but the three that every terminal needs."""
+    """The arguments that a call of Python takes by name; those that every terminal needs are left out."""
     skipped = {"self", "url", "tenant", "key"}
     plain = inspect.Parameter.KEYWORD_ONLY
     every = call.__name__ == "__init__"
