@@ -111,7 +111,9 @@ def test_every_label_in_a_legend_survives_the_query(board: Board) -> None:
             wanted = set(re.findall(r"\{\{\s*(\w+)\s*\}\}", target["legendFormat"]))
             groups = promql.GROUPING.findall(target["expr"])
             kept = {label.strip() for group in groups for label in group.split(",")}
-            adds_up = re.search(r"\b(sum|max|min|count|histogram_quantile)\b", target["expr"])
+            # A recording's name may have such a word in it.
+            bare = re.sub(r"\w+:\w+:\w+", "", target["expr"])
+            adds_up = re.search(r"\b(sum|max|min|count|histogram_quantile)\b", bare)
             assert wanted <= kept or not adds_up, panel["title"]
 
 

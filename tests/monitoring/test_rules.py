@@ -234,4 +234,6 @@ def test_a_delivery_histogram_can_answer_the_question_of_100_ms() -> None:
 def test_every_recording_that_an_alert_reads_is_made() -> None:
     made = {rule["record"] for rule in rules() if "record" in rule}
     for rule in rules():
-        assert set(re.findall(r"\b(?:cluster|bellwire|job|route|proxy):\w+:\w+", rule["expr"])) <= made
+        assert (
+            set(re.findall(r"\b(?:cluster|bellwire|job|route|proxy|instance):\w+:\w+", rule["expr"])) <= made
+        )

@@ -2,7 +2,7 @@
 
 from infra.monitoring.panels import Panel, Query, Row, rate
 
-EXPORTED, DISKS = 'job="bellwire-postgres"', 'job="bellwire-postgres-node"'
+EXPORTED = 'job="bellwire-postgres"'
 
 DATABASE = Row(
     "PostgreSQL, as the pods see it",
@@ -154,13 +154,7 @@ SERVER = Row(
             "Disks of its machine",
             "The share that is left, of a node_exporter there; a full one stops all writes.",
             "percentunit",
-            (
-                Query(
-                    f"min by (mountpoint) (node_filesystem_avail_bytes{{{DISKS}}}"
-                    f" / node_filesystem_size_bytes{{{DISKS}}})",
-                    "{{mountpoint}}",
-                ),
-            ),
+            (Query("instance:bellwire_postgres_disk_left:min", "{{instance}} {{mountpoint}}"),),
             least=0.05,
             highest=1,
             alerts=("BellwirePostgresDiskFilling", "BellwirePostgresDiskFull"),
