@@ -20,6 +20,7 @@ PURE := core contract $(addprefix api/test_, card_numbers.py migration_files.py 
 # builds the wheel there, and uv itself.
 EXPORT := $(BIN)/uv export --quiet --locked --no-header --no-emit-workspace
 EXPORTS := "requirements.txt --all-extras" "infra/images/requirements.txt --no-dev --extra otel" \
+	"infra/images/load.txt --no-dev --extra load --extra otel" \
 	"infra/images/build.txt --only-group build" "infra/local/uv.txt --only-group uv"
 
 # A user without a home: uv keeps here what it has downloaded.

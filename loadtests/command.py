@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from loadtests.core.compare import compare, new_faults
+from loadtests.core.page.page import page_of
 from loadtests.core.profiles import PROFILES
 from loadtests.core.settings import address, is_local, sized
 from loadtests.core.thresholds import WrongThresholds, read_thresholds
@@ -97,6 +98,14 @@ def where(command: Any) -> Any:
     "--workers", type=click.IntRange(0, 200), default=0, help="Wait for so many `bellwire-load work`."
 )
 @click.option("--master-port", type=click.IntRange(1, 65535), default=5557, show_default=True)
+@click.option(
+    "--metrics-port", type=click.IntRange(1, 65535), help="Serve the run's own figures to a Prometheus."
+)
+@click.option("--metrics-address", default="127.0.0.1", show_default=True, help="Where they are served.")
+@click.option(
+    "--prometheus", help="The address of a Prometheus that has the pods' figures, instead of --pod."
+)
+@click.option("--report-to-log", is_flag=True, help="Print the report as the last line, as one line of JSON.")
 @click.option("--quiet", is_flag=True, help="Without locust's own tables.")
 def run(profile: str, thresholds: Path, pods: tuple[str, ...], **options: Any) -> None:
     """Put the load of PROFILE on a cluster, and judge it.
@@ -122,6 +131,11 @@ def run(profile: str, thresholds: Path, pods: tuple[str, ...], **options: Any) -
         wrong.append(
             "--deploy says how the pods are changed, for example 'kubectl rollout restart deployment/api'"
         )
+    prometheus = options["prometheus"]
+    if prometheus is not None:
+        prometheus, fault = address(prometheus)
+        wrong += [] if fault is None else [fault.replace("--host", "--prometheus")]
+    metrics = f"{options['metrics_address']}:{options['metrics_port']}" if options["metrics_port"] else None
     if wrong:
         raise click.UsageError("\n  ".join(wrong))
     try:
@@ -130,12 +144,24 @@ def run(profile: str, thresholds: Path, pods: tuple[str, ...], **options: Any) -
         raise click.UsageError(f"{thresholds}: {exc}") from exc
     wish = Wish(
         profile, size, url, key, limits, options["results"].resolve(), demo, ca_file, parts, options["webhook_url"],
-        options["deploy"], options["web"], options["workers"], options["master_port"], options["quiet"],
+        options["deploy"], options["web"], options["workers"], options["master_port"], metrics, prometheus,
+        options["quiet"],
     )  # fmt: skip
     report = finish(make(wish, click.echo))
+    if options["report_to_log"]:
+        click.echo(json.dumps(report, ensure_ascii=False))
     raise click.exceptions.Exit(
         0 if report["passed"] else 2 if report["complaints"][0].startswith("nothing") else 1
     )
+
+
+@main.command()
+@click.argument("report", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def page(report: Path) -> None:
+    """Draw the page of a report.json, beside it."""
+    target = report.with_suffix(".html")
+    target.write_text(page_of(read_report(report)), encoding="utf-8")
+    click.echo(f"written: {target}")
 
 
 @main.command()

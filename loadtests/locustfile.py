@@ -14,7 +14,8 @@ from locust.runners import WorkerRunner
 
 from loadtests.core.record import Record
 from loadtests.distribution import Distribution
-from loadtests.plan import OUTCOME, PLAN, Plan
+from loadtests.live import export, show
+from loadtests.plan import METRICS, OUTCOME, PLAN, Plan
 from loadtests.shape import CourseShape
 from loadtests.users.aggregator import AggregatorUser
 from loadtests.users.cashier import CashierUser
@@ -38,6 +39,11 @@ def take_part(environment: Any, **_: Any) -> None:
     if environment.shape_class is not None:
         environment.shape_class.distribution = distribution
     distribution.listen()
+    if distribution.running is not None:
+        show(environment, distribution.running)
+        where, separator, port = os.environ.get(METRICS, "").rpartition(":")
+        if separator:
+            export(distribution.running, where, int(port))
     if not distribution.is_master:
         environment.events.request.add_listener(lambda **request: note(distribution, **request))
 

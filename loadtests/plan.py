@@ -13,6 +13,8 @@ from loadtests.core.profiles import PROFILES, Course, Size
 
 # The variables by which locust's process is told where they are.
 PLAN, OUTCOME = "BELLWIRE_LOAD_PLAN", "BELLWIRE_LOAD_OUTCOME"
+# The address and the port of its figures, as `127.0.0.1:9646`; absent: none are served.
+METRICS = "BELLWIRE_LOAD_METRICS"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ from loadtests.deploy import deploy_by_command, deploy_demo
 from loadtests.estate import Estate, Unusable
 from loadtests.looks import look_at_orders
 from loadtests.outcome import Outcome
-from loadtests.plan import OUTCOME, PLAN, Plan
+from loadtests.plan import METRICS, OUTCOME, PLAN, Plan
+from loadtests.prometheus import Prometheus
 from loadtests.site import Part, Site
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,8 @@ class Wish:
     web_port: int | None = None
     workers: int = 0
     master_port: int = 5557
+    metrics: str | None = None
+    prometheus: str | None = None
     quiet: bool = False
 
 
@@ -110,7 +113,11 @@ async def _run(
     )  # fmt: skip
     files = {each: wish.results / f"{name}.{each}.json" for each in ("plan", "outcome")}
     plan.write(files["plan"])
-    site = Site(http, [*_parts(wish), *wish.pods], local=is_local(wish.url))
+    site: Site | Prometheus = (
+        Prometheus(http, wish.prometheus)
+        if wish.prometheus is not None
+        else Site(http, [*_parts(wish), *wish.pods], local=is_local(wish.url))
+    )
     try:
         say(
             f"{wish.profile}: {plan.course.seconds:.0f} s at most, {size.terminals} terminals, {size.rate:g} orders/s"
@@ -140,7 +147,7 @@ async def _run(
     return report
 
 
-async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site, say: Say) -> None:
+async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site | Prometheus, say: Say) -> None:
     """Run locust to its end, and look at the cluster meanwhile."""
     command = [
         sys.executable,
@@ -175,12 +182,14 @@ async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site, sa
             str(wish.workers),
         ]
     env = {**os.environ, PLAN: str(files["plan"]), OUTCOME: str(files["outcome"])}
+    if wish.metrics is not None:
+        env[METRICS] = wish.metrics
     with _output(wish) as out:
         process = await asyncio.create_subprocess_exec(
             *command, env=env, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out
         )
     tasks = [
-        asyncio.create_task(site.watch()),
+        asyncio.create_task(watch(site)),
         asyncio.create_task(_deploy(wish, plan, files["outcome"], say)),
     ]
     try:
@@ -199,6 +208,13 @@ async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site, sa
     for result in results:
         if isinstance(result, Exception):
             raise result
+
+
+async def watch(site: Site | Prometheus) -> None:
+    """Look until cancelled."""
+    while True:
+        await site.look()
+        await asyncio.sleep(site.look_seconds)
 
 
 def _output(wish: Wish) -> Any:
@@ -231,7 +247,9 @@ def _parts(wish: Wish) -> list[Part]:
     ]
 
 
-def _settings(wish: Wish, outcome: Outcome, looked: int, receipts: int, site: Site) -> dict[str, Any]:
+def _settings(
+    wish: Wish, outcome: Outcome, looked: int, receipts: int, site: Site | Prometheus
+) -> dict[str, Any]:
     return {
         "url": wish.url,
         "profile": PROFILES[wish.profile].line,

@@ -76,6 +76,8 @@ def read_page(text: str) -> Page:
 class Site:
     """Looks at all parts, again and again, and notes what it sees. `histograms` are the server's own, in all."""
 
+    look_seconds = LOOK_SECONDS
+
     def __init__(self, http: aiohttp.ClientSession, parts: list[Part], *, local: bool) -> None:
         self._http, self._parts, self._local = http, parts, local
         self.record = Record()
@@ -84,12 +86,6 @@ class Site:
         self._first: dict[str, Mapping[str, dict[float, float]]] = {}
         self._last: dict[str, Mapping[str, dict[float, float]]] = {}
         self._at = 0.0
-
-    async def watch(self) -> None:
-        """Look until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
         """Look once at every part."""

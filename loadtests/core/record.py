@@ -43,17 +43,20 @@ class Record:
     values: dict[str, dict[int, float]] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    # The sum of each row's seconds; `take` leaves it, so it is of the whole run.
+    totals: dict[str, Cell] = field(default_factory=dict)
 
     def note(self, row: str, second: int, milliseconds: float, size: int = 0) -> None:
         """One more, and how long it took."""
-        cell = self._cell(row, second)
         bucket = bucket_of(milliseconds)
-        cell.buckets[bucket] = cell.buckets.get(bucket, 0) + 1
-        cell.size += size
+        for cell in (self._cell(row, second), self._total(row)):
+            cell.buckets[bucket] = cell.buckets.get(bucket, 0) + 1
+            cell.size += size
 
     def failed(self, row: str, second: int) -> None:
         """One more that failed."""
         self._cell(row, second).failures += 1
+        self._total(row).failures += 1
 
     def fault(self, kind: str, text: str, count: int = 1) -> None:
         """The cluster broke a promise."""
@@ -70,11 +73,11 @@ class Record:
         """Take in what another process counted."""
         for row, seconds in delta["rows"].items():
             for second, (failures, size, buckets) in seconds.items():
-                cell = self._cell(row, int(second))
-                cell.failures += failures
-                cell.size += size
-                for bucket, count in buckets.items():
-                    cell.buckets[int(bucket)] = cell.buckets.get(int(bucket), 0) + count
+                for cell in (self._cell(row, int(second)), self._total(row)):
+                    cell.failures += failures
+                    cell.size += size
+                    for bucket, count in buckets.items():
+                        cell.buckets[int(bucket)] = cell.buckets.get(int(bucket), 0) + count
         for name, of in delta["values"].items():
             for second, value in of.items():
                 self.value(name, int(second), value)
@@ -103,6 +106,9 @@ class Record:
         delta = self.delta()
         self.rows, self.values, self.faults, self.examples = {}, {}, {}, {}
         return delta
+
+    def _total(self, row: str) -> Cell:
+        return self.totals.setdefault(row, Cell())
 
     def _cell(self, row: str, second: int) -> Cell:
         return self.rows.setdefault(row, {}).setdefault(second, Cell())

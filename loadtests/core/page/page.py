@@ -86,6 +86,8 @@ def _head(report: Report) -> Html:
 def _verdict(report: Report) -> Html:
     passed = report["passed"]
     word = el("div", "✓ Passed" if passed else "✗ Failed", class_=f"word {'passed' if passed else 'failed'}")
+    if passed and report.get("live"):
+        word = el("div", "… Under way", class_="word")
     reasons = (
         el("p", "No promise was broken, and everything was within its limits.")
         if passed
