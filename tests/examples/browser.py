@@ -67,7 +67,8 @@ class Browser:
     def expect(self, pattern: Pattern[str]) -> None:
         """Wait until this is to be seen."""
         until = time.monotonic() + SECONDS
-        while pattern.search(seen := str(self._evaluate("document.body.innerText"))) is None:
+        # A page that is being loaded has no body yet.
+        while pattern.search(seen := str(self._evaluate("document.body?.innerText ?? ''"))) is None:
             assert time.monotonic() < until, f"no {pattern.pattern!r} on the page: {seen!r}"
             time.sleep(0.05)
 
