@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from drill.exercises import EXERCISES
-from drill.faults import FAULTS
+from drill.faults import FAULTS, UNDRIVEN
 from drill.place import Place
 from drill.record import NoPlace, Record, put, table
 from drill.runner import run_fault
@@ -60,11 +60,17 @@ def main(
         sys.exit(130)
     if page is not None:
         try:
-            put(page, ALERTS, record.table(list(FAULTS)))
+            put(page, ALERTS, record.table(list(FAULTS)) + not_brought_about())
         except NoPlace as exc:
             raise click.ClickException(str(exc)) from exc
     if wrong:
         sys.exit(1)
+
+
+def not_brought_about() -> str:
+    """The alerts that no fault brings, each with why, for the page."""
+    lines = "".join(f"- `{name}`: {why}.\n" for name, why in UNDRIVEN.items())
+    return f"\nNo fault here brings these about; promtool's series drive each of them:\n\n{lines}"
 
 
 def run_faults(names: list[str], record: Record, factor: float, log_file: Path) -> list[str]:

@@ -14,6 +14,7 @@ from drill.faults import (
     postgres_stopped,
     redis_forged,
     redis_frozen,
+    redis_full,
     release,
     sessions_taken,
     standby_lost,
@@ -31,6 +32,7 @@ ALL = (
     haproxy_stopped.FAULT,
     redis_frozen.FAULT,
     redis_forged.FAULT,
+    redis_full.FAULT,
     postgres_stopped.FAULT,
     api_role_refused.FAULT,
     orders_locked.FAULT,
@@ -45,3 +47,24 @@ ALL = (
     test_shop.FAULT,
 )
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in ALL}
+
+# Alerts that no fault here brings about, and why; promtool's series drive each of them.
+UNDRIVEN = {
+    "BellwireExplained": "it reaches nobody; it is at work wherever the table says so",
+    "BellwireDeliverySlowing": "a ticket over days",
+    "BellwireOrdersLateOften": "a ticket over days",
+    "BellwireApiFailingOften": "a ticket over days",
+    "BellwireApiSlowing": "a ticket over days",
+    "BellwireGatewayBehind": "a gateway heals in a second, or BellwireHeadChecksStopped says that it cannot",
+    "BellwireStandbyBehind": "no exporter runs beside a standby here",
+    "BellwirePostgresDiskFilling": "no disk of this machine is filled",
+    "BellwirePostgresDiskFull": "no disk of this machine is filled",
+    "BellwirePartitionsMissing": "API pods make them anew within minutes",
+    "BellwireRedisRefusesConnections": "redis_exporter is refused, too, and tells of it when there is room again",
+    "BellwireRedisUnsigned": "it waits half an hour, as an upgrade from 0.1 may take",
+    "BellwireWebhookSwitchedOff": "ten tries take days",
+    "BellwireWebhooksLate": "every API pod would have to leave webhooks alone, and do everything else",
+    "BellwireBalancerFull": "as many connections are a benchmark's, not a drill's",
+    "BellwireTerminalsSlow": "tests/gateway closes such terminals",
+    "BellwireTasksDying": "it takes a bug",
+}

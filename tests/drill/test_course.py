@@ -7,7 +7,7 @@ import pytest
 
 from drill.course import Courses, wrong_with
 from drill.fault import Fault
-from drill.faults import FAULTS
+from drill.faults import FAULTS, UNDRIVEN
 from drill.place import Place
 from tests.monitoring.test_rules import alerts
 
@@ -86,3 +86,8 @@ def test_every_fault_speaks_of_alerts_that_there_are_and_is_called_as_its_module
     for name, fault in FAULTS.items():
         assert {*fault.fires, *fault.may, *fault.lasts} <= known, name
         assert fault.broken.__module__ == f"drill.faults.{name.replace('-', '_')}"
+
+
+def test_every_alert_is_brought_about_by_a_fault_or_stands_in_the_list_of_those_that_are_not() -> None:
+    driven = {name for fault in FAULTS.values() for name in (*fault.fires, *fault.may)}
+    assert {alert["alert"] for alert in alerts()} - driven == UNDRIVEN.keys()
