@@ -1,29 +1,18 @@
-// The state machine of a terminal: connection, doors, watch, line of events, acks. Pure.
+// The state machine of a terminal: what each input means for its connection, its line of events and its acks. Pure.
 //
 // `receive` takes one thing that happened and returns what to do, in order; `due` is when it wants a `wake`. Inputs
 // and outputs are the JSON that the README of the vectors describes.
 
 import { Acks } from "./acks.js";
 import { Backoff } from "./backoff.js";
-import { isShut, Ladder } from "./ladder.js";
+import { Connection, GARBLED } from "./connection.js";
+import { isShut } from "./ladder.js";
 import { Line } from "./line.js";
 import { distance } from "./offsets.js";
 import { isEvent, isMessage, isPage } from "./shapes.js";
 import { shown } from "./showing.js";
 import { canonical, isPassing, soonest } from "./values.js";
-import { Wait } from "./wait.js";
-import { HELLO_MS, Watch } from "./watch.js";
 
-const POLL_SECONDS = 25;
-const POLL_SLACK_MS = 15_000;
-// A long poll that comes back empty at once is no long poll: it is not asked again at once.
-const POLL_AGAIN_MS = 1_000;
-// A stream that goes on after we stopped reading fills no memory: we leave, and come back where we were.
-const FLOOD_WINDOWS = 4;
-const BYE = 1000;
-const GARBLED = 1002;
-// Our own word for a stream that we left because it stood still.
-const GAVE_UP = 4000;
 const CODES = { 4401: "unauthorized", 4403: "forbidden", 4404: "not-found" };
 const STATUSES = { 400: "refused", 401: "unauthorized", 403: "forbidden", 404: "not-found", 422: "refused" };
 
@@ -37,41 +26,22 @@ const slotIn = (reason) => {
 export class Machine {
   #config;
   #out = [];
-  #now = 0;
-  #chance = 0;
+  #moment = { now: 0, chance: 0 };
   #line;
+  #connection;
   #acks = new Acks();
-  #ladder;
-  #backoff = new Backoff();
   #snapshots = new Backoff();
-  #watch = new Watch();
   #phase = "new";
-  #start;
-  #link = 0;
-  #open = false;
-  #greetedAt = null;
-  #polling = false;
-  #polledAt = 0;
-  #pollAt = null;
-  #paused = false;
   #received = null;
-  #reading = null;
-  #return = new Wait();
-  #awaySince = null;
   #state = "";
   #done = 0;
   #of = null;
-  #live = false;
 
   constructor(config) {
     this.#config = config;
-    this.#start = config.start;
-    this.#line = new Line(
-      config,
-      (output) => this.#say(output),
-      (item) => this.#finished(item),
-    );
-    this.#ladder = new Ladder(config.doors);
+    const say = (output) => this.#say(output);
+    this.#line = new Line(config, say, (item) => this.#finished(item));
+    this.#connection = new Connection(config, this.#moment, this.#line, say, (state) => this.#tell(state));
   }
 
   get cursor() {
@@ -80,17 +50,12 @@ export class Machine {
 
   get due() {
     if (this.#phase === "over") return null;
-    return soonest(
-      this.#return.until,
-      this.#line.againAt,
-      this.#config.acks ? this.#acks.due : null,
-      ...(this.#open ? [this.#watch.silentAt, this.#watch.behindAt, this.#ladder.climbAt, this.#pollAt] : []),
-    );
+    return soonest(...this.#connection.due, this.#line.againAt, this.#config.acks ? this.#acks.due : null);
   }
 
   receive(given) {
-    this.#now = Math.max(this.#now, Math.floor(given.at));
-    this.#chance = given.chance ?? 0.5;
+    this.#moment.now = Math.max(this.#moment.now, Math.floor(given.at));
+    this.#moment.chance = given.chance ?? 0.5;
     const take = this[`on_${given.type}`];
     if (!take) throw new TypeError(`there is no input ${given.type}`);
     take.call(this, given);
@@ -111,11 +76,11 @@ export class Machine {
         return;
       }
       this.#say({ type: "report", kind: "cursor-damaged", detail: given.damaged });
-      this.#start = "acked";
+      this.#connection.start = "acked";
     } else if (given.cursor != null && !this.#takeCursor(given.cursor)) {
       return;
     }
-    if (this.#line.cursor === null && this.#start === "snapshot") {
+    if (this.#line.cursor === null && this.#connection.start === "snapshot") {
       this.#phase = "snapshot";
       this.#line.put({ kind: "reset", offset: null, body: { reason: "start" }, snapshot: true });
     } else {
@@ -133,14 +98,14 @@ export class Machine {
     } else {
       // Events that the old filter kept out lie before the cursor. The server knows from where this one has all.
       this.#say({ type: "report", kind: "filter-changed", filter: kept.filter });
-      this.#start = "acked";
+      this.#connection.start = "acked";
     }
     return true;
   }
 
   on_stop() {
     if (this.#phase === "over") return;
-    if (this.#isGreeted && this.#ladder.door === "websocket" && this.#config.acks) this.#frame(true);
+    if (this.#acksByFrame) this.#frame(true);
     this.#end("closed");
   }
 
@@ -152,35 +117,16 @@ export class Machine {
 
   on_online() {
     if (this.#phase === "over") return;
-    this.#return.online(this.#now, this.#chance, this.#open && this.#greetedAt === null);
-    this.#line.online(this.#now, this.#chance);
-    this.#acks.online(this.#now, this.#chance);
-    if (this.#isGreeted && this.#ladder.door === "websocket" && !this.#paused) {
-      // Another network may have left this connection behind: it says so soon, or is given up.
-      this.#say({ type: "send", link: this.#link, message: { type: "ping" } });
-      this.#watch.probe(this.#now);
-    }
+    const { now, chance } = this.#moment;
+    this.#line.online(now, chance);
+    this.#acks.online(now, chance);
+    this.#connection.online();
   }
 
   on_wake() {
     if (this.#phase === "over") return;
-    this.#line.wake(this.#now);
-    if (this.#return.isOver(this.#now)) this.#connect();
-    if (!this.#open) return;
-    if (this.#isPast(this.#watch.silentAt)) {
-      this.#leave(this.#greetedAt !== null ? "silence" : "no hello");
-    } else if (this.#isPast(this.#watch.behindAt)) {
-      this.#leave("the head is not reached");
-    } else if (this.#isPast(this.#ladder.climbAt)) {
-      this.#close(BYE);
-      this.#line.drop();
-      this.#ladder.climb();
-      this.#connect();
-    }
-  }
-
-  #isPast(at) {
-    return at !== null && this.#now >= at;
+    this.#line.wake(this.#moment.now);
+    this.#connection.wake();
   }
 
   on_handled({ offset }) {
@@ -188,7 +134,7 @@ export class Machine {
   }
 
   on_raised({ offset, error }) {
-    if (this.#phase !== "over") this.#line.raised(offset, error, this.#now);
+    if (this.#phase !== "over") this.#line.raised(offset, error, this.#moment.now);
   }
 
   on_buried({ offset }) {
@@ -208,7 +154,8 @@ export class Machine {
   }
 
   on_order_failed({ offset, status, retryAfterMs }) {
-    this.#line.orderFailed(offset, retryAfterMs, this.#now, this.#chance, isPassing(status));
+    const { now, chance } = this.#moment;
+    this.#line.orderFailed(offset, retryAfterMs, now, chance, isPassing(status));
   }
 
   on_snapshot({ offset, orders }) {
@@ -221,8 +168,9 @@ export class Machine {
       this.#end(STATUSES[status], status, problem);
       return;
     }
-    const pause = this.#snapshots.waitMs(this.#chance, null, retryAfterMs);
-    this.#line.snapshotFailed(pause, this.#now, this.#chance, retryAfterMs != null);
+    const { now, chance } = this.#moment;
+    const pause = this.#snapshots.waitMs(chance, null, retryAfterMs);
+    this.#line.snapshotFailed(pause, now, chance, retryAfterMs != null);
   }
 
   on_acked() {
@@ -230,7 +178,8 @@ export class Machine {
   }
 
   on_ack_failed({ status, retryAfterMs }) {
-    const body = this.#acks.failed(this.#now, this.#chance, retryAfterMs, isPassing(status));
+    const { now, chance } = this.#moment;
+    const body = this.#acks.failed(now, chance, retryAfterMs, isPassing(status));
     if (body) this.#say({ type: "report", kind: "ack-refused", status, body });
   }
 
@@ -238,71 +187,68 @@ export class Machine {
 
   on_failed(given) {
     // Where nothing was reached the network is down, whatever the door.
-    if (this.#isOurs(given)) this.#lost(given.reason, { counts: given.reached });
+    if (this.#connection.isOurs(given)) this.#connection.lost(given.reason, { counts: given.reached });
   }
 
   on_refused(given) {
-    if (!this.#isOurs(given)) return;
+    if (!this.#connection.isOurs(given)) return;
     const { status, problem, retryAfterMs } = given;
     const shut = isShut(status, problem);
     if (problem != null && STATUSES[status] && !shut) {
-      this.#open = false;
+      this.#connection.gone();
       this.#end(STATUSES[status], status, problem);
       return;
     }
-    this.#lost(`${status} ${problem ?? ""}`.trimEnd(), { retryAfterMs, shut, counts: problem == null });
+    this.#connection.lost(`${status} ${problem ?? ""}`.trimEnd(), { retryAfterMs, shut, counts: problem == null });
   }
 
   on_closed(given) {
-    if (!this.#isOurs(given)) return;
+    if (!this.#connection.isOurs(given)) return;
     const { code, reason = "" } = given;
-    const stop = code === 4400 && this.#greetedAt === null ? "refused" : CODES[code];
+    const stop = code === 4400 && !this.#connection.isGreeted ? "refused" : CODES[code];
     if (stop) {
-      this.#open = false;
+      this.#connection.gone();
       this.#end(stop, code, reason);
     } else if (code === 4409) {
-      this.#gone();
+      this.#connection.gone();
       this.#phase = "asking";
       this.#tell({ state: "replaced" });
       this.#say({ type: "ask", question: "replaced" });
     } else {
       const slotMs = slotIn(reason);
-      this.#lost(`${code} ${reason}`.trimEnd(), { slotMs, counts: slotMs === null });
+      this.#connection.lost(`${code} ${reason}`.trimEnd(), { slotMs, counts: slotMs === null });
     }
   }
 
   on_garbled(given) {
-    if (this.#isOurs(given)) this.#garbled();
+    if (this.#connection.isOurs(given)) this.#garbled();
   }
 
   #garbled() {
     this.#say({ type: "report", kind: "garbled" });
-    this.#leave("garbled", GARBLED);
+    this.#connection.leave("garbled", GARBLED);
   }
 
   on_message(given) {
-    if (!this.#isOurs(given)) return;
+    if (!this.#connection.isOurs(given)) return;
     const { message } = given;
     if (!isMessage(message)) {
       this.#garbled();
       return;
     }
     const { type } = message;
-    if (this.#greetedAt === null && type !== "hello") {
-      this.#leave("no hello", GARBLED);
+    if (!this.#connection.isGreeted && type !== "hello") {
+      this.#connection.leave("no hello", GARBLED);
       return;
     }
-    if (!this.#paused) this.#watch.heard(this.#now);
+    this.#connection.heard();
     if (type === "hello") {
       this.#hello(message);
     } else if (type === "caught_up") {
       this.#received = message.offset;
-      this.#line.put({ kind: "mark", offset: message.offset, caughtUp: this.#link });
+      this.#line.put({ kind: "mark", offset: message.offset, caughtUp: this.#connection.number });
     } else if (type === "heartbeat" || type === "pong") {
-      // With a filter, the head says nothing about what is due here; and who does not read is not sent it.
-      if (!this.#config.isFiltered && !this.#paused) {
-        this.#watch.head(this.#now, message.head === this.#received);
-      }
+      this.#connection.head(message.head === this.#received);
     } else if (type === "reset") {
       this.#reset(message);
     } else if (type === "error") {
@@ -313,39 +259,28 @@ export class Machine {
   }
 
   on_page(given) {
-    if (!this.#isOurs(given)) return;
+    if (!this.#connection.isOurs(given)) return;
     const { page } = given;
     if (!isPage(page)) {
       this.#garbled();
       return;
     }
-    this.#polling = false;
-    if (!page.events.length && !page.more) this.#pollAt = Math.max(this.#now, this.#polledAt + POLL_AGAIN_MS);
-    this.#watch.rest();
-    this.#reading = page.reading ?? null;
-    if (this.#greetedAt === null) this.#greet(page.head, this.#line.cursor);
+    this.#connection.paged(!page.events.length && !page.more);
+    this.#connection.reading = page.reading ?? null;
+    if (!this.#connection.isGreeted) this.#greet(page.head, this.#line.cursor);
     if (page.reset != null) {
       this.#reset(page.reset);
       if (this.#phase === "snapshot") return;
     }
     for (const event of page.events) this.#event(event);
-    this.#line.put({ kind: "mark", offset: page.offset, caughtUp: page.more ? 0 : this.#link });
-  }
-
-  #isOurs(given) {
-    return this.#open && given.link === this.#link;
-  }
-
-  get #isGreeted() {
-    return this.#open && this.#greetedAt !== null;
+    this.#line.put({ kind: "mark", offset: page.offset, caughtUp: page.more ? 0 : this.#connection.number });
   }
 
   #hello({ head, after, heartbeatSeconds, reading = null }) {
-    this.#watch.hello(heartbeatSeconds);
-    this.#watch.heard(this.#now);
-    this.#reading = reading;
+    this.#connection.hello(heartbeatSeconds);
+    this.#connection.reading = reading;
     this.#received = after;
-    if (this.#line.cursor === null && this.#start === "head") {
+    if (this.#line.cursor === null && this.#connection.start === "head") {
       // From now on this is where we were: a cut before the first event must not move us to a later head.
       this.#line.put({ kind: "mark", offset: after });
     }
@@ -353,12 +288,8 @@ export class Machine {
   }
 
   #greet(head, after) {
-    this.#greetedAt = this.#now;
-    this.#return.over();
-    this.#ladder.opened(this.#now);
-    this.#awaySince = null;
+    this.#connection.greet();
     this.#done = 0;
-    this.#live = false;
     this.#of = after === null || this.#config.isFiltered ? null : distance(after, head);
     if (head !== after) this.#catchingUp();
   }
@@ -369,12 +300,9 @@ export class Machine {
 
   #event(event) {
     this.#received = event.offset;
-    this.#watch.progress();
     // One that was finished between two streams is one of those that were to be caught up with.
     if (!this.#line.putEvent(event) && !this.#line.holds(event.offset)) this.#done += 1;
-    if (this.#line.queue.length > FLOOD_WINDOWS * this.#config.window && this.#ladder.door !== "poll") {
-      this.#leave("flood");
-    }
+    this.#connection.event();
   }
 
   #reset({ to, reason }) {
@@ -382,7 +310,7 @@ export class Machine {
     this.#received = to;
     if (snapshots) {
       // The snapshot is later than `to`, and so is the stream that goes on behind it.
-      this.#close(BYE);
+      this.#connection.close();
       this.#phase = "snapshot";
       this.#tell({ state: "resetting", reason });
     }
@@ -391,16 +319,22 @@ export class Machine {
 
   // Consequences.
 
+  #connect() {
+    this.#phase = "begun";
+    this.#connection.open();
+  }
+
   #finished(item) {
+    const connection = this.#connection;
     if (item.kind === "snapshot") {
       this.#acks.shown(item.body.orders.map((order) => order.orderId));
       if (this.#phase === "snapshot") this.#connect();
-    } else if (item.kind === "event" && this.#isGreeted && !this.#live) {
+    } else if (item.kind === "event" && connection.isGreeted && !connection.isLive) {
       this.#done += 1;
       this.#catchingUp();
     }
-    if (item.caughtUp === this.#link && this.#open) {
-      this.#live = true;
+    if (item.caughtUp === connection.number && connection.isOpen) {
+      connection.isLive = true;
       this.#tell({ state: "live" });
     }
   }
@@ -408,116 +342,32 @@ export class Machine {
   #settle() {
     this.#line.advance();
     if (this.#phase === "over") return;
-    this.#holdBack();
+    this.#connection.holdBack();
     if (this.#config.acks) this.#acknowledge();
-    const polls = this.#isGreeted && this.#ladder.door === "poll" && !this.#polling;
-    if (polls && this.#line.isIdle && (this.#pollAt === null || this.#isPast(this.#pollAt))) {
-      this.#poll(this.#live ? POLL_SECONDS : 0);
-    }
+    this.#connection.pollOn();
   }
 
-  #holdBack() {
-    if (!this.#open || this.#ladder.door === "poll") return;
-    const waiting = this.#line.queue.length;
-    if (!this.#paused && waiting >= this.#config.window) {
-      this.#paused = true;
-      this.#watch.rest();
-      this.#say({ type: "pause", link: this.#link });
-    } else if (this.#paused && waiting <= Math.floor(this.#config.window / 2)) {
-      this.#paused = false;
-      this.#watch.heard(this.#now);
-      this.#say({ type: "resume", link: this.#link });
-    }
+  get #acksByFrame() {
+    return this.#config.acks && this.#connection.isGreeted && this.#connection.door === "websocket";
   }
 
   #frame(idle) {
-    const message = this.#acks.frame(this.#line.cursor, this.#now, idle);
-    if (message) this.#say({ type: "send", link: this.#link, message });
+    const message = this.#acks.frame(this.#line.cursor, this.#moment.now, idle);
+    if (message) this.#say({ type: "send", link: this.#connection.number, message });
   }
 
   #acknowledge() {
-    const byFrame = this.#isGreeted && this.#ladder.door === "websocket";
-    if (byFrame) this.#frame(this.#line.isIdle);
-    const reading = this.#isGreeted && !byFrame ? this.#reading : null;
-    const body = this.#acks.request(this.#line.cursor, reading, this.#now, this.#line.isIdle);
+    const { isIdle } = this.#line;
+    if (this.#acksByFrame) this.#frame(isIdle);
+    const isOverHttp = this.#connection.isGreeted && !this.#acksByFrame;
+    const reading = isOverHttp ? this.#connection.reading : null;
+    const body = this.#acks.request(this.#line.cursor, reading, this.#moment.now, isIdle);
     if (body) this.#say({ type: "post_ack", body });
-  }
-
-  // Connections.
-
-  #connect() {
-    this.#link += 1;
-    this.#phase = "connected";
-    this.#open = true;
-    this.#return.over();
-    this.#greetedAt = this.#reading = null;
-    this.#paused = this.#polling = this.#live = false;
-    const { door } = this.#ladder;
-    if (door === "poll") {
-      this.#poll(0);
-      return;
-    }
-    this.#watch.begin(this.#now, HELLO_MS);
-    this.#say({ type: "connect", link: this.#link, door, after: this.#after, filter: this.#config.filter });
-  }
-
-  get #after() {
-    if (this.#line.cursor !== null) return this.#line.cursor;
-    return this.#start === "head" ? null : this.#start === "snapshot" ? "acked" : this.#start;
-  }
-
-  #poll(wait) {
-    this.#polling = true;
-    this.#polledAt = this.#now;
-    this.#pollAt = null;
-    this.#watch.begin(this.#now, wait * 1000 + POLL_SLACK_MS);
-    this.#say({ type: "poll", link: this.#link, after: this.#after, wait, filter: this.#config.filter });
-  }
-
-  // Give a stream up that is of no use.
-  #leave(why, code = GAVE_UP) {
-    this.#say({ type: "close", link: this.#link, code });
-    this.#lost(why, { counts: true });
-  }
-
-  #close(code) {
-    this.#say({ type: "close", link: this.#link, code });
-    this.#gone();
-  }
-
-  #gone() {
-    this.#open = this.#live = false;
-    this.#pollAt = null;
-    this.#watch.rest();
-  }
-
-  // There is no stream any more, or there never was: come back later, maybe by another door.
-  #lost(why, { slotMs, retryAfterMs, shut, counts }) {
-    const greetedAt = this.#greetedAt;
-    this.#gone();
-    this.#line.drop();
-    let backoff = this.#backoff;
-    if (greetedAt === null) {
-      // The door below is known to work; its failures are not this one's.
-      if (this.#ladder.climbing) backoff = new Backoff();
-      this.#ladder.failed(shut, counts);
-    } else {
-      backoff.lived(this.#now - greetedAt);
-    }
-    if (this.#awaySince === null) {
-      this.#awaySince = this.#now;
-      this.#tell({ state: "offline", since: this.#now });
-    }
-    this.#phase = "waiting";
-    const isTold = slotMs != null || retryAfterMs != null;
-    const pause = backoff.waitMs(this.#chance, slotMs, retryAfterMs);
-    const ms = this.#return.begin(this.#now, pause, this.#chance, isTold);
-    this.#say({ type: "wait", ms, door: this.#ladder.door, why });
   }
 
   #end(reason, code = null, detail = "") {
     if (this.#phase === "over") return;
-    if (this.#open) this.#close(BYE);
+    if (this.#connection.isOpen) this.#connection.close();
     this.#phase = "over";
     this.#line.stopped = true;
     this.#line.drop();

@@ -1,4 +1,4 @@
-"""The state machine of a terminal: connection, doors, watch, line of events, acks. Pure.
+"""The state machine of a terminal: what each input means for its connection, its line of events and its acks. Pure.
 
 `receive` takes one thing that happened and returns what to do, in order; `due` is when it wants a `wake`. Inputs and
 outputs are the JSON of `sdk/vectors/README.md`, which is their description.
@@ -9,24 +9,12 @@ from typing import Any
 from bellwire_terminal.core.acks import Acks
 from bellwire_terminal.core.backoff import Backoff
 from bellwire_terminal.core.config import Config
-from bellwire_terminal.core.ladder import PASSING, Ladder, is_shut
+from bellwire_terminal.core.connection import GARBLED, Connection, Moment
+from bellwire_terminal.core.ladder import PASSING, is_shut
 from bellwire_terminal.core.line import Item, Line
 from bellwire_terminal.core.offsets import distance
 from bellwire_terminal.core.shapes import is_event, is_message, is_page
 from bellwire_terminal.core.showing import shown
-from bellwire_terminal.core.wait import Wait
-from bellwire_terminal.core.watch import HELLO_MS, Watch
-
-POLL_SECONDS = 25
-POLL_SLACK_MS = 15_000
-POLL_AGAIN_MS = 1_000
-"""A long poll that comes back empty at once is no long poll: it is not asked again at once."""
-FLOOD_WINDOWS = 4
-"""A stream that goes on after we stopped reading fills no memory: we leave, and come back where we were."""
-BYE = 1000
-GARBLED = 1002
-GAVE_UP = 4000
-"""Our own word for a stream that we left because it stood still."""
 
 CODES = {4401: "unauthorized", 4403: "forbidden", 4404: "not-found"}
 STATUSES = {400: "refused", 401: "unauthorized", 403: "forbidden", 404: "not-found", 422: "refused"}
@@ -39,31 +27,16 @@ class Machine:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._out: list[dict[str, Any]] = []
-        self._now = 0
-        self._chance = 0.0
+        self._moment = Moment()
         self._line = Line(config, self._say, self._finished)
+        self._connection = Connection(config, self._moment, self._line, self._say, self._tell)
         self._acks = Acks()
-        self._ladder = Ladder(config.doors)
-        self._backoff = Backoff()
         self._snapshots = Backoff()
-        self._watch = Watch()
         self._phase = "new"
-        self._start = config.start
-        self._link = 0
-        self._open = False
-        self._greeted_at: int | None = None
-        self._polling = False
-        self._polled_at = 0
-        self._poll_at: int | None = None
-        self._paused = False
         self._received: str | None = None
-        self._reading: str | None = None
-        self._return = Wait()
-        self._away_since: int | None = None
         self._state: dict[str, Any] = {}
         self._done = 0
         self._of: int | None = None
-        self._live = False
 
     @property
     def cursor(self) -> str | None:
@@ -75,11 +48,9 @@ class Machine:
         """When a `wake` is wanted, in milliseconds; None while nothing is waited for."""
         if self._phase == "over":
             return None
-        times = [self._return.until, self._line.again_at]
+        times = [*self._connection.due, self._line.again_at]
         if self._config.acks:
             times.append(self._acks.due)
-        if self._open:
-            times += [self._watch.silent_at, self._watch.behind_at, self._ladder.climb_at, self._poll_at]
         return min((at for at in times if at is not None), default=None)
 
     def receive(self, given: dict[str, Any]) -> list[dict[str, Any]]:
@@ -91,8 +62,8 @@ class Machine:
         Raises:
             ValueError: there is no such input.
         """
-        self._now = max(self._now, int(given["at"]))
-        self._chance = float(given.get("chance", 0.5))
+        self._moment.now = max(self._moment.now, int(given["at"]))
+        self._moment.chance = float(given.get("chance", 0.5))
         take = getattr(self, f"_on_{given['type']}", None)
         if take is None:
             raise ValueError(f"there is no input {given['type']!r}")
@@ -112,10 +83,10 @@ class Machine:
                 self._end("cursor-damaged", detail=given["damaged"])
                 return
             self._say({"type": "report", "kind": "cursor-damaged", "detail": given["damaged"]})
-            self._start = "acked"
+            self._connection.start = "acked"
         elif given.get("cursor") is not None and not self._take_cursor(given["cursor"]):
             return
-        if self._line.cursor is None and self._start == "snapshot":
+        if self._line.cursor is None and self._connection.start == "snapshot":
             self._phase = "snapshot"
             self._line.put(Item("reset", None, {"reason": "start"}, snapshot=True))
         else:
@@ -130,21 +101,14 @@ class Machine:
         else:
             # Events that the old filter kept out lie before the cursor. The server knows from where this one has all.
             self._say({"type": "report", "kind": "filter-changed", "filter": kept["filter"]})
-            self._start = "acked"
+            self._connection.start = "acked"
         return True
 
     def _on_stop(self, _: dict[str, Any]) -> None:
         if self._phase == "over":
             return
-        if (
-            self._open
-            and self._greeted_at is not None
-            and self._ladder.door == "websocket"
-            and self._config.acks
-        ):
-            frame = self._acks.frame(self._line.cursor, self._now, idle=True)
-            if frame is not None:
-                self._say({"type": "send", "link": self._link, "message": frame})
+        if self._acks_by_frame:
+            self._frame(idle=True)
         self._end("closed")
 
     def _on_owner(self, given: dict[str, Any]) -> None:
@@ -156,45 +120,22 @@ class Machine:
             self._end("replaced", code=4409)
 
     def _on_online(self, _: dict[str, Any]) -> None:
-        if self._phase == "over":
-            return
-        greeted = self._greeted_at is not None
-        self._return.online(self._now, self._chance, trying=self._open and not greeted)
-        self._line.online(self._now, self._chance)
-        self._acks.online(self._now, self._chance)
-        if self._open and greeted and self._ladder.door == "websocket" and not self._paused:
-            # Another network may have left this connection behind: it says so soon, or is given up.
-            self._say({"type": "send", "link": self._link, "message": {"type": "ping"}})
-            self._watch.probe(self._now)
+        if self._phase != "over":
+            self._line.online(self._moment.now, self._moment.chance)
+            self._acks.online(self._moment.now, self._moment.chance)
+            self._connection.online()
 
     def _on_wake(self, _: dict[str, Any]) -> None:
-        if self._phase == "over":
-            return
-        self._line.wake(self._now)
-        if self._return.is_over(self._now):
-            self._connect()
-        if not self._open:
-            return
-        if self._passed(self._watch.silent_at):
-            greeted = self._greeted_at is not None
-            self._leave("silence" if greeted else "no hello")
-        elif self._passed(self._watch.behind_at):
-            self._leave("the head is not reached")
-        elif self._passed(self._ladder.climb_at):
-            self._close(BYE)
-            self._line.drop()
-            self._ladder.climb()
-            self._connect()
-
-    def _passed(self, at: int | None) -> bool:
-        return at is not None and self._now >= at
+        if self._phase != "over":
+            self._line.wake(self._moment.now)
+            self._connection.wake()
 
     def _on_handled(self, given: dict[str, Any]) -> None:
         self._line.handled(given["offset"])
 
     def _on_raised(self, given: dict[str, Any]) -> None:
         if self._phase != "over":
-            self._line.raised(given["offset"], given["error"], self._now)
+            self._line.raised(given["offset"], given["error"], self._moment.now)
 
     def _on_buried(self, given: dict[str, Any]) -> None:
         self._line.buried(given["offset"])
@@ -210,10 +151,9 @@ class Machine:
         self._line.order(given["offset"], given["order"])
 
     def _on_order_failed(self, given: dict[str, Any]) -> None:
-        self._line.order_failed(
-            given["offset"], given.get("retryAfterMs"), self._now, self._chance,
-            passing=_is_passing(given.get("status")),
-        )  # fmt: skip
+        now, chance = self._moment.now, self._moment.chance
+        passing = _is_passing(given.get("status"))
+        self._line.order_failed(given["offset"], given.get("retryAfterMs"), now, chance, passing=passing)
 
     def _on_snapshot(self, given: dict[str, Any]) -> None:
         self._snapshots.steady()
@@ -224,84 +164,85 @@ class Machine:
         if given.get("problem") is not None and status in STATUSES:
             self._end(STATUSES[status], code=status, detail=given["problem"])
             return
-        told = given.get("retryAfterMs")
-        pause = self._snapshots.wait_ms(self._chance, None, told)
-        self._line.snapshot_failed(pause, self._now, self._chance, fixed=told is not None)
+        now, chance, told = self._moment.now, self._moment.chance, given.get("retryAfterMs")
+        pause = self._snapshots.wait_ms(chance, None, told)
+        self._line.snapshot_failed(pause, now, chance, fixed=told is not None)
 
     def _on_acked(self, _: dict[str, Any]) -> None:
         self._acks.posted()
 
     def _on_ack_failed(self, given: dict[str, Any]) -> None:
         passing = _is_passing(given.get("status"))
-        lost = self._acks.failed(self._now, self._chance, given.get("retryAfterMs"), passing=passing)
+        now, chance = self._moment.now, self._moment.chance
+        lost = self._acks.failed(now, chance, given.get("retryAfterMs"), passing=passing)
         if lost is not None:
             self._say({"type": "report", "kind": "ack-refused", "status": given["status"], "body": lost})
 
     # Words of the network; those of an earlier link count for nothing.
 
     def _on_failed(self, given: dict[str, Any]) -> None:
-        if self._is_ours(given):
+        if self._connection.is_ours(given):
             # Where nothing was reached the network is down, whatever the door.
-            self._lost(given["reason"], counts=bool(given["reached"]))
+            self._connection.lost(given["reason"], counts=bool(given["reached"]))
 
     def _on_refused(self, given: dict[str, Any]) -> None:
-        if not self._is_ours(given):
+        if not self._connection.is_ours(given):
             return
         status, problem = given["status"], given.get("problem")
         shut = is_shut(status, problem)
         if problem is not None and status in STATUSES and not shut:
-            self._open = False
+            self._connection.gone()
             self._end(STATUSES[status], code=status, detail=problem)
             return
         why = f"{status} {problem or ''}".rstrip()
-        self._lost(why, retry_after_ms=given.get("retryAfterMs"), shut=shut, counts=problem is None)
+        retry = given.get("retryAfterMs")
+        self._connection.lost(why, retry_after_ms=retry, shut=shut, counts=problem is None)
 
     def _on_closed(self, given: dict[str, Any]) -> None:
-        if not self._is_ours(given):
+        if not self._connection.is_ours(given):
             return
         code, reason = given["code"], given.get("reason", "")
-        stop = "refused" if code == 4400 and self._greeted_at is None else CODES.get(code)
+        stop = "refused" if code == 4400 and not self._connection.is_greeted else CODES.get(code)
         if stop is not None:
-            self._open = False
+            self._connection.gone()
             self._end(stop, code=code, detail=reason)
         elif code == 4409:
-            self._gone()
+            self._connection.gone()
             self._phase = "asking"
             self._tell({"state": "replaced"})
             self._say({"type": "ask", "question": "replaced"})
         else:
             slot = slot_in(reason)
-            self._lost(f"{code} {reason}".rstrip(), slot_ms=slot, counts=slot is None)
+            self._connection.lost(f"{code} {reason}".rstrip(), slot_ms=slot, counts=slot is None)
 
     def _on_garbled(self, given: dict[str, Any]) -> None:
-        if self._is_ours(given):
+        if self._connection.is_ours(given):
             self._garbled()
 
     def _garbled(self) -> None:
         self._say({"type": "report", "kind": "garbled"})
-        self._leave("garbled", GARBLED)
+        self._connection.leave("garbled", GARBLED)
 
     def _on_message(self, given: dict[str, Any]) -> None:
-        if not self._is_ours(given):
+        if not self._connection.is_ours(given):
             return
         message = given["message"]
         if not is_message(message):
             self._garbled()
             return
         kind = message["type"]
-        if self._greeted_at is None and kind != "hello":
-            self._leave("no hello", GARBLED)
+        if not self._connection.is_greeted and kind != "hello":
+            self._connection.leave("no hello", GARBLED)
             return
-        if not self._paused:
-            self._watch.heard(self._now)
+        self._connection.heard()
         match kind:
             case "hello":
                 self._hello(message)
             case "caught_up":
                 self._received = message["offset"]
-                self._line.put(Item("mark", message["offset"], caught_up=self._link))
+                self._line.put(Item("mark", message["offset"], caught_up=self._connection.number))
             case "heartbeat" | "pong":
-                self._head(message["head"])
+                self._connection.head(reached=message["head"] == self._received)
             case "reset":
                 self._reset(message["to"], message["reason"])
             case "error":
@@ -311,18 +252,15 @@ class Machine:
                 self._event(message)
 
     def _on_page(self, given: dict[str, Any]) -> None:
-        if not self._is_ours(given):
+        if not self._connection.is_ours(given):
             return
         page = given["page"]
         if not is_page(page):
             self._garbled()
             return
-        self._polling = False
-        if not page["events"] and not page["more"]:
-            self._poll_at = max(self._now, self._polled_at + POLL_AGAIN_MS)
-        self._watch.rest()
-        self._reading = page.get("reading")
-        if self._greeted_at is None:
+        self._connection.paged(empty=not page["events"] and not page["more"])
+        self._connection.reading = page.get("reading")
+        if not self._connection.is_greeted:
             self._greet(page["head"], self._line.cursor)
         reset = page.get("reset")
         if reset is not None:
@@ -331,50 +269,37 @@ class Machine:
                 return
         for event in page["events"]:
             self._event(event)
-        self._line.put(Item("mark", page["offset"], caught_up=0 if page["more"] else self._link))
-
-    def _is_ours(self, given: dict[str, Any]) -> bool:
-        return self._open and given["link"] == self._link
+        caught_up = 0 if page["more"] else self._connection.number
+        self._line.put(Item("mark", page["offset"], caught_up=caught_up))
 
     def _hello(self, message: dict[str, Any]) -> None:
-        self._watch.hello(message["heartbeatSeconds"])
-        self._watch.heard(self._now)
-        self._reading = message.get("reading")
+        self._connection.hello(message["heartbeatSeconds"])
+        self._connection.reading = message.get("reading")
         self._received = message["after"]
-        if self._line.cursor is None and self._start == "head":
+        if self._line.cursor is None and self._connection.start == "head":
             # From now on this is where we were: a cut before the first event must not move us to a later head.
             self._line.put(Item("mark", message["after"]))
         self._greet(message["head"], message["after"])
 
     def _greet(self, head: str, after: str | None) -> None:
-        self._greeted_at = self._now
-        self._return.over()
-        self._ladder.opened(self._now)
-        self._away_since = None
-        self._done, self._live = 0, False
+        self._connection.greet()
+        self._done = 0
         self._of = None if after is None or self._config.filter else distance(after, head)
         if head != after:
             self._tell({"state": "catching_up", "done": 0, "of": self._of})
 
-    def _head(self, head: str) -> None:
-        # With a filter, the head says nothing about what is due here; and who does not read is not sent it.
-        if not self._config.filter and not self._paused:
-            self._watch.head(self._now, reached=head == self._received)
-
     def _event(self, event: dict[str, Any]) -> None:
         self._received = event["offset"]
-        self._watch.progress()
         if not self._line.put_event(event) and not self._line.holds(event["offset"]):
             # Finished between two streams: it is one of those that were to be caught up with.
             self._done += 1
-        if len(self._line.queue) > FLOOD_WINDOWS * self._config.window and self._ladder.door != "poll":
-            self._leave("flood")
+        self._connection.event()
 
     def _reset(self, to: str, reason: str) -> None:
         self._received = to
         if self._config.snapshots:
             # The snapshot is later than `to`, and so is the stream that goes on behind it.
-            self._close(BYE)
+            self._connection.close()
             self._phase = "snapshot"
             self._tell({"state": "resetting", "reason": reason})
         said = {"reason": reason, "to": to}
@@ -382,139 +307,56 @@ class Machine:
 
     # Consequences.
 
+    def _connect(self) -> None:
+        self._phase = "begun"
+        self._connection.open()
+
     def _finished(self, item: Item) -> None:
+        connection = self._connection
         if item.kind == "snapshot":
             self._acks.shown([order["orderId"] for order in item.body["orders"]])
             if self._phase == "snapshot":
                 self._connect()
-        elif item.kind == "event" and self._open and self._greeted_at is not None and not self._live:
+        elif item.kind == "event" and connection.is_greeted and not connection.is_live:
             self._done += 1
             self._tell({"state": "catching_up", "done": self._done, "of": self._of})
-        if item.caught_up == self._link and self._open:
-            self._live = True
+        if item.caught_up == connection.number and connection.is_open:
+            connection.is_live = True
             self._tell({"state": "live"})
 
     def _settle(self) -> None:
-        self._line.advance(self._now)
+        self._line.advance(self._moment.now)
         if self._phase == "over":
             return
-        self._hold_back()
+        self._connection.hold_back()
         if self._config.acks:
             self._acknowledge()
-        polls = self._open and self._ladder.door == "poll" and self._greeted_at is not None
-        if (
-            polls
-            and not self._polling
-            and self._line.idle
-            and (self._poll_at is None or self._passed(self._poll_at))
-        ):
-            self._poll(POLL_SECONDS if self._live else 0)
+        self._connection.poll_on()
 
-    def _hold_back(self) -> None:
-        if not self._open or self._ladder.door == "poll":
-            return
-        waiting = len(self._line.queue)
-        if not self._paused and waiting >= self._config.window:
-            self._paused = True
-            self._watch.rest()
-            self._say({"type": "pause", "link": self._link})
-        elif self._paused and waiting <= self._config.window // 2:
-            self._paused = False
-            self._watch.heard(self._now)
-            self._say({"type": "resume", "link": self._link})
+    @property
+    def _acks_by_frame(self) -> bool:
+        return self._config.acks and self._connection.is_greeted and self._connection.door == "websocket"
+
+    def _frame(self, *, idle: bool) -> None:
+        frame = self._acks.frame(self._line.cursor, self._moment.now, idle=idle)
+        if frame is not None:
+            self._say({"type": "send", "link": self._connection.number, "message": frame})
 
     def _acknowledge(self) -> None:
-        on_link = self._open and self._greeted_at is not None
-        by_frame = on_link and self._ladder.door == "websocket"
-        if by_frame:
-            frame = self._acks.frame(self._line.cursor, self._now, idle=self._line.idle)
-            if frame is not None:
-                self._say({"type": "send", "link": self._link, "message": frame})
-        reading = self._reading if on_link and not by_frame else None
-        body = self._acks.request(self._line.cursor, reading, self._now, idle=self._line.idle)
+        idle = self._line.idle
+        if self._acks_by_frame:
+            self._frame(idle=idle)
+        over_http = self._connection.is_greeted and not self._acks_by_frame
+        reading = self._connection.reading if over_http else None
+        body = self._acks.request(self._line.cursor, reading, self._moment.now, idle=idle)
         if body is not None:
             self._say({"type": "post_ack", "body": body})
-
-    # Connections.
-
-    def _connect(self) -> None:
-        self._link += 1
-        self._phase, self._open = "connected", True
-        self._return.over()
-        self._greeted_at, self._paused, self._polling, self._live = None, False, False, False
-        self._reading = None
-        if self._ladder.door == "poll":
-            self._poll(0)
-            return
-        self._watch.begin(self._now, HELLO_MS)
-        after = self._after()
-        said: dict[str, Any] = {
-            "type": "connect",
-            "link": self._link,
-            "door": self._ladder.door,
-            "after": after,
-        }
-        self._say(said | {"filter": self._config.filter_json})
-
-    def _after(self) -> str | None:
-        if self._line.cursor is not None:
-            return self._line.cursor
-        return None if self._start == "head" else "acked" if self._start == "snapshot" else self._start
-
-    def _poll(self, seconds: int) -> None:
-        self._polling, self._polled_at, self._poll_at = True, self._now, None
-        self._watch.begin(self._now, seconds * 1000 + POLL_SLACK_MS)
-        said: dict[str, Any] = {"type": "poll", "link": self._link, "after": self._after(), "wait": seconds}
-        self._say(said | {"filter": self._config.filter_json})
-
-    def _leave(self, why: str, code: int = GAVE_UP) -> None:
-        """Give a stream up that is of no use."""
-        self._say({"type": "close", "link": self._link, "code": code})
-        self._lost(why, counts=True)
-
-    def _close(self, code: int) -> None:
-        self._say({"type": "close", "link": self._link, "code": code})
-        self._gone()
-
-    def _gone(self) -> None:
-        self._open, self._live, self._poll_at = False, False, None
-        self._watch.rest()
-
-    def _lost(
-        self,
-        why: str,
-        *,
-        slot_ms: int | None = None,
-        retry_after_ms: int | None = None,
-        shut: bool = False,
-        counts: bool = False,
-    ) -> None:
-        """There is no stream any more, or there never was: come back later, maybe by another door."""
-        greeted = self._greeted_at
-        self._gone()
-        self._line.drop()
-        backoff = self._backoff
-        if greeted is None:
-            if self._ladder.climbing:
-                # The door below is known to work; its failures are not this one's.
-                backoff = Backoff()
-            self._ladder.failed(shut=shut, counts=counts)
-        else:
-            backoff.lived(self._now - greeted)
-        if self._away_since is None:
-            self._away_since = self._now
-            self._tell({"state": "offline", "since": self._now})
-        self._phase = "waiting"
-        told = slot_ms is not None or retry_after_ms is not None
-        pause = backoff.wait_ms(self._chance, slot_ms, retry_after_ms)
-        wait = self._return.begin(self._now, pause, self._chance, fixed=told)
-        self._say({"type": "wait", "ms": wait, "door": self._ladder.door, "why": why})
 
     def _end(self, reason: str, *, code: int | None = None, detail: str = "") -> None:
         if self._phase == "over":
             return
-        if self._open:
-            self._close(BYE)
+        if self._connection.is_open:
+            self._connection.close()
         self._phase = "over"
         self._line.stopped = True
         self._line.drop()
