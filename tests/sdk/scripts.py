@@ -1183,6 +1183,100 @@ def outbox() -> list[OutboxScript]:
     s.wake()
     s.say("failed", id="a", reason="no route")
     found.append(s)
+
+    s = OutboxScript("the owner ends it", "nothing more is sent, and nothing more is taken")
+    s.start().add("a").tried("a")
+    s.say("failed", id="a", reason="no route")
+    s.say("stop")
+    s.later(60_000)
+    s.say("wake")
+    s.add("b", written=False)
+    found.append(s)
+
+    s = OutboxScript("inputs out of turn", "an answer to nothing is nothing")
+    s.start().add("a").tried("b").answered("a", 200).ended("a")
+    s.say("failed", id="a", reason="no route")
+    s.say("wake")
+    s.tried("a").answered("a", 200).ended("a")
+    found.append(s)
+    return found
+
+
+def turns() -> list[Script]:
+    """Inputs that come when nobody waits for them, or again."""
+    found = []
+    s = Script("inputs out of turn", "an answer to nothing is nothing")
+    s.live(1)
+    s.start(kept(5))
+    for type_ in ("handled", "buried", "stored"):
+        s.say(type_, offset="1-9")
+    s.say("raised", offset="1-9", error="no paper")
+    s.say("order", offset="1-9", order={"items": []})
+    s.say("order_failed", offset="1-9", status=None)
+    s.say("snapshot", offset="1-9", orders=[])
+    s.say("snapshot_failed", status=None)
+    s.say("acked")
+    s.say("ack_failed", status=503)
+    s.say("owner", decision="stop")
+    s.event(2).done(2)
+    found.append(s)
+
+    s = Script("a page and a garbled message of before", "they are of a link that is gone")
+    s.live(1).closed(1006).wake().hello(1, 1)
+    s.say("page", link=1, page=page(2, end=2))
+    s.say("garbled", link=1)
+    found.append(s)
+
+    s = Script("inputs after the end", "what is over stays over, once")
+    s.live(1).event(2)
+    s.say("stop")
+    s.say("raised", offset="1-2", error="no paper")
+    for type_ in ("stop", "online", "wake"):
+        s.say(type_)
+    s.say("store_failed", detail="no space left on device")
+    found.append(s)
+
+    s = Script(
+        "the owner ends it with a snapshot in the hand", "the snapshot is stored, and nothing is opened"
+    )
+    s.start(kept(1)).hello(50, 60, epoch=2)
+    s.message("reset", to="2-50", reason="epoch")
+    s.say("snapshot", offset="2-61", orders=ORDERS)
+    s.say("stop")
+    s.say("handled", offset="2-61")
+    s.stored()
+    found.append(s)
+
+    s = Script("orders whose ack is refused", "it is reported and given up, and the stream goes on")
+    s.start(kept(1)).hello(50, 60, epoch=2)
+    s.message("reset", to="2-50", reason="epoch")
+    s.say("snapshot", offset="2-61", orders=ORDERS)
+    s.say("handled", offset="2-61")
+    s.stored()
+    s.say("ack_failed", status=422)
+    s.hello(61, 61, epoch=2)
+    found.append(s)
+
+    s = Script("two heads that are not reached", "the patience is the first one's")
+    s.live(1).later(1_000)
+    s.message("heartbeat", head=offset(2))
+    s.later(1_000).message("heartbeat", head=offset(3))
+    s.wake()
+    found.append(s)
+
+    s = Script(
+        "offsets that cannot be counted", "how many there are is not said, and nothing else is missing"
+    )
+    s.start(kept(1))
+    s.message("hello", after="1-1", head="later", heartbeatSeconds=20, reading="r1")
+    s.event(2).done(2)
+    found.append(s)
+
+    s = Script("a page that is none", "it is garbled, and asked for again", doors=["poll"])
+    s.start(kept(1))
+    s.on_link("page", page=[])
+    s.wake()
+    found.append(s)
     return found
 
 
@@ -1198,5 +1292,6 @@ FILES: dict[str, Callable[[], Scripts]] = {
     "thin": thin,
     "handlers": handlers,
     "storage": storage,
+    "turns": turns,
     "outbox": outbox,
 }

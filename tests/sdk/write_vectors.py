@@ -1,6 +1,7 @@
 """Write `sdk/vectors/*.json` from `tests/sdk/scripts.py`: run it after a change, and read what differs."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def records() -> str:
         {"log": hurt + whole[1], "damaged": True},
         {"log": "\n" + whole[1], "damaged": True},
         {"log": whole[0][:30] + "\n" + whole[1], "damaged": True},
+        {"log": f"{zlib.crc32(b'{'):08x} {{\n" + whole[1], "damaged": True},
         {"log": whole[0].upper() + whole[1], "damaged": True},
     ]
     lines = ",\n  ".join(json.dumps(case, ensure_ascii=False) for case in cases)

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import quote
 
 from bellwire_terminal.claims import Claim
 from bellwire_terminal.clock import Clock
@@ -22,7 +21,8 @@ from bellwire_terminal.core.config import DOORS, Config
 from bellwire_terminal.core.machine import Machine
 from bellwire_terminal.core.records import Damaged
 from bellwire_terminal.cursors import Cursor, MemoryCursor
-from bellwire_terminal.errors import STOPS, Stopped, Unreachable
+from bellwire_terminal.errands import Errands
+from bellwire_terminal.errors import STOPS, Stopped
 from bellwire_terminal.event import Event
 from bellwire_terminal.files import DeadLetters
 from bellwire_terminal.http import Client, detail_of
@@ -30,8 +30,6 @@ from bellwire_terminal.links import PAGE_EVENTS, Link
 from bellwire_terminal.network import Network
 from bellwire_terminal.outbox import Outbox
 
-OPEN = "pending,preparing,ready"
-SNAPSHOT_PAGES = 100
 STOP_SECONDS = 5.0
 
 State = Mapping[str, Any]
@@ -84,6 +82,7 @@ class Terminal(Commands):
         self._machine = Machine(Config.of(wishes))
         self._client = Client(url, key, tls)
         self._client.parse_float = parse_float
+        self._errands = Errands(self._client, tenant, self._feed)
         self._clock = clock or Clock()
         self._network = Network()
         self._cursor = cursor or MemoryCursor()
@@ -323,66 +322,13 @@ class Terminal(Commands):
             self._feed("buried", offset=letter["event"]["offset"])
 
     def _do_post_ack(self, output: dict[str, Any]) -> None:
-        self._start(self._post_ack(output["body"]))
-
-    async def _post_ack(self, body: dict[str, Any]) -> None:
-        try:
-            answer = await self._client.ask("POST", f"/api/tenant/{self._slug}/acks", body=body)
-        except Unreachable:
-            self._feed("ack_failed", status=None)
-            return
-        if answer.status == 204:
-            self._feed("acked")
-        else:
-            self._feed("ack_failed", status=answer.status, retryAfterMs=answer.retry_after_ms)
+        self._start(self._errands.post_ack(output["body"]))
 
     def _do_fetch_order(self, output: dict[str, Any]) -> None:
-        self._start(self._fetch_order(output["offset"], output["orderId"]))
-
-    async def _fetch_order(self, offset: str, order_id: str) -> None:
-        try:
-            answer = await self._client.ask(
-                "GET", f"/api/tenant/{self._slug}/orders/{quote(str(order_id), safe='')}"
-            )
-        except Unreachable:
-            self._feed("order_failed", offset=offset, status=None)
-            return
-        if answer.status == 200 and answer.json is not None:
-            self._feed("order", offset=offset, order=answer.json)
-        else:
-            self._feed(
-                "order_failed", offset=offset, status=answer.status, retryAfterMs=answer.retry_after_ms
-            )
+        self._start(self._errands.fetch_order(output["offset"], output["orderId"]))
 
     def _do_fetch_snapshot(self, _: dict[str, Any]) -> None:
-        self._start(self._fetch_snapshot())
-
-    async def _fetch_snapshot(self) -> None:
-        orders: list[Any] = []
-        offset: str | None = None
-        query = {"status": OPEN}
-        for _ in range(SNAPSHOT_PAGES):
-            try:
-                answer = await self._client.ask("GET", f"/api/tenant/{self._slug}/orders", query=query)
-            except Unreachable:
-                self._feed("snapshot_failed", status=None, problem=None)
-                return
-            page = answer.json
-            if answer.status != 200 or page is None or not isinstance(page.get("orders"), list):
-                told = {
-                    "status": answer.status,
-                    "problem": answer.problem,
-                    "retryAfterMs": answer.retry_after_ms,
-                }
-                self._feed("snapshot_failed", **told)
-                return
-            offset = offset or page["offset"]
-            orders += page["orders"]
-            if page.get("next") is None:
-                self._feed("snapshot", offset=offset, orders=orders)
-                return
-            query = {**query, "after": str(page["next"])}
-        self._feed("snapshot_failed", status=None, problem=None)
+        self._start(self._errands.fetch_snapshot())
 
     def _do_state(self, output: dict[str, Any]) -> None:
         state = {name: value for name, value in output.items() if name != "type"}

@@ -124,7 +124,7 @@ export class Connection {
     }
   }
 
-  // What was heard on it.
+  // Words that came on it.
 
   // Anything came. While we do not read, nothing is expected.
   heard() {

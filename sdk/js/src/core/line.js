@@ -213,6 +213,6 @@ export class Line {
     this.#wait.over();
     if (this.#stage === "resting") this.#deliver();
     else if (this.#stage === "fetch-resting") this.#fetch();
-    else if (this.#stage === "load-resting") this.#load();
+    else this.#load();
   }
 }

@@ -27,7 +27,7 @@ export class Watch {
 
   // The server was asked whether it is there.
   probe(now) {
-    if (this.silentAt !== null) this.silentAt = Math.min(this.silentAt, now + PROBE_MS);
+    this.silentAt = Math.min(this.silentAt ?? now + PROBE_MS, now + PROBE_MS);
   }
 
   // An event came: whatever is still missing may be right behind it.

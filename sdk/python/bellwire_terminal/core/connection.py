@@ -136,7 +136,7 @@ class Connection:
             self._watch.heard(self._moment.now)
             self._say({"type": "resume", "link": self.number})
 
-    # What was heard on it.
+    # Words that came on it.
 
     def heard(self) -> None:
         """Anything came. While we do not read, nothing is expected."""

@@ -247,6 +247,6 @@ class Line:
                 self._deliver()
             case "fetch-resting":
                 self._fetch()
-            case "load-resting":
+            case _:
                 self.stage = "loading"
                 self._say({"type": "fetch_snapshot"})

@@ -31,8 +31,7 @@ class Watch:
 
     def probe(self, now: int) -> None:
         """The server was asked whether it is there."""
-        if self.silent_at is not None:
-            self.silent_at = min(self.silent_at, now + PROBE_MS)
+        self.silent_at = min(self.silent_at or now + PROBE_MS, now + PROBE_MS)
 
     def progress(self) -> None:
         """An event came: whatever is still missing may be right behind it."""
