@@ -1,4 +1,4 @@
-"""The rest of the SDK's core, of which no script speaks: wishes that are none, inputs that there are not, what is read."""
+"""The rest of the SDK's core: wishes that are none, inputs that there are not, what is read of it."""
 
 from typing import Any
 
