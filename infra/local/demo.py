@@ -336,6 +336,10 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(str(exc))
         return 2
     port = plan.port or free_port()
+    if options.check and not is_free(port):
+        # BELLWIRE_PORT is exported for the demo that runs there, and the check is run beside it.
+        console.step(f"port {port} is taken; the check takes another")
+        port = free_port()
     if not is_free(port):
         console.error(
             f"Port {port} is taken by another program; choose another with BELLWIRE_PORT=8090 make demo."

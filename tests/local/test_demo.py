@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -262,11 +263,14 @@ def test_two_demos_in_one_directory_do_not_disturb_each_other(folder: Path) -> N
             assert answer.json()["offset"] == "1-1"
 
 
-def test_the_check_passes_on_the_real_cluster(folder: Path) -> None:
-    done = subprocess.run(
-        [*COMMAND, "--check"], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=100,
-        check=False,
-    )  # fmt: skip
+def test_the_check_passes_on_the_real_cluster_beside_a_demo_at_the_exported_port(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = subprocess.run(
+            [*COMMAND, "--check"], cwd=folder, env=environment(folder, BELLWIRE_PORT=port),
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
     assert done.returncode == 0, done.stdout
+    assert f"port {port} is taken" in done.stdout
     assert "the check passed" in done.stdout
     assert list((folder / ".bellwire").iterdir()) == []

@@ -50,10 +50,14 @@ async def browser() -> AsyncIterator[Browser]:
 
     A machine without Chromium and without a way to get it fails with the one sentence that says what to type.
     """
+    missing = ""
     try:
         tool = find_chromium()
     except ToolMissing as exc:
-        pytest.fail(str(exc), pytrace=False)
+        missing = str(exc)
+    # Said here, and not in the handler, it is one sentence and no chain of two.
+    if missing:
+        pytest.fail(missing, pytrace=False)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=tool.path, args=list(ARGUMENTS[1:]), env=dict(tool.environment())

@@ -1,6 +1,6 @@
 // The demo's token, which the printed address carries behind its #.
 //
-// It leaves the address at once, so that neither the history's list nor a copied address has it, and stays with this one
+// It leaves the address at once, so that no address that is copied or photographed has it, and stays with this one
 // entry of the history: a reload finds it there, and no other page does.
 
 export function takeToken({ location, history } = globalThis) {
