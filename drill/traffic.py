@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import threading
 from collections import Counter
-from concurrent.futures import Future
+from collections.abc import Callable
 
 import httpx
 
@@ -40,11 +40,11 @@ class Traffic:
         self._url = ""
         self._operator_key = ""
         self._tills: list[Till] = []
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stays = asyncio.Event()
-        self._main: Future[None] | None = None
-        self._thread = threading.Thread(target=self._loop.run_forever, name="traffic", daemon=True)
-        self._ordering = True
+        self._ending = asyncio.Event()
+        self._begun = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="traffic", daemon=True)
 
     @property
     def all_connected(self) -> bool:
@@ -70,37 +70,36 @@ class Traffic:
     def start(self) -> None:
         """Begin, and go on until `stop`."""
         self._thread.start()
-        self._main = asyncio.run_coroutine_threadsafe(self._work(), self._loop)
+        self._begun.wait()
 
     def stop(self) -> None:
         """End all of it; a second call does nothing."""
-        if self._main is not None:
-            self._main.cancel()
-            with contextlib.suppress(BaseException):
-                self._main.result(30)
-            self._main = None
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
+            self._do(self._ending.set)
+            self._thread.join(30)
 
     def leave(self) -> None:
         """Every till closes its connection, and stays away."""
-        self._loop.call_soon_threadsafe(self._stays.clear)
+        self._do(self._stays.clear)
 
     def come_back(self) -> None:
         """Every till connects again."""
-        self._loop.call_soon_threadsafe(self._stays.set)
+        self._do(self._stays.set)
 
-    def pause_orders(self) -> None:
-        """No order comes in any more."""
-        self._ordering = False
+    def _do(self, act: Callable[[], None]) -> None:
+        assert self._loop is not None, "it was not started"
+        self._loop.call_soon_threadsafe(act)
 
-    def resume_orders(self) -> None:
-        """Orders come in again."""
-        self._ordering = True
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stays.set()
+        work = asyncio.create_task(self._work())
+        self._begun.set()
+        await self._ending.wait()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
 
     async def _work(self) -> None:
-        self._stays.set()
         limits = httpx.Limits(max_connections=None)
         async with (
             httpx.AsyncClient(trust_env=False, timeout=ORDER_SECONDS, limits=limits) as client,
@@ -118,8 +117,7 @@ class Traffic:
 
     async def _orders(self, client: httpx.AsyncClient, group: asyncio.TaskGroup) -> None:
         for shop in itertools.cycle(self.shops):
-            if self._ordering:
-                group.create_task(self._order(client, shop))
+            group.create_task(self._order(client, shop))
             await asyncio.sleep(1 / ORDERS_A_SECOND)
 
     async def _order(self, client: httpx.AsyncClient, shop: Shop) -> None:
