@@ -110,14 +110,10 @@ class Record:
         known = sorted(
             (row for row in self.rows if row.fault in order), key=lambda row: order.index(row.fault)
         )
-        factors = {row.factor for row in known}
-        times = (
-            "the rules' own times" if factors <= {1.0} else f"the rules' times divided by {max(factors):g}"
-        )
-        head = (
-            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {times}.\n\n"
-        )
-        return head + table(known)
+        head = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}."
+        if any(row.factor != 1 for row in known):
+            head += " Rows with ÷ had the rules' times divided by that: their order counts, not their seconds."
+        return f"{head}\n\n{table(known)}"
 
 
 def table(rows: list[Row]) -> str:
@@ -127,7 +123,8 @@ def table(rows: list[Row]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        name = f"**`{row.fault}`**: {row.says} ({seconds(row.broken_seconds)})"
+        scale = "" if row.factor == 1 else f", ÷ {row.factor:g}"
+        name = f"**`{row.fault}`**: {row.says} ({seconds(row.broken_seconds)}{scale})"
         fired = [line for line in row.lines if line.firing is not None]
         only_pended = [line.alert for line in row.lines if line.firing is None]
         for line in fired:

@@ -32,6 +32,15 @@ def test_the_table_says_when_an_alert_came_who_was_told_what_explained_it_and_wh
     assert text.count("Redis is frozen") == 1
 
 
+def test_a_row_with_shorter_times_says_so(tmp_path: Path) -> None:
+    record = Record(tmp_path / "drill.json")
+    record.add(Row("release", "pods are replaced", 1.0, 240.0))
+    assert "÷" not in record.table(["release"])
+    record.add(Row("release", "pods are replaced", 10.0, 24.0))
+    assert "(24 s, ÷ 10)" in record.table(["release"])
+    assert "their order counts" in record.table(["release"])
+
+
 def test_a_fault_that_brings_no_alert_says_so() -> None:
     assert "| none |" in table([Row("release", "pods are replaced", 1.0, 240.0)])
 
