@@ -4,6 +4,7 @@ Each fault has a Prometheus of its own, so that no window remembers the fault be
 Does not know any fault.
 """
 
+import secrets
 import time
 from types import TracebackType
 from typing import Self
@@ -36,7 +37,8 @@ class Place:
     def __init__(self, factor: float = 1.0, plan: Plan | None = None, sink: Sink = no_sink) -> None:
         """`factor`: how many times shorter all times of the rules are."""
         self.factor = factor
-        self.cluster = Cluster(plan or Plan(), sink=sink)
+        # Without a password Redis counts those as refused who have gone before it took them, as after a pause.
+        self.cluster = Cluster(plan or Plan(), redis_password=secrets.token_urlsafe(24), sink=sink)
         self.listener = Listener()
         self.traffic = Traffic()
         self.broken_at = 0.0

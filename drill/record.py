@@ -112,7 +112,9 @@ class Record:
         )
         head = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}."
         if any(row.factor != 1 for row in known):
-            head += " Rows with ÷ had the rules' times divided by that: their order counts, not their seconds."
+            head += (
+                " Rows with ÷ had the rules' times divided by that: their order counts, not their seconds."
+            )
         return f"{head}\n\n{table(known)}"
 
 
