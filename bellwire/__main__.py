@@ -91,6 +91,20 @@ def migrate(database_url: str, post: bool, force: bool, adopt: bool, patience: f
     click.echo(f"applied {', '.join(applied)}" if applied else "nothing to apply")
 
 
+@main.command("new-epoch")
+@DATABASE
+def new_epoch(database_url: str) -> None:
+    """Say that this database was restored in a way that it does not show: with --data-only, or from a template.
+
+    Run it as the tables' owner, before the pods start. Terminals that hold an event which is no more are reset then.
+    After any other restore or a failover the pods notice by themselves.
+    """
+    from api.db.new_epoch import new_epoch as enter
+
+    before, now = asyncio.run(enter(database_url))
+    click.echo(f"epoch {now} (before: {before})")
+
+
 @main.command()
 def settings() -> None:
     """Print every setting of the pods, with its default and its meaning."""

@@ -10,6 +10,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 LONGEST = (
+    "local/test_haproxy_versions.py",
     "upgrade/test_alarms.py",
     "local/test_demo.py",
     "upgrade/test_side_by_side.py",
@@ -37,6 +38,8 @@ LONGEST = (
     "gateway/test_fanout.py",
     "command/test_one_sentence.py",
     "endtoend/test_doors.py",
+    "local/test_haproxy_drain.py",
+    "local/test_haproxy_cells.py",
     "endtoend/test_browser.py",
     "gateway/test_messages.py",
     "api/test_webhooks.py",

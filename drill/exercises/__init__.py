@@ -1,6 +1,7 @@
 """The exercises: practised for real, and judged by themselves. One module each, which has an `EXERCISE`."""
 
 from drill.exercise import Exercise
+from drill.exercises import restore
 
-ALL: tuple[Exercise, ...] = ()
+ALL: tuple[Exercise, ...] = (restore.EXERCISE,)
 EXERCISES = {each.name: each for each in ALL}

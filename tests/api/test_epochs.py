@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from api.db.migrate import migrate
+from api.db.new_epoch import new_epoch
 from api.db.writes import Attempt, run_write, write_call
 from backbone.contract.errors import Unavailable
 from backbone.contract.event_filter import EVERYTHING
@@ -308,3 +309,17 @@ async def test_a_role_without_any_privilege_but_on_our_tables_is_enough(
         assert (await write(app)).epoch > 1
     finally:
         await app.close()
+
+
+async def test_by_hand_a_new_epoch_is_entered_whatever_the_server_shows(log: Database, own_url: str) -> None:
+    """For a restore that leaves no mark: the history is another one from here, and writes go on in it."""
+    written = await write(log)
+    before, now = await new_epoch(own_url)
+    assert before == written.epoch
+    assert now > written.epoch
+    assert (await extent_of(log)).head == Offset(now, written.seq)
+    assert await write(log) == Offset(now, written.seq + 1)
+    # Again is another one: nobody can tell how often somebody restores.
+    again = await new_epoch(own_url)
+    assert again[0] == now
+    assert again[1] > now

@@ -20,6 +20,7 @@ THOUGHT_ABOUT = {
     "infra/local/child.py": "a process that we started, by its handle",
     "infra/local/pods.py": "a child's process",
     "infra/local/postgres.py": "a child's process; two files of a directory of ours",
+    "infra/local/backed_up.py": "a child's process; the data directory of a server of ours",
     "infra/local/valkey.py": "a child's process",
     "infra/local/haproxy.py": "a child's process",
     "infra/local/check.py": "a pod of its own cluster",
