@@ -80,8 +80,11 @@ def pid_of(role: str, document: dict[str, Any]) -> int:
     return next(int(each["pid"]) for each in document["processes"] if each["role"] == role)
 
 
-def assert_no_secret_in_a_list_of_processes(document: dict[str, Any], printed: str) -> None:
+def assert_no_secret_in_a_list_of_processes(document: dict[str, Any], folder: Path) -> None:
     """No key or password of a demo is a word of a command that runs, or of one that it tells people to type."""
+    # Its lines follow its file; the orders to type are the last ones that matter here.
+    assert wait_until(lambda: bool(orders_said(folder)), READY_SECONDS)
+    printed = (folder / "demo.json.out").read_text()
     found = re.findall(r"bw_(?:op|store|term)_[\w-]{43}", json.dumps(document))
     found += [urlsplit(document[name]).password for name in ("databaseUrl", "redisUrl")]
     assert len(found) >= 10
@@ -135,7 +138,7 @@ def test_it_ends_with_0_and_leaves_no_process_and_no_file_behind(
         pids = [each["pid"] for each in document["processes"]]
         assert all(is_running(pid) for pid in pids)
         assert len(pids) == 6
-        assert_no_secret_in_a_list_of_processes(document, (folder / "demo.json.out").read_text())
+        assert_no_secret_in_a_list_of_processes(document, folder)
         assert asyncio.run(who_connects(document["databaseUrl"])) == {
             "api": "bellwire_api",
             "gateway": "bellwire_gateway",
@@ -187,7 +190,7 @@ def test_what_demo_json_says_is_true_and_stays_true_when_a_pod_is_killed(folder:
         killed = pid_of("api", document)
         os.kill(killed, signal.SIGKILL)
         manifest = folder / ".bellwire" / "demo.json"
-        assert wait_until(lambda: pid_of("api", json.loads(manifest.read_text())) != killed, 1.5)
+        assert wait_until(lambda: pid_of("api", json.loads(manifest.read_text())) != killed, READY_SECONDS)
         assert is_running(pid_of("api", json.loads(manifest.read_text())))
 
 
