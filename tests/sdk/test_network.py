@@ -102,3 +102,19 @@ async def hastened(till: Terminal, work: asyncio.Task[Result]) -> Result:
             till.online()
             await asyncio.sleep(0.5)
     return work.result()
+
+
+async def test_what_was_claimed_and_done_is_done_though_the_server_has_not_heard_of_it() -> None:
+    async with FakeBellwire() as fake, Terminal(fake.url, fake.tenant, fake.key) as till:
+        fake.place_order(orderId="a")
+        await take(till, 1)
+        async with till.claim("a", "print", ttl=1) as claim:
+            assert claim
+            fake.down = True
+        async with till.claim("a", "print") as again:
+            assert not again
+            assert again.done
+        fake.down = False
+        till.online()
+        await asyncio.wait_for(till.outbox.settled(), SECONDS)
+        assert fake.claims["a", "print"]["done"]

@@ -25,7 +25,7 @@ async () => {
       for await (const event of tab.till) {
         if (event.type === "snapshot") tab.handled.push(...event.data.orders.map((order) => order.orderId));
         else if (event.type === "new_order") tab.handled.push(event.offset);
-        if (hangs) await new Promise(() => {});
+        if (hangs) await new Promise((resolve) => (tab.goOn = resolve));
         if (claims && event.type === "new_order") await tab.till.claim(event, claims, async () => tab.done.push(event.offset));
       }
     };

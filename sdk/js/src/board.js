@@ -4,7 +4,7 @@
 import { Clock } from "./clock.js";
 import { configOf, DOORS } from "./core/config.js";
 import { Machine } from "./core/machine.js";
-import { Damaged, record } from "./core/records.js";
+import { Damaged } from "./core/records.js";
 import { Errands } from "./errands.js";
 import { stopOf } from "./errors.js";
 import { Hand } from "./hand.js";
@@ -75,19 +75,12 @@ export class Board {
     this.#errands = new Errands(this.#client, tenant);
     this.#clock = clock;
     this.#cursor = cursor ?? new MemoryCursor();
-    this.#store = this.#storeOf(store, share, !cursor && (rest.start === undefined || typeof store === "string"));
+    if (store && !globalThis.document) throw new TypeError("store is for pages: in Node give a FileCursor and a FileLog");
+    this.#store = { store, share, hasCursor: !cursor && (rest.start === undefined || typeof store === "string") };
     this.#letters = deadLetters;
     this.#told = { onState, onReport, onReplaced };
     this.#wishes = { WebSocket, tickets };
     this.#limit = Math.min(config.window, PAGE_EVENTS);
-  }
-
-  // What is kept under which name, and whether the tabs share it. The key's checksum tells one terminal from another.
-  #storeOf(store, share, hasCursor) {
-    if (store && !globalThis.document) throw new TypeError("store is for pages: in Node give a FileCursor and a FileLog");
-    const { base, key } = this.#client;
-    const name = typeof store === "string" ? store : `${base} ${this.#config.tenant} ${record(key).slice(0, 8)}`;
-    return { isKept: Boolean(store), hasCursor, share, name: `bellwire ${name}` };
   }
 
   // Whether this tab is the one that has the connection; a terminal that is not shared always is.
@@ -129,14 +122,14 @@ export class Board {
   }
 
   async #findStore() {
-    const { isKept, hasCursor, share, name } = this.#store;
+    const { store, share, hasCursor } = this.#store;
     // Two parts that a page fetches only where they are wanted: with a store of its own it needs neither.
-    const { keepingOf } = isKept ? await import("./keeping.js") : {};
+    const { keepingOf } = store ? await import("./keeping.js") : {};
     const { Sharing } = share && haveTabs() ? await import("./sharing.js") : {};
-    const keeping = await keepingOf?.(name, (report) => this.do_report(report));
+    const keeping = await keepingOf?.(store, this[PARTS], (report) => this.do_report(report));
     if (hasCursor && keeping) this.#cursor = keeping.cursor;
     this.#outbox?.connect(this.#client, keeping?.log);
-    if (Sharing) this.#sharing = new Sharing(name, this[PARTS], this.#till);
+    if (Sharing) this.#sharing = new Sharing(store, this[PARTS], this.#till);
     else if (share) this.do_report({ kind: "not-shared", detail: "tabs need Web Locks, which need TLS" });
   }
 

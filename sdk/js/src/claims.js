@@ -39,9 +39,15 @@ export class Claim {
     return this.fence !== null && !this.lost;
   }
 
+  get #donePath() {
+    return `${this.#path}/${encodeURIComponent(this.#purpose)}/done`;
+  }
+
   // Ask for it. Throws `Refused` where it is not to be had at all, `Unreachable` after some attempts.
   async open() {
-    await this.#ask();
+    // It was done here, and the server has not heard of it yet: it would give the claim again.
+    this.done = this.#outbox.commands.some((command) => command.path === this.#donePath);
+    if (!this.done) await this.#ask();
     if (this.isMine) this.#renew();
     return this;
   }
@@ -56,8 +62,7 @@ export class Claim {
   async finish() {
     this.leave();
     if (this.fence === null) return;
-    const path = `${this.#path}/${encodeURIComponent(this.#purpose)}/done`;
-    const { answer } = await this.#outbox.submit("POST", path, { fence: this.fence });
+    const { answer } = await this.#outbox.submit("POST", this.#donePath, { fence: this.fence });
     let timer;
     // On the disk it is safe: offline, it is said when there is a network again.
     const enough = new Promise((resolve) => (timer = setTimeout(resolve, this.#ttl * 1000)));

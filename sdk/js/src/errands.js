@@ -46,11 +46,6 @@ export class Errands {
     return ["snapshot_failed", { status: null, problem: null }];
   }
 
-  // What lies behind an offset, as one page of the log; null where nobody answers, or it was called off.
-  events(query, wait, signal) {
-    return this.#ask("GET", "events", { query: { ...query, wait }, seconds: wait + 20, signal });
-  }
-
   // An answer, or null where nobody answers.
   async #ask(method, rest, more) {
     try {

@@ -2,6 +2,7 @@
 
 import { StorageFailed } from "./errors.js";
 import { database, IndexedCursor, IndexedLog } from "./indexed.js";
+import { nameOf } from "./naming.js";
 import { MemoryCursor, MemoryLog, StorageCursor, StorageLog } from "./stores.js";
 
 // How browsers say that this page may not have it at all. Any other failure is one of the disk.
@@ -49,8 +50,9 @@ class WitnessedCursor extends IndexedCursor {
   }
 }
 
-// `{cursor, log}` under a name. `report` is told where it is not IndexedDB, and where that was emptied.
-export async function keepingOf(name, report) {
+// `{cursor, log}` of a terminal. `report` is told where it is not IndexedDB, and where that was emptied.
+export async function keepingOf(store, parts, report) {
+  const name = nameOf(store, parts);
   const where = await place();
   if (where === "indexedDB") return { cursor: new WitnessedCursor(name, report), log: new IndexedLog(`${name} outbox`) };
   report({ kind: "store", in: where, lost: false, detail: `there is no IndexedDB here; kept in: ${where}` });

@@ -25,14 +25,15 @@ export class Relay {
   reading = null;
   #replaced = false;
   #tabs;
-  #errands;
+  #pages;
   #isStuck;
   #sockets = new Set();
 
-  // `isStuck()`: the tab does not read what came and so may not notice that its stream is over, or it has ended itself.
-  constructor(tabs, errands, isStuck) {
+  // `pages(query, wait, signal)` reads a page of the log, null where nobody answers. `isStuck()`: the tab does not read what
+  // came and so may not notice that its stream is over, or it has ended itself.
+  constructor(tabs, pages, isStuck) {
     this.#tabs = tabs;
-    this.#errands = errands;
+    this.#pages = pages;
     this.#isStuck = isStuck;
   }
 
@@ -120,9 +121,9 @@ export class Relay {
 
   // To use as the platform's WebSocket, for a tab that does not lead.
   get Socket() {
-    const [relay, tabs, errands, sockets] = [this, this.#tabs, this.#errands, this.#sockets];
+    const [relay, tabs, pages, sockets] = [this, this.#tabs, this.#pages, this.#sockets];
     return function Socket(url) {
-      return new SharedSocket(relay, tabs, errands, sockets, new URL(url).searchParams);
+      return new SharedSocket(relay, tabs, pages, sockets, new URL(url).searchParams);
     };
   }
 }
@@ -132,7 +133,7 @@ class SharedSocket {
   readyState = 0;
   #relay;
   #tabs;
-  #errands;
+  #pages;
   #sockets;
   #query;
   // Where it is, and the last event of that page, which lies at or before it with nothing for us between them.
@@ -142,10 +143,10 @@ class SharedSocket {
   #isJoined = false;
   #ending = new AbortController();
 
-  constructor(relay, tabs, errands, sockets, query) {
+  constructor(relay, tabs, pages, sockets, query) {
     this.#relay = relay;
     this.#tabs = tabs;
-    this.#errands = errands;
+    this.#pages = pages;
     this.#sockets = sockets;
     this.#query = Object.fromEntries(query);
     this.#position = this.#query.after ?? null;
@@ -231,7 +232,7 @@ class SharedSocket {
     if (again) await sleep(LEAST_WAIT_MS);
     const wait = again ? Math.floor(Math.min(POLL_SECONDS, heartbeatSeconds)) : 0;
     const query = { ...this.#query, ...(this.#position === null ? {} : { after: this.#position }) };
-    const answer = await this.#errands.events(query, wait, this.#ending.signal);
+    const answer = await this.#pages(query, wait, this.#ending.signal);
     if (this.readyState !== 1) return;
     const page = answer?.json;
     if (answer?.status !== 200 || !page) {

@@ -5,10 +5,12 @@
 
 import { canonical } from "./core/values.js";
 import { InUse } from "./errors.js";
+import { nameOf } from "./naming.js";
 import { Relay } from "./relay.js";
 import { Tabs } from "./tabs.js";
 
 const ACK_MS = 1_000;
+const SLACK_SECONDS = 20;
 
 export class Sharing {
   relay;
@@ -26,7 +28,9 @@ export class Sharing {
   #name;
 
   // `till`: `isStuck()`, `moved()` when another stream is to be had, `online()`, `offset()`, `fail(error)`.
-  constructor(name, { cursor, outbox, errands, config }, till) {
+  constructor(store, parts, till) {
+    const { cursor, outbox, errands, config } = parts;
+    const name = nameOf(store, parts);
     this.#name = name;
     this.#cursor = cursor;
     this.#outbox = outbox;
@@ -41,7 +45,10 @@ export class Sharing {
       hear: (kind, body) => this.#hear(kind, body),
       fail: (error) => till.fail(error),
     });
-    this.relay = new Relay(this.#tabs, errands, () => till.isStuck());
+    const path = `/api/tenant/${encodeURIComponent(config.tenant)}/events`;
+    const pages = (query, wait, signal) =>
+      parts.client.ask("GET", path, { query: { ...query, wait }, seconds: wait + SLACK_SECONDS, signal }).catch(() => null);
+    this.relay = new Relay(this.#tabs, pages, () => till.isStuck());
   }
 
   get isLeading() {

@@ -156,3 +156,18 @@ test("a log that is compacted while commands come has each that was given, and n
     assert.equal(left.size, 1);
   }
 });
+
+test("what was claimed and done is done, though the server has not heard of it", async () => {
+  const outbox = await opened();
+  const claimOf = (purpose) => new Claim(client, outbox, new Network(), "kitchen", "a", purpose, 0.05);
+  const claim = await claimOf("serve").open();
+  isDown = true;
+  try {
+    await claim.finish();
+    const again = await claimOf("serve").open();
+    assert.deepEqual([again.isMine, again.done], [false, true]);
+  } finally {
+    isDown = false;
+  }
+  await outbox.close();
+});

@@ -43,6 +43,7 @@ class Claim:
         self._since = network.times
         self._path = f"/api/tenant/{quote(tenant, safe='')}/orders/{quote(order_id, safe='')}/claims"
         self._purpose = purpose
+        self._done_path = f"{self._path}/{quote(purpose, safe='')}/done"
         self._ttl = ttl
         self._renewing: asyncio.Task[None] | None = None
         self.fence: int | None = None
@@ -61,7 +62,10 @@ class Claim:
             Refused: it is not to be had at all: the order is cancelled, or is none.
             Unreachable: nobody answers, after some attempts.
         """
-        await self._ask()
+        # It was done here, and the server has not heard of it yet: it would give the claim again.
+        self.done = any(command["path"] == self._done_path for command in self._outbox.commands)
+        if not self.done:
+            await self._ask()
         if self.fence is not None:
             self._renewing = asyncio.get_running_loop().create_task(self._renew())
         return self
@@ -79,8 +83,7 @@ class Claim:
                 await self._renewing
         if raised is not None or self.fence is None:
             return
-        path = f"{self._path}/{quote(self._purpose, safe='')}/done"
-        pending = await self._outbox.submit("POST", path, {"fence": self.fence})
+        pending = await self._outbox.submit("POST", self._done_path, {"fence": self.fence})
         try:
             # On the disk it is safe: offline, it is said when there is a network again.
             await asyncio.wait_for(asyncio.shield(_answer_of(pending)), self._ttl)
