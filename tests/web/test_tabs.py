@@ -114,6 +114,23 @@ async def test_a_tab_that_says_nothing_any_more_loses_the_lead_and_follows_when_
     await leader.has(order["offset"], *placed)
 
 
+async def test_gateways_that_are_killed_repeat_and_skip_nothing_in_any_tab(
+    open_context: OpenContext, corner: Shop, cluster: Cluster, watch: Watch
+) -> None:
+    # Where there is no WebSocket, the page asks whether anything is there at all.
+    watch.expected += [r"WebSocket connection", r"503", r"404", r"ERR_"]
+    context = await open_context()
+    tabs = [await open_tab(context, corner) for _ in range(2)]
+    placed: list[str] = []
+    for _ in range(2):
+        placed += await offsets(corner, 2)
+        for pod in cluster.gateways:
+            pod.kill()
+        placed += await offsets(corner, 2)
+        for tab in tabs:
+            await tab.has(*placed)
+
+
 async def test_commands_of_every_tab_go_through_one_outbox_and_outlive_the_tab_that_leads(
     open_context: OpenContext, corner: Shop, watch: Watch
 ) -> None:
