@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import announce, carry, crowd, deflate, orders, paint, receipts, storm, wire
+from benchmarks import announce, board, carry, crowd, deflate, orders, paint, receipts, storm, wire
 from benchmarks.fanout import run as fanout
 from benchmarks.report import write_json
 from benchmarks.walk import measure, table
@@ -75,6 +75,13 @@ def spread(words: argparse.Namespace) -> None:
     asyncio.run(fanout.cost(1000, None, None, words.runs, []))
 
 
+def look(words: argparse.Namespace) -> None:
+    """The till's page with 500 open orders, while 20 a second arrive."""
+    with Cluster(Plan(api_pods=1), say=print) as cluster:
+        found = asyncio.run(board.measure(cluster, 500, 20, words.seconds, words.runs))
+    _show("board", board.table(found), found)
+
+
 def compress(words: argparse.Namespace) -> None:
     """The savings and costs of permessage-deflate."""
     phases = asyncio.run(deflate.measure(1000, 120, words.runs))
@@ -129,8 +136,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     # Last, since they move this process off one of the cores.
     "fanout": spread,
     "latency": wait,
+    "board": look,
 }
-NAMED = ("deflate", "storm", "crowd", "receipts", "paint", "latency")
+NAMED = ("deflate", "storm", "crowd", "receipts", "paint", "latency", "board")
 COMMON = tuple(part for part in PARTS if part not in NAMED)
 
 if __name__ == "__main__":

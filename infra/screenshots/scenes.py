@@ -4,6 +4,7 @@ A scene plays with the real thing, waits for what it wants to show, and never fo
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -97,6 +98,18 @@ async def till(page: Page, place: Set) -> None:
         await expect(page.locator(f'[data-column="{column}"] .order')).to_have_count(count)
 
 
+async def till_again(page: Page, place: Set) -> None:
+    """On a phone, without a network: an order was accepted all the same, and waits to be sent."""
+    await till(page, place)
+    await page.context.set_offline(True)
+    await expect(page.locator('.light[data-state="offline"]')).to_be_visible()
+    await page.get_by_role("button", name=re.compile("^Accept .*15 minutes")).first.click()
+    await page.locator('[data-tab="preparing"]').click()
+    await expect(page.locator(".order.waits")).to_be_visible()
+    await expect(page.locator(".toast")).to_have_count(0)
+    await page.mouse.move(0, 0)
+
+
 async def console(page: Page, place: Set) -> None:
     """The overview, while the wall's tills get a rush of orders."""
     others = await place.open("wall", WIDE)
@@ -129,6 +142,7 @@ SHOTS = (
     Shot("shop", "shop", shop),
     Shot("till", "till", till, size=TABLET),
     Shot("till-dark", "till", till, size=TABLET, dark=True),
+    Shot("till-phone", "till", till_again, size=PHONE, dark=True),
     Shot("console", "console", console),
     Shot("tour", "tour", tour),
 )

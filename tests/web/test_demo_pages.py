@@ -26,6 +26,7 @@ from infra.screenshots.scenes import SHOTS, Shot
 from infra.screenshots.studio import Set
 from tests.web.axe import serious
 from tests.web.conftest import OpenContext, Watch
+from tests.web.till_page import TillPage
 
 HOSTILE = "<img src=x onerror=document.title='broken'>‮\"';--"
 PATIENCE_MS = 20_000
@@ -223,6 +224,30 @@ async def test_gateways_are_killed_and_redis_lies_under_a_burst_and_the_wall_fin
     assert "FORGED" not in await page.inner_text("#score")
     await expect(page.locator("#redis")).not_to_contain_text("gateways: 0", timeout=5_000)
     assert await serious(page) == []
+
+
+async def test_the_shops_order_rings_on_the_till_and_the_shop_sees_it_being_made(
+    stand: Stand, page: Page, open_context: OpenContext
+) -> None:
+    till = TillPage(await (await open_context()).new_page())
+    async with stand.client() as client:
+        code = (await client.post("/demo/pairings")).json()["code"]
+    await till.page.goto("/till")
+    await till.type_code(code)
+    await page.goto(stand.address("shop"))
+    await expect(page.locator("#listening")).to_contain_text("the kitchen is listening", timeout=PATIENCE_MS)
+    await page.get_by_label("Extra cheese").check()
+    await page.get_by_role("button", name="Add Margherita").click()
+    await page.get_by_label("Name").fill(HOSTILE)
+    await page.get_by_role("button", name="Place order").click()
+    number = await page.locator(".progress strong").inner_text()
+    card = till.page.locator(".order", has_text=number)
+    await expect(card).to_contain_text("Extra cheese", ignore_case=True)
+    await till.rings(True)
+    await card.get_by_role("button", name="ready in 10 minutes").click()
+    await till.rings(False)
+    await expect(page.locator('.steps [aria-current="step"]')).to_have_text("Preparing")
+    assert "broken" not in await till.page.title()
 
 
 @pytest.mark.parametrize("shot", SHOTS, ids=lambda shot: shot.name)

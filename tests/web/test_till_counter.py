@@ -60,6 +60,27 @@ async def test_a_gift_card_pays_an_order_and_gets_it_back(till: TillPage, corner
     await expect(till.card(placed["orderId"])).to_contain_text("1.50 to pay")
 
 
+async def test_what_is_given_without_a_network_is_kept_and_done_once(
+    till: TillPage, corner: Shop, watch: Watch
+) -> None:
+    watch.expected.append(r"WebSocket connection to|net::ERR_|Failed to load resource")
+    card = await corner.sell_card(20)
+    panel = await open_from_menu(till, "Gift cards")
+    await panel.get_by_label("Card number").fill(card["cardNumber"])
+    await till.page.keyboard.press("Enter")
+    await expect(panel.locator(".figure")).to_have_text("20.00")
+    await till.page.context.set_offline(True)
+    await till.is_in("offline")
+    await panel.get_by_label("Amount").first.fill("7.50")
+    await panel.get_by_role("button", name="Take it").click()
+    await expect(panel.get_by_role("status")).to_contain_text("Not sent yet")
+    await till.page.reload()
+    await expect(till.page.locator(".waiting-count")).to_be_visible()
+    await till.page.context.set_offline(False)
+    await till.has_sent_all()
+    assert await corner.balance(card["cardNumber"]) == 12.5
+
+
 async def test_points_are_added_and_redeemed(till: TillPage, corner: Shop, watch: Watch) -> None:
     watch.expected.append("40[49]")
     panel = await open_from_menu(till, "Loyalty points")

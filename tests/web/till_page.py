@@ -23,7 +23,10 @@ class TillPage:
         )
         assert answer.status_code == 201, answer.text
         await self.page.goto("/till")
-        await self.page.locator("#code").fill(answer.json()["code"].lower())
+        await self.type_code(answer.json()["code"].lower())
+
+    async def type_code(self, code: str) -> None:
+        await self.page.locator("#code").fill(code)
         await self.page.keyboard.press("Enter")
         await self.is_in("live")
 

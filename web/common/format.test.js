@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { age, clock, dayOf, delay, minutesOf, money, quantity, when } from "./format.js";
+import { age, clock, dayOf, decimalsOf, delay, minutesOf, money, quantity, when } from "./format.js";
 
 test("amounts have the decimals of their currency", () => {
   assert.equal(money(10.5, "EUR", "en"), "€10.50");
@@ -9,6 +9,7 @@ test("amounts have the decimals of their currency", () => {
   assert.equal(money(1.25, "KWD", "en").replace(/\s/g, " "), "KWD 1.250");
   assert.equal(money(7, null, "en"), "7.00");
   assert.equal(money(null, "EUR", "en"), "");
+  assert.deepEqual([null, "EUR", "JPY", "KWD"].map(decimalsOf), [2, 2, 0, 3]);
 });
 
 test("an age counts up, and a clock that went back is zero", () => {

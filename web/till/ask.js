@@ -1,5 +1,7 @@
 // The till's questions that are no events and no steps: who am I, what is on this card, what was sold today.
 
+import { clock } from "./clock.js";
+
 const PROBLEM = "urn:bellwire:problem:";
 const PATIENCE_MS = 15_000;
 const PAGES = 60;
@@ -25,8 +27,10 @@ async function ask(path, { key, method = "GET", body, fetch = globalThis.fetch }
   const init = { method, headers, body: body && JSON.stringify(body), cache: "no-store", credentials: "omit" };
   let response;
   let document;
+  const asked = Date.now();
   try {
     response = await fetch(path, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
+    clock.learn(response.headers.get("Date"), asked);
     document = response.status === 204 ? {} : await response.json();
   } catch (error) {
     throw new NoAnswer(String(error));

@@ -3,6 +3,7 @@
 import { el, setAttribute } from "../common/dom.js";
 import { COLUMNS } from "./board.js";
 import { CardMaker } from "./card.js";
+import { clock } from "./clock.js";
 import { Column } from "./column.js";
 import { actOf, movedTo } from "./keys.js";
 
@@ -82,7 +83,7 @@ export class BoardView {
 
   #tick() {
     if (document.hidden) return;
-    const now = Date.now();
+    const now = clock.now();
     // One that was for later is due.
     if (this.#found?.later.some(({ due }) => due <= now)) this.draw();
     for (const column of this.#columns) column.tick(now);

@@ -1,7 +1,8 @@
 // One order as a card. It is built anew when the order changes, and a tick changes its clock alone.
 
 import { el, setAttribute, setText } from "../common/dom.js";
-import { age, clock, minutesOf, money, when } from "../common/format.js";
+import { age, clock as timeOf, minutesOf, money, when } from "../common/format.js";
+import { clock } from "./clock.js";
 import { icon } from "./icons.js";
 import { addressOf, itemOf, noteOf, notesOf } from "./items.js";
 import { backOf, nextOf } from "./order.js";
@@ -62,7 +63,7 @@ export class CardMaker {
     );
     node.replaceChildren(card);
     this.#parts.set(node, { order, card, time, aloud, promise, isLater });
-    this.tick(node, Date.now());
+    this.tick(node, clock.now());
   }
 
   // Bring the clock of a card up to date.
@@ -86,7 +87,7 @@ export class CardMaker {
     if (order.status !== "preparing") return "";
     const at = promisedAt(order, this.#shop);
     if (now > at) return this.#texts.say("late.by", { age: age(now - at) });
-    return this.#texts.say("ready.at", { time: clock(at, this.#texts.locale, zone) });
+    return this.#texts.say("ready.at", { time: timeOf(at, this.#texts.locale, zone) });
   }
 
   #facts(order, promise) {
@@ -99,7 +100,7 @@ export class CardMaker {
       el("span", { class: "tag" }, type.startsWith("type.") ? order.orderType : type),
       order.tableNumber && el("span", { class: "tag strong" }, say("table", { table: order.tableNumber })),
       order.guests && el("span", { class: "tag" }, say("guests", { count: order.guests })),
-      order.scheduledFor && promise && el("span", { class: "tag" }, icon("clock"), say("for.at", { time: when(order.scheduledFor, Date.now(), this.#texts.locale, this.#shop?.timeZone) })),
+      order.scheduledFor && promise && el("span", { class: "tag" }, icon("clock"), say("for.at", { time: when(order.scheduledFor, clock.now(), this.#texts.locale, this.#shop?.timeZone) })),
       order.courier?.name && el("span", { class: "tag" }, say("courier", { name: order.courier.name })),
       promise,
     );

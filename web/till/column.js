@@ -2,8 +2,8 @@
 
 import { el, KeyedList, setText } from "../common/dom.js";
 
-const AT_ONCE = 24;
-const MORE = 24;
+const AT_ONCE = 12;
+const MORE = 12;
 
 export class Column {
   node;

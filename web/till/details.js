@@ -2,6 +2,7 @@
 
 import { el, replace } from "../common/dom.js";
 import { money, when } from "../common/format.js";
+import { clock } from "./clock.js";
 import { addressOf, itemOf, noteOf, notesOf } from "./items.js";
 import { openPanel } from "./panel.js";
 
@@ -18,7 +19,7 @@ export async function openDetails(till, order, texts) {
 function content(till, order, texts) {
   const say = (key, values) => texts.say(key, values);
   const amount = (value) => money(value, order.currency ?? till.shop?.currency, texts.locale);
-  const moment = (at) => when(at, Date.now(), texts.locale, till.shop?.timeZone);
+  const moment = (at) => when(at, clock.now(), texts.locale, till.shop?.timeZone);
   const fact = (key, value) => value && el("tr", {}, el("th", { scope: "row" }, say(key)), el("td", {}, value));
   const said = (by) => (by?.kind === "term" ? by.name : by?.kind ? say(`by.${by.kind}`) : "");
   return [

@@ -7,12 +7,14 @@ import { choose, chosen, Texts } from "../common/texts.js";
 import { setTheme, theme } from "../common/theme.js";
 import { Bell } from "./bell.js";
 import { BoardView } from "./board-view.js";
+import { clock } from "./clock.js";
 import { conflictWords } from "./conflict.js";
 import { openDetails } from "./details.js";
 import { askForget, askReason, askStation } from "./dialogs.js";
 import { forgetPage } from "./forget.js";
 import { openGiftCards } from "./gift-cards.js";
 import { Header } from "./header.js";
+import { isAway } from "./link.js";
 import { openMenu } from "./menu.js";
 import { Notices } from "./notices.js";
 import { backOf, nextOf, stationsOf } from "./order.js";
@@ -30,8 +32,11 @@ const ANNOUNCE_MS = 500;
 const MOST_NAMED = 3;
 // So long a form waits for the answer to what it gave; then it says that it is kept.
 const GIVE_MS = 6_000;
+const AWAY_MS = 300;
 // The stream is another's: so is the sound.
 const SILENT = new Set(["elsewhere", "replaced", "revoked"]);
+// Nobody carries out what would be done here.
+const IDLE = new Set(["elsewhere", "revoked", "stopped"]);
 
 const texts = new Texts(TEXTS, chosen(Object.keys(TEXTS)));
 const say = (key, values) => texts.say(key, values);
@@ -64,6 +69,7 @@ class App {
         this.#showState();
       },
       onShop: () => this.#showShop(),
+      onLost: () => this.#toasts.say(say("lost"), { tone: "bad", seconds: null }),
     });
     this.#board = new BoardView(texts, this.#till.shop, {
       look: () => this.#look(),
@@ -100,7 +106,7 @@ class App {
   // Seen.
 
   #look() {
-    const now = Date.now();
+    const now = clock.now();
     const { board, station } = this.#till;
     const search = this.#search.trim();
     const found = board.columns(now, { station, search });
@@ -122,6 +128,7 @@ class App {
   #showState() {
     const { state, shop } = this.#till;
     document.body.dataset.state = state.state;
+    this.#board.node.inert = IDLE.has(state.state);
     this.#header.showState(state, shop?.timeZone);
     this.#notices.show({ state, isBlocked: this.#bell.isBlocked, isHeld: this.#isHeld, shop });
     this.#board.ask();
@@ -182,7 +189,7 @@ class App {
     this.#busy.add(orderId);
     const more = { reason };
     if (order.status === "pending" && status === "preparing") {
-      more.readyAt = new Date(readyAtOf(order, Date.now(), minutes ?? usualMinutes(this.#till.shop))).toISOString();
+      more.readyAt = new Date(readyAtOf(order, clock.now(), minutes ?? usualMinutes(this.#till.shop))).toISOString();
     }
     try {
       await this.#till.step(order, status, more);
@@ -235,7 +242,8 @@ class App {
     const { id, answer } = await this.#till.submit(method, path, body);
     this.#told.add(id);
     let timer;
-    const enough = new Promise((resolve) => (timer = setTimeout(resolve, GIVE_MS, null)));
+    const patience = isAway(this.#till.state) ? AWAY_MS : GIVE_MS;
+    const enough = new Promise((resolve) => (timer = setTimeout(resolve, patience, null)));
     try {
       return await Promise.race([answer, enough]);
     } finally {

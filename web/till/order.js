@@ -77,3 +77,13 @@ export function stationsOf(order) {
 
 // Names of stations are compared without case.
 export const sameName = (one, other) => one.toLowerCase() === other.toLowerCase();
+
+// The price of a line, as the contract reckons it: once rounded, half away from zero.
+export function lineTotal(item, decimals = 2) {
+  const unit = 10 ** decimals;
+  const value = item.quantity * ((item.unitPrice ?? 0) + modifiersPrice(item.modifiers)) * unit;
+  return (Math.sign(value) * Math.round(Math.abs(value) + 1e-6)) / unit;
+}
+
+const modifiersPrice = (list) =>
+  (list ?? []).reduce((sum, one) => sum + (one.quantity ?? 1) * ((one.unitPrice ?? 0) + modifiersPrice(one.modifiers)), 0);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { backOf, changed, listed, nextOf, placed, stationsOf, warns } from "./order.js";
+import { backOf, changed, lineTotal, listed, nextOf, placed, stationsOf, warns } from "./order.js";
 
 const AT = "2026-11-29T12:00:00.000Z";
 const order = () =>
@@ -71,4 +71,12 @@ test("a note that a life may hang on is told from one about onions", () => {
 test("the stations of an order are those of its items", () => {
   assert.deepEqual(stationsOf({ items: [{ station: "Bar" }, { station: "Grill" }, { station: "Bar" }, {}] }), ["Bar", "Grill"]);
   assert.deepEqual(stationsOf({ itemsOmitted: true, stations: ["Bar"] }), ["Bar"]);
+});
+
+test("a line is reckoned with all its modifiers, and rounded once", () => {
+  const nested = { quantity: 3, unitPrice: 9.5, modifiers: [{ quantity: 2, unitPrice: 0.25, modifiers: [{ unitPrice: -0.1 }] }] };
+  assert.equal(lineTotal(nested), 29.4);
+  assert.equal(lineTotal({ quantity: 0.35, unitPrice: 22.1 }), 7.74);
+  assert.equal(lineTotal({ quantity: 0.5, unitPrice: 2.01 }), 1.01);
+  assert.equal(lineTotal({ quantity: 0.5, unitPrice: 1 }, 0), 1);
 });

@@ -1,6 +1,7 @@
 // A till that belongs to nobody yet: type a code, or paste a key.
 
 import { el, setText } from "../common/dom.js";
+import { help } from "../common/parts.js";
 import { NoAnswer, pair, paired } from "./ask.js";
 import { codeOf, isKey } from "./code.js";
 
@@ -73,6 +74,7 @@ function page(texts, { lead, label, input, other, words, ask, resolve }) {
       el("button", { class: "button quiet", type: "button", onclick: other }, say(words)),
       el("p", { class: "small muted" }, say("pair.keeps")),
     ),
+    help(say("help"), say("help.1"), say("help.2"), say("help.3")),
   );
 }
 

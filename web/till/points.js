@@ -2,6 +2,7 @@
 
 import { el, replace } from "../common/dom.js";
 import { count, when } from "../common/format.js";
+import { clock } from "./clock.js";
 import { field, formOf, openPanel, Outcome } from "./panel.js";
 
 const LAST = 10;
@@ -31,7 +32,7 @@ export function openPoints(till, texts, give) {
   const lookUp = async () => {
     const { newBalance, transactions } = await till.ask.points(phone.value.trim());
     const row = ({ transactionType, pointsChange, reason, timestamp }) =>
-      el("tr", {}, el("td", {}, when(timestamp, Date.now(), texts.locale, till.shop?.timeZone)), el("td", {}, reason || say(`points.${transactionType}`)),
+      el("tr", {}, el("td", {}, when(timestamp, clock.now(), texts.locale, till.shop?.timeZone)), el("td", {}, reason || say(`points.${transactionType}`)),
         el("td", { class: "number" }, `${pointsChange > 0 ? "+" : "−"}${figure(Math.abs(pointsChange))}`));
     replace(found,
       el("div", { class: "card sunken" }, el("p", { class: "figure number" }, figure(newBalance)), el("p", { class: "muted" }, say("points.title"))),

@@ -2,6 +2,7 @@
 
 import { el } from "../common/dom.js";
 import { ask, confirm } from "../common/parts.js";
+import { clock } from "./clock.js";
 import { receipt } from "./receipt.js";
 
 const PURPOSE = "print";
@@ -48,7 +49,7 @@ async function whole(till, order) {
 }
 
 function put(till, order, texts, fence) {
-  const paper = receipt(order, { shop: till.shop, texts, now: Date.now(), fence });
+  const paper = receipt(order, { shop: till.shop, texts, now: clock.now(), fence });
   document.body.append(paper);
   globalThis.print();
   paper.remove();

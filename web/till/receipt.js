@@ -1,9 +1,9 @@
 // An order on paper: all of it, black on white, for a roll of 72 mm or a sheet.
 
 import { el } from "../common/dom.js";
-import { money, quantity, when } from "../common/format.js";
+import { decimalsOf, money, quantity, when } from "../common/format.js";
 import { addressOf, modifiersOf, notesOf } from "./items.js";
-import { warns } from "./order.js";
+import { lineTotal, warns } from "./order.js";
 
 // `mark` says which print it is: `fence` of the claim, or null for a copy.
 export function receipt(order, { shop, texts, now, fence }) {
@@ -29,7 +29,7 @@ export function receipt(order, { shop, texts, now, fence }) {
     place && el("p", {}, addressOf(place)),
     notesOf(order).map((text) =>
       el("p", { class: warns(text) ? "box allergy" : "box" }, el("strong", {}, `${say(warns(text) ? "allergy" : "note")}: `), text)),
-    el("ul", { class: "lines" }, (order.items ?? []).map((item) => itemLine(item, texts, amount))),
+    el("ul", { class: "lines" }, (order.items ?? []).map((item) => itemLine(item, texts, amount, order.currency ?? shop?.currency))),
     order.itemsOmitted && el("p", { class: "box" }, say("items.omitted", { count: order.itemCount })),
     (order.adjustments ?? []).map((one) => line(one.name, amount(one.amount))),
     line(say("print.total"), amount(order.totalAmount), "big"),
@@ -39,11 +39,11 @@ export function receipt(order, { shop, texts, now, fence }) {
   );
 }
 
-function itemLine(item, texts, amount) {
+function itemLine(item, texts, amount, currency) {
   return el(
     "li",
     {},
-    el("p", { class: "pair item" }, el("span", {}, `${quantity(item.quantity, item.unit, texts.locale)} ${item.name}`), el("span", {}, amount(item.unitPrice))),
+    el("p", { class: "pair item" }, el("span", {}, `${quantity(item.quantity, item.unit, texts.locale)} ${item.name}`), el("span", {}, amount(lineTotal(item, decimalsOf(currency))))),
     modifiersOf(item.modifiers),
     item.notes && el("p", { class: warns(item.notes) ? "box allergy" : "box" }, item.notes),
   );

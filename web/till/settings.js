@@ -8,7 +8,10 @@ const STATION = "bellwire.till.station";
 const STATIONS = "bellwire.till.stations";
 const REPORT = "bellwire.till.report";
 const SOUND = "bellwire.till.sound";
-export const OUTBOX = "bellwire.till.outbox";
+// The SDK's store, and what it makes of the name: its witness, and its log.
+export const KEPT = "till";
+const WITNESS = `bellwire ${KEPT}`;
+export const OUTBOX = `${WITNESS} outbox`;
 const MOST_STATIONS = 50;
 
 const read = (name, storage) => {
@@ -41,7 +44,7 @@ export function writeKey(paired, storage = localStorage) {
 }
 
 export function forgetKey(storage = localStorage) {
-  for (const name of [KEY, SHOP, STATION, STATIONS, REPORT, OUTBOX]) write(name, null, storage);
+  for (const name of [KEY, SHOP, STATION, STATIONS, REPORT, WITNESS, OUTBOX]) write(name, null, storage);
 }
 
 export const readShop = (storage = localStorage) => read(SHOP, storage);

@@ -6,6 +6,7 @@
 const NAME = "bellwire.till";
 const VERSION = 1;
 const CURSOR = "cursor";
+const AT_ONCE = 25;
 
 const done = (request) =>
   new Promise((resolve, reject) => {
@@ -80,13 +81,19 @@ export class Store {
     if (!this.#db) return;
     const transaction = this.#db.transaction(["orders", "facts"], "readwrite");
     const orders = transaction.objectStore("orders");
+    const ended = over(transaction);
     for (const { all, kept: put = [], gone = [] } of changes) {
       if (all) orders.clear();
-      for (const order of all ?? put) orders.put(order);
+      // A few at a time: to copy hundreds of them at once is longer than a frame.
+      const wanted = all ?? put;
+      for (let from = 0; from < wanted.length; from += AT_ONCE) {
+        const requests = wanted.slice(from, from + AT_ONCE).map((order) => orders.put(order));
+        await done(requests.at(-1));
+      }
       for (const orderId of gone) orders.delete(orderId);
     }
     if (kept) transaction.objectStore("facts").put(kept, CURSOR);
-    await over(transaction);
+    await ended;
   }
 
   #facts(mode = "readonly") {

@@ -1,10 +1,10 @@
 // The till itself, without a face: its stream, its outbox, its board and what of them is kept.
 
-import { Outbox, StorageLog, Terminal } from "../sdk/index.js";
+import { IndexedLog, Outbox, Terminal } from "../sdk/index.js";
 import { Asker } from "./ask.js";
 import { Board } from "./board.js";
 import { Place } from "./place.js";
-import { forgetKey, OUTBOX, readStation, readShop, writeShop, writeStation } from "./settings.js";
+import { forgetKey, KEPT, OUTBOX, readStation, readShop, writeShop, writeStation } from "./settings.js";
 import { Store } from "./store.js";
 import { countOf, orderIdOf, stepsOf } from "./waiting.js";
 
@@ -26,7 +26,8 @@ export class Till {
   #shopTimer;
   #decide = null;
 
-  // `told`: `onBoard()`, `onState()`, `onArrived(orders)`, `onConflict(command, why)`, `onHold()`, `onShop()`.
+  // `told`: `onBoard()`, `onState()`, `onArrived(orders)`, `onConflict(command, why)`, `onHold()`, `onShop()`,
+  // `onLost()` where the browser has lost what was kept.
   constructor(paired, told) {
     this.#paired = paired;
     this.#told = told;
@@ -70,7 +71,6 @@ export class Till {
 
   async #connect() {
     const outbox = new Outbox({
-      log: new StorageLog(OUTBOX),
       onDone: (command, answer) => this.#answered(command, answer),
       onConflict: (command, why) => {
         this.#showWaiting();
@@ -79,7 +79,9 @@ export class Till {
       onHold: () => this.#told.onHold(),
     });
     const terminal = new Terminal(location.origin, this.#paired.tenant, this.#paired.key, {
-      cursor: this.#store.cursor, outbox, start: "snapshot", onDamage: "acked",
+      // The board has the cursor; commands are kept by the SDK.
+      cursor: this.#store.cursor, outbox, store: KEPT, start: "snapshot", onDamage: "acked",
+      onReport: ({ kind, lost }) => kind === "store" && lost && this.#told.onLost(),
       stations: this.station ? [this.station] : [],
       onState: (state) => this.#setState(state),
       onReplaced: () => new Promise((resolve) => (this.#decide = resolve)).finally(() => (this.#decide = null)),
@@ -193,6 +195,8 @@ export class Till {
   async forget() {
     await this.stop();
     await this.#store.forget();
+    const log = new IndexedLog(OUTBOX);
+    await log.hold().then(() => log.rewrite([])).catch(() => {});
     forgetKey();
   }
 }

@@ -3,6 +3,7 @@
 import { bars } from "../common/charts.js";
 import { el, replace } from "../common/dom.js";
 import { count, dayOf, money, quantity, when } from "../common/format.js";
+import { clock } from "./clock.js";
 import { barsOf, reportOf, totalsOf } from "./day.js";
 import { complaintOf, formOf, openPanel, Outcome, field } from "./panel.js";
 import { readReport, writeReport } from "./settings.js";
@@ -16,7 +17,7 @@ export function openToday(till, texts, give) {
   const amount = (value) => money(value, till.shop?.currency, texts.locale);
   const outcome = new Outcome();
   const body = el("div", { class: "stack" });
-  const day = el("input", { type: "date", name: "day", value: dayOf(Date.now(), zone), max: dayOf(Date.now(), zone), required: true, onchange: () => show() });
+  const day = el("input", { type: "date", name: "day", value: dayOf(clock.now(), zone), max: dayOf(clock.now(), zone), required: true, onchange: () => show() });
   let asked = 0;
 
   const show = async () => {
@@ -40,14 +41,14 @@ export function openToday(till, texts, give) {
     const tile = (name, text, more = "") => el("div", { class: `tile ${more}` }, el("dt", {}, say(`day.${name}`)), el("dd", { class: "number" }, text));
     const label = barsOf(hours).map(({ name, value }) => `${name}: ${value}`).join(", ");
     const sent = readReport();
-    const said = el("p", { class: "muted small" }, sent?.date === date ? say("day.sent.at", { at: when(sent.at, Date.now(), texts.locale, zone) }) : say("day.unsent"));
+    const said = el("p", { class: "muted small" }, sent?.date === date ? say("day.sent.at", { at: when(sent.at, clock.now(), texts.locale, zone) }) : say("day.unsent"));
     const report = formOf(texts, outcome, {
       fields: said, choices: [["send", say("day.send")]],
       work: async () => {
         const answer = await give("POST", `/api/tenant/${encodeURIComponent(till.tenant)}/daily-reports`, reportOf(date, found, till.shop?.currency));
         if (answer) {
-          writeReport({ date, at: Date.now() });
-          said.textContent = say("day.sent.at", { at: when(Date.now(), Date.now(), texts.locale, zone) });
+          writeReport({ date, at: clock.now() });
+          said.textContent = say("day.sent.at", { at: when(clock.now(), clock.now(), texts.locale, zone) });
         }
         outcome.say(say(answer ? "day.sent" : "asked.kept"), answer ? "good" : "warn");
       },
