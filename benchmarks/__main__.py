@@ -75,7 +75,7 @@ def spread(words: argparse.Namespace) -> None:
     asyncio.run(fanout.cost(1000, None, None, words.runs, []))
 
 
-def look(words: argparse.Namespace) -> None:
+def watch(words: argparse.Namespace) -> None:
     """The till's page with 500 open orders, while 20 a second arrive."""
     with Cluster(Plan(api_pods=1), say=print) as cluster:
         found = asyncio.run(board.measure(cluster, 500, 20, words.seconds, words.runs))
@@ -136,7 +136,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     # Last, since they move this process off one of the cores.
     "fanout": spread,
     "latency": wait,
-    "board": look,
+    "board": watch,
 }
 NAMED = ("deflate", "storm", "crowd", "receipts", "paint", "latency", "board")
 COMMON = tuple(part for part in PARTS if part not in NAMED)

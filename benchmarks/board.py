@@ -1,7 +1,7 @@
 """`python -m benchmarks board`: the till's page with five hundred open orders, while more arrive.
 
 A whole cluster, and its page in Debian's Chromium without a window. The page's own observers say how long its tasks
-were and when it was painted; a card counts when it is in the document.
+were; a card counts when it is in the document. A page's weight and first paint: benchmarks/paint.py.
 """
 
 import asyncio
@@ -49,19 +49,14 @@ new MutationObserver(() => {
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One run. Times in milliseconds, `bytes` as they were sent.
+    """One run. Times in milliseconds.
 
-    `paint` is the first one of a page that the browser has never seen, `again` of the till when it is loaded again.
     `opening` is the longest task while the orders came from the list, `longest` while more arrived; `delays` are from
     before a POST to its card.
     """
 
     orders: int
     arrived: int
-    bytes: int
-    files: int
-    paint: float
-    again: float
     opening: float
     longest: float
     long_tasks: int
@@ -88,7 +83,7 @@ async def _run(cluster: Cluster, browser: Browser, n: int, orders: int, rate: in
         context = await browser.new_context(base_url=cluster.url, viewport=SIZE)  # type: ignore[arg-type]
         await context.add_init_script(WATCH)
         page = await context.new_page()
-        size, files, paint = await _load(page)
+        await page.goto("/till")
         await _pair(page, operator, shop, orders)
         opening = await _longest(page, 0)
         begun: dict[str, float] = {}
@@ -101,14 +96,16 @@ async def _run(cluster: Cluster, browser: Browser, n: int, orders: int, rate: in
         await _has(page, orders + len(waits))
         tasks = [length for at, length in await page.evaluate("noted.tasks") if at >= started]
         cards = await page.evaluate("noted.cards")
-        await page.reload()
-        again = await _paint(page)
         await context.close()
     delays = tuple(cards[order] - at for order, at in begun.items() if order in cards)
     return Board(
-        orders, len(waits), size, files, paint, again, opening,
-        max(tasks, default=0.0), sum(length > LONG_MS for length in tasks), delays,
-    )  # fmt: skip
+        orders,
+        len(waits),
+        opening,
+        max(tasks, default=0.0),
+        sum(length > LONG_MS for length in tasks),
+        delays,
+    )
 
 
 def _open(cluster: Cluster, n: int) -> Shop:
@@ -142,31 +139,6 @@ async def _note(storefront: httpx.AsyncClient, begun: dict[str, float]) -> None:
     begun[await _place(storefront)] = at
 
 
-async def _load(page: Page) -> tuple[int, int, float]:
-    """Open the page for the first time: its bytes and files, and when something was painted."""
-    sizes: list[int] = []
-    session = await page.context.new_cdp_session(page)
-    await session.send("Network.enable")
-    session.on("Network.loadingFinished", lambda event: sizes.append(int(event["encodedDataLength"])))
-    await page.goto("/till")
-    await page.wait_for_selector("#code")
-    await session.detach()
-    return sum(sizes), len(sizes), await _paint(page)
-
-
-async def _paint(page: Page) -> float:
-    at: float = await page.evaluate(
-        """async () => {
-          for (;;) {
-            const [first] = performance.getEntriesByName("first-contentful-paint");
-            if (first) return first.startTime;
-            await new Promise((resolve) => setTimeout(resolve, 20));
-          }
-        }"""
-    )
-    return at
-
-
 async def _pair(page: Page, operator: httpx.AsyncClient, shop: Shop, orders: int) -> None:
     answer = await operator.post(f"/api/tenant/{shop.slug}/pairings", json={"name": "board"})
     answer.raise_for_status()
@@ -196,9 +168,6 @@ def table(found: Sequence[Board]) -> str:
     delays = sorted(delay for one in found for delay in one.delays)
     p50, p99 = (delays[min(len(delays) - 1, int(len(delays) * part))] for part in (0.5, 0.99))
     rows = [
-        ("bytes sent, a page never seen", f"{median('bytes') / 1000:,.0f} kB in {median('files'):.0f} files"),
-        ("first paint, never seen", f"{median('paint'):.0f} ms"),
-        ("first paint, loaded again", f"{median('again'):.0f} ms"),
         (f"longest task while {found[0].orders} orders come from the list", f"{median('opening'):.0f} ms"),
         (f"longest task while {found[0].arrived} more arrive", f"{median('longest'):.0f} ms"),
         ("tasks above 50 ms, each run", ", ".join(str(one.long_tasks) for one in found)),
