@@ -28,6 +28,7 @@ from tests.web.axe import serious
 from tests.web.conftest import OpenContext, Watch
 from tests.web.till_page import TillPage
 
+PAIRING_CODE = re.compile(r"^[0-9A-Z-]{8,9}$")
 HOSTILE = "<img src=x onerror=document.title='broken'>‮\"';--"
 PATIENCE_MS = 20_000
 
@@ -196,6 +197,31 @@ async def test_a_shops_order_is_on_every_tile_and_its_progress_comes_back(
     assert await serious(shop) == []
 
 
+async def test_a_till_with_the_tours_code_takes_a_shops_order_and_the_shop_sees_it(
+    stand: Stand, page: Page, open_context: OpenContext
+) -> None:
+    await page.goto(stand.address("tour"))
+    await page.get_by_role("button", name="Get a pairing code").click()
+    await expect(page.locator("#code")).to_have_text(PAIRING_CODE)
+    till = await (await open_context()).new_page()
+    await till.goto("/till")
+    await till.locator("#code").fill(await page.locator("#code").inner_text())
+    await till.keyboard.press("Enter")
+    await expect(till.locator('.light[data-state="live"]')).to_be_visible(timeout=PATIENCE_MS)
+
+    await page.goto(stand.address("shop"))
+    await page.get_by_role("button", name="Add Diavola").click()
+    await page.get_by_label("Note for the kitchen").fill("allergic to nuts")
+    await page.get_by_role("button", name="Place order").click()
+    number = await page.locator(".progress strong").inner_text()
+    card = till.locator(".order", has_text=number)
+    await expect(card).to_contain_text("Diavola")
+    await expect(card).to_contain_text("allergic to nuts")
+    await card.get_by_role("button", name="ready in 25 minutes").click()
+    await expect(page.locator('.steps [aria-current="step"]')).to_have_text("Preparing", timeout=PATIENCE_MS)
+    await expect(page.locator(".progress .words")).to_contain_text("ready at")
+
+
 async def test_gateways_are_killed_and_redis_lies_under_a_burst_and_the_wall_finds_nothing_lost(
     stand: Stand, page: Page, watch: Watch
 ) -> None:
@@ -294,7 +320,7 @@ async def test_the_tour_leads_to_every_page_and_gives_a_code_for_a_till(stand: S
     # Pages that any pod serves learn no token.
     assert [stand.pages.token in link for link in links] == [True, True, False, False]
     await page.get_by_role("button", name="Get a pairing code").click()
-    await expect(page.locator("#code")).to_have_text(re.compile(r"^[0-9A-Z-]{8,9}$"))
+    await expect(page.locator("#code")).to_have_text(PAIRING_CODE)
     assert await page.locator("#lines code").count() >= 4
     assert await serious(page) == []
 
