@@ -70,6 +70,7 @@ class Shop:
         self.url = url
         self.taken: dict[str, float] = {}
         self.failed: list[str] = []
+        self._open = True
         self.kitchen = open_shops(url, operator_key)[0]
         self.tills = [Till(url, self.kitchen.slug, each.key) for each in self.kitchen.terminals]
 
@@ -84,6 +85,10 @@ class Shop:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def close(self) -> None:
+        """No order comes in any more; tills stay."""
+        self._open = False
+
     def client(self) -> httpx.AsyncClient:
         """The storefront's."""
         headers = {"Authorization": f"Bearer {self.kitchen.storefront_key}"}
@@ -91,7 +96,7 @@ class Shop:
 
     async def _sell(self) -> None:
         async with self.client() as client:
-            while True:
+            while self._open:
                 try:
                     answer = await client.post("/api/tenant/orders/create", json=ORDER)
                     if answer.status_code == 201:
