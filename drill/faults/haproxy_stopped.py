@@ -9,7 +9,7 @@ from drill.place import Place
 
 @contextmanager
 def broken(place: Place) -> Iterator[None]:
-    place.load_balancer.halt()
+    place.load_balancer.kill()
     try:
         yield
     finally:

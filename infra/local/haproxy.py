@@ -123,11 +123,6 @@ class HAProxy:
             f"The load balancer did not come up{f' ({down} not well)' if down else ''}.\n{child.tail}"
         )
 
-    def halt(self) -> None:
-        """Kill it; `start` brings it back on the same ports."""
-        if self._child is not None:
-            self._child.kill()
-
     def stop(self) -> None:
         """Stop it at once, open connections included; a second call does nothing."""
         if self._child is not None:
@@ -137,7 +132,7 @@ class HAProxy:
             self._workdir = None
 
     def kill(self) -> None:
-        """`kill -9`; every connection through it is cut. `start` brings it back, on the same port."""
+        """`kill -9`; every connection through it is cut. `start` brings it back, on the same ports."""
         if self._child is not None:
             self._child.kill()
 
