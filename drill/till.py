@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import httpx
@@ -32,7 +32,6 @@ class Till:
     stays: asyncio.Event
     connected: bool = False
     position: str = "acked"
-    tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def run(self, client: httpx.AsyncClient) -> None:
         """Be connected for ever, or be on the way to it."""

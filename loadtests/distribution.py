@@ -54,11 +54,6 @@ class Distribution:
         """Locust's own; local, a master's or a worker's."""
         return self.environment.runner
 
-    @staticmethod
-    def second() -> int:
-        """Now, as the record counts."""
-        return int(time.time())
-
     def listen(self) -> None:
         """Hear what the other side says."""
         runner = self.runner

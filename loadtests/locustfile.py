@@ -6,6 +6,7 @@ says what to type.
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def note(
     if request_type == "FAULT" or distribution.running is None:
         return
     record: Record = distribution.running.record
-    second, row = distribution.second(), f"{request_type} {name}"
+    second, row = int(time.time()), f"{request_type} {name}"
     if exception is None:
         record.note(row, second, response_time, response_length)
     else:

@@ -57,8 +57,6 @@ class Plan:
     webhooks: tuple[str, ...] = ()
     webhook_url: str | None = None
     ca_file: str | None = None
-    deploy: str | None = None
-    seed: int = 1
     service_level_ms: float = 100.0
     worker: int = 0
 

@@ -108,7 +108,7 @@ async def _run(
     opened = await estate.open(size)
     plan = Plan(
         wish.url, name, wish.profile, size, opened.shops, opened.watched, opened.probes, opened.crowd, opened.clients,
-        opened.webhooks, wish.webhook_url, wish.ca_file, wish.deploy,
+        opened.webhooks, wish.webhook_url, wish.ca_file,
         service_level_ms=wish.thresholds.service_level_ms,
     )  # fmt: skip
     files = {each: wish.results / f"{name}.{each}.json" for each in ("plan", "outcome")}

@@ -37,7 +37,6 @@ class Running:
         self.record = Record()
         self.began: float | None = None
         self.settling = False
-        self.orders_asked = 0
         # Of the shops that have probes, whose terminals' words are all known; looked at when all is over.
         self.placed: deque[tuple[str, str, str]] = deque(maxlen=LOOKS)
         self.board: deque[tuple[Shop, str, str, float]] = deque(maxlen=5000)

@@ -13,7 +13,6 @@ from bellwire.plan.load import Load
 
 MOST_CELLS = 64
 GB = 1e9
-DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

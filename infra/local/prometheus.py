@@ -79,11 +79,6 @@ class Prometheus(ToolServer):
         found: list[dict[str, Any]] = self._get("alerts")["alerts"]
         return found
 
-    def targets(self) -> list[dict[str, Any]]:
-        """Its targets now, each with its `labels`, its `health` and its `lastError`."""
-        found: list[dict[str, Any]] = self._get("targets")["activeTargets"]
-        return found
-
     def _get(self, path: str, **parameters: str) -> dict[str, Any]:
         # trust_env off: a proxy of the environment is not for our own loopback.
         with httpx.Client(timeout=QUERY_SECONDS, trust_env=False) as client:

@@ -23,7 +23,7 @@ FAULTS = (
 
 @dataclass(slots=True)
 class Cell:
-    """One row in one second. `bytes` is what was read, or another size that the row tells of."""
+    """One row in one second. `size` is in bytes, or of another kind that the row tells of."""
 
     failures: int = 0
     size: int = 0

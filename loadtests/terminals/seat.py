@@ -49,7 +49,6 @@ class Seat:
     live: bool = False
     over: bool = False
     said: str | None = None
-    connections: int = 0
     reading: str | None = None
     _asked_at: float = 0.0
     _left_at: float | None = None
@@ -92,7 +91,6 @@ class Seat:
     def greeted(self, after: str, reading: str | None) -> None:
         """`hello`, or the first page."""
         self.open = True
-        self.connections += 1
         self.reading = reading
         self._note(rows.connect(self.place.door, self.people), (time.perf_counter() - self._asked_at) * 1000)
         self._judge(self.ledger.started(after))
