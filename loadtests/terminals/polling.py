@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import random
 import time
 
 import aiohttp
 
+from loadtests.terminals.acks import Acks
 from loadtests.terminals.pauses import Pauses
-from loadtests.terminals.seat import Seat
-from loadtests.terminals.streaming import CUT, send_ack
+from loadtests.terminals.seat import CUT, Seat
 
 WAIT_SECONDS = 25
 LIMIT = 500
@@ -25,7 +24,7 @@ class PollingTerminal:
         self._poll: asyncio.Task[tuple[int, bytes, int, str | None]] | None = None
         self._ours = False
         self._pauses = Pauses()
-        self._acking: set[asyncio.Task[None]] = set()
+        self._acks = Acks(url, seat, http)
 
     async def run(self) -> None:
         """Poll until cancelled, or sent away for good."""
@@ -45,7 +44,7 @@ class PollingTerminal:
     def tick(self, now: float) -> None:
         """Once a second: what is still to be acked."""
         if self.seat.open:
-            self._ack(now)
+            self._acks.send(now)
 
     async def _once(self) -> float:
         """One poll; returns the pause behind it."""
@@ -69,7 +68,7 @@ class PollingTerminal:
             if not self._ours:
                 raise
             seat.left(CUT, "", ours=True)
-            return random.uniform(0.0, 0.5)
+            return self._pauses.after_cut()
         finally:
             self._poll = None
         if status != 200:
@@ -103,11 +102,4 @@ class PollingTerminal:
             seat.message(json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode(), at_ns)
         if not page["more"]:
             seat.caught_up()
-        self._ack(at_ns / 1e9)
-
-    def _ack(self, now: float) -> None:
-        offset = self.seat.ack(now)
-        if offset is not None:
-            task = asyncio.create_task(send_ack(self._http, self._url, self.seat, offset))
-            self._acking.add(task)
-            task.add_done_callback(self._acking.discard)
+        self._acks.send(at_ns / 1e9)

@@ -19,6 +19,8 @@ EVENT = re.compile(rb'\{"type":"(\w+)","tenant":"([^"]*)","offset":"(\d+-\d+)"')
 ACK_SECONDS = 0.5
 # An alarm comes within two seconds of its moment; where it has not come long after, it is missing.
 ALARM_GRACE_SECONDS = 10.0
+# The code of a connection that ended without a word.
+CUT = 1006
 FOR_GOOD = frozenset({4401, 4403, 4404, 4409})
 
 

@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-import random
-import re
 import time
 from typing import Any
 
 import aiohttp
 
+from loadtests.terminals.acks import Acks
 from loadtests.terminals.pauses import Pauses
-from loadtests.terminals.seat import Seat
+from loadtests.terminals.seat import CUT, Seat
 
-CUT = 1006
 SILENCE_SECONDS = 60.0
 
 
@@ -26,7 +24,7 @@ class StreamingTerminal:
         self._answer: aiohttp.ClientResponse | None = None
         self._ours = False
         self._pauses = Pauses()
-        self._acking: set[asyncio.Task[None]] = set()
+        self._acks = Acks(url, seat, http)
 
     async def run(self) -> None:
         """Be a terminal until cancelled, or sent away for good."""
@@ -46,7 +44,7 @@ class StreamingTerminal:
     def tick(self, now: float) -> None:
         """Once a second: what is still to be acked."""
         if self.seat.open:
-            self._ack(now)
+            self._acks.send(now)
 
     async def _once(self) -> float:
         seat = self.seat
@@ -74,9 +72,8 @@ class StreamingTerminal:
             self._pauses.reset()
         seat.left(code, reason, ours=self._ours)
         if self._ours:
-            return random.uniform(0.0, 0.5)
-        retry = re.search(r"retry_ms=(\d+)", reason)
-        return int(retry[1]) / 1000 if retry else self._pauses.next()
+            return self._pauses.after_cut()
+        return self._pauses.after_close(reason)
 
     async def _read(self, answer: aiohttp.ClientResponse) -> tuple[int, str]:
         """Until the stream ends; returns its code and reason."""
@@ -92,34 +89,5 @@ class StreamingTerminal:
                     return int(content["code"]), str(content["reason"])
                 if data:
                     self.seat.message(data, at_ns)
-            self._ack(at_ns / 1e9)
+            self._acks.send(at_ns / 1e9)
         return CUT, ""
-
-    def _ack(self, now: float) -> None:
-        offset = self.seat.ack(now)
-        if offset is not None:
-            task = asyncio.create_task(self._send_ack(offset))
-            self._acking.add(task)
-            task.add_done_callback(self._acking.discard)
-
-    async def _send_ack(self, offset: str) -> None:
-        await send_ack(self._http, self._url, self.seat, offset)
-
-
-async def send_ack(http: aiohttp.ClientSession, url: str, seat: Seat, offset: str) -> None:
-    """One ack over HTTP. One that is lost is made good by the next, as of a till."""
-    path = f"{url}/api/tenant/{seat.place.tenant}/acks"
-    body = {"offset": offset, **({} if seat.reading is None else {"reading": seat.reading})}
-    begun = time.perf_counter()
-    try:
-        async with http.post(
-            path, json=body, headers={"Authorization": f"Bearer {seat.place.key}"}
-        ) as answer:
-            taken = answer.status == 204
-    except (aiohttp.ClientError, OSError, TimeoutError):
-        taken = False
-    second = int(time.time())
-    if taken:
-        seat.record.note(f"POST acks ({seat.people})", second, (time.perf_counter() - begun) * 1000)
-    else:
-        seat.record.failed(f"POST acks ({seat.people})", second)

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import json
-import random
-import re
 import time
 from ssl import SSLContext
 from typing import Any
@@ -13,13 +11,11 @@ import picows
 
 from loadtests.core.record import WRONG_ANSWER
 from loadtests.terminals.pauses import Pauses
-from loadtests.terminals.seat import Seat
+from loadtests.terminals.seat import CUT, Seat
 
 HANDSHAKE_SECONDS = 20.0
 BUFFER_BYTES = 2048
-CUT = 1006
 TEXT, CLOSE = picows.WSMsgType.TEXT, picows.WSMsgType.CLOSE
-_RETRY = re.compile(r"retry_ms=(\d+)")
 
 
 class Line(picows.WSListener):
@@ -155,6 +151,5 @@ class WebSocketTerminal:
         if greeted:
             self._pauses.reset()
         if self._ours:
-            return random.uniform(0.0, 0.5)
-        said = _RETRY.search(line.reason)
-        return int(said[1]) / 1000 if said else self._pauses.next()
+            return self._pauses.after_cut()
+        return self._pauses.after_close(line.reason)
