@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
-from infra.local.chromium import ARGUMENTS, find_chromium
 from infra.local.cluster import Cluster
 from infra.local.shops import Shop, open_shop
+from infra.screenshots.studio import browsing
 
 AT_ONCE = 25
 PATIENCE_MS = 60_000
@@ -65,14 +65,8 @@ class Board:
 
 async def measure(cluster: Cluster, orders: int, rate: int, seconds: float, runs: int) -> list[Board]:
     """Each run has a shop and a browser's profile of its own."""
-    tool = find_chromium()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=tool.path, args=list(ARGUMENTS[1:]), env=dict(tool.environment())
-        )
-        found = [await _run(cluster, browser, n, orders, rate, seconds) for n in range(runs)]
-        await browser.close()
-    return found
+    async with browsing(own_type=False) as browser:
+        return [await _run(cluster, browser, n, orders, rate, seconds) for n in range(runs)]
 
 
 async def _run(cluster: Cluster, browser: Browser, n: int, orders: int, rate: int, seconds: float) -> Board:
