@@ -133,8 +133,8 @@ def run(profile: str, thresholds: Path, pods: tuple[str, ...], **options: Any) -
         )
     prometheus = options["prometheus"]
     if prometheus is not None:
-        prometheus, fault = address(prometheus)
-        wrong += [] if fault is None else [fault.replace("--host", "--prometheus")]
+        prometheus, fault = address(prometheus, "--prometheus")
+        wrong += [] if fault is None else [fault]
     metrics = f"{options['metrics_address']}:{options['metrics_port']}" if options["metrics_port"] else None
     if wrong:
         raise click.UsageError("\n  ".join(wrong))

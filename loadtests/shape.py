@@ -8,10 +8,10 @@ from locust import LoadTestShape
 from loadtests.core.figures import Span, rows_of
 from loadtests.core.knee import knee_of, steps_of
 from loadtests.core.people import users_for
+from loadtests.core.rows import PLACED
 from loadtests.distribution import Distribution
 
 SPAWN_RATE = 100.0
-PLACED = "POST orders/create"
 LOOK_SECONDS = 2.0
 
 
@@ -44,8 +44,8 @@ class CourseShape(LoadTestShape):
         if self._settling.ready():
             return None
         # While all settles users stay, and do nothing.
-        last = running.course.stages[0].rate
-        return users_for(last, running.plan.size), SPAWN_RATE
+        first = running.course.stages[0].rate
+        return users_for(first, running.plan.size), SPAWN_RATE
 
     def _at_knee(self) -> bool:
         """Whether a ramp has found what it looks for."""

@@ -30,6 +30,8 @@ def back(door: str, people: str) -> str:
     return f"DOOR away {door} ({people})"
 
 
+PLACED = "POST orders/create"
+ORDERS = (PLACED, f"{PLACED} (aggregator)")
 ALARM = "EVENT alarm, after its deadline"
 SENT_LATE = "LOAD order sent after its moment"
 

@@ -47,15 +47,15 @@ def is_local(url: str) -> bool:
         return False
 
 
-def address(url: str) -> tuple[str, str | None]:
-    """The address without a slash at its end, and what is wrong with it, if anything."""
+def address(url: str, option: str = "--host") -> tuple[str, str | None]:
+    """The address that `option` gave, without a slash at its end, and what is wrong with it, if anything."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return url, f"--host is an address such as https://orders.example.com, not {url!r}"
+        return url, f"{option} is an address such as https://orders.example.com, not {url!r}"
     if parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password:
-        return url, "--host is a cluster's address alone: no path, no query, no user"
+        return url, f"{option} is a cluster's address alone: no path, no query, no user"
     try:
         _ = parts.port
     except ValueError:
-        return url, f"--host has a port that is none: {url!r}"
+        return url, f"{option} has a port that is none: {url!r}"
     return url.rstrip("/"), None

@@ -13,13 +13,11 @@ from loadtests.core.knee import knee_of, steps_of
 from loadtests.core.limiting import limiting, of_others, uses, within
 from loadtests.core.profiles import PROFILES, Course, Size
 from loadtests.core.record import FAULTS, Record
-from loadtests.core.rows import SENT_LATE
+from loadtests.core.rows import ORDERS, PLACED, SENT_LATE
 from loadtests.core.thresholds import Thresholds, complaints_of_growth, complaints_of_rows
 from loadtests.core.trend import Trend, trend_of
 
 FORMAT = 1
-PLACED = "POST orders/create"
-ORDERS = (PLACED, f"{PLACED} (aggregator)")
 # Where orders leave later than this after their moment, it is the load test that is measured.
 GENERATOR_LATE_MS = 50.0
 # So much of a machine may go to others before the figures are theirs, too.

@@ -9,11 +9,10 @@ from loadtests.core.page.chart import Chart, Line
 from loadtests.core.page.html import Content, Html, el, join, milliseconds, number, size, table
 from loadtests.core.page.style import STYLE
 from loadtests.core.profiles import PROFILES
-from loadtests.core.rows import CROWD, DOORS, PROBE, arrival, late_arrival
+from loadtests.core.rows import CROWD, DOORS, ORDERS, PROBE, arrival, late_arrival
 
 Report = Mapping[str, Any]
 
-PLACED = ("POST orders/create", "POST orders/create (aggregator)")
 FAULT_TEXTS = {
     "lost": "events that a terminal was owed and did not get",
     "repeated": "events that came to a terminal twice",
@@ -264,7 +263,7 @@ def _throughput(report: Report) -> Html:
     asked: list[tuple[float, float | None]] = []
     for stage in report["stages"][1:]:
         asked += [(stage["begin"], stage["rate"]), (min(stage["end"], report["span"][1]), stage["rate"])]
-    orders = _sum([_rate(rows.get(name), width, report) for name in PLACED])
+    orders = _sum([_rate(rows.get(name), width, report) for name in ORDERS])
     arrivals = _sum(
         [_rate(row, width, report) for name, row in rows.items() if name.startswith("EVENT order →")]
     )
