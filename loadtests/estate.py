@@ -11,9 +11,10 @@ from typing import Any
 
 import aiohttp
 
+from loadtests.core.place import Place
 from loadtests.core.profiles import Size
 from loadtests.core.rows import POLLING, SSE, WEBSOCKET
-from loadtests.plan import Seat, Shop
+from loadtests.plan import Shop
 
 AT_ONCE = 16
 ATTEMPTS = 6
@@ -34,9 +35,9 @@ class Opened:
 
     shops: tuple[Shop, ...]
     watched: Shop
-    probes: tuple[Seat, ...]
-    crowd: tuple[Seat, ...]
-    clients: tuple[Seat, ...]
+    probes: tuple[Place, ...]
+    crowd: tuple[Place, ...]
+    clients: tuple[Place, ...]
     webhooks: tuple[str, ...]
 
 
@@ -136,9 +137,11 @@ class Estate:
         cashier = await self._ask("POST", f"/api/tenant/{slug}/terminals", {"name": "cashier"}, (201,))
         return Shop(slug, made["storefrontKey"], cashier["key"])
 
-    async def _seat(self, name: str, slug: str, door: str, acks: bool, deadline_seconds: float = 0.0) -> Seat:
+    async def _seat(
+        self, name: str, slug: str, door: str, acks: bool, deadline_seconds: float = 0.0
+    ) -> Place:
         made = await self._ask("POST", f"/api/tenant/{slug}/terminals", {"name": f"{door}-{name}"}, (201,))
-        return Seat(slug, made["terminalId"], made["key"], door, acks, deadline_seconds)
+        return Place(slug, made["terminalId"], made["key"], door, acks, deadline_seconds)
 
     def _write(self, slugs: list[str]) -> None:
         self._ledger.write_text(json.dumps({"url": self._url, "tenants": slugs}), encoding="utf-8")

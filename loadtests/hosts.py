@@ -15,7 +15,8 @@ import gevent
 from gevent.event import Event
 from gevent.subprocess import PIPE, Popen
 
-from loadtests.plan import Plan, Seat
+from loadtests.core.place import Place
+from loadtests.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 READY_SECONDS = 180.0
@@ -33,7 +34,7 @@ class HostProcess:
     """One such process. `on_delta` gets what it counted."""
 
     def __init__(
-        self, people: str, seats: Sequence[Seat], plan: Plan, on_delta: Callable[[dict[str, Any]], None]
+        self, people: str, seats: Sequence[Place], plan: Plan, on_delta: Callable[[dict[str, Any]], None]
     ) -> None:
         self.people, self.count = people, len(seats)
         self.said: dict[str, str | None] = {}

@@ -9,24 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from loadtests.core.place import Place
 from loadtests.core.profiles import PROFILES, Course, Size
 
 # The variables by which locust's process is told where they are.
 PLAN, OUTCOME = "BELLWIRE_LOAD_PLAN", "BELLWIRE_LOAD_OUTCOME"
 # The address and the port of its figures, as `127.0.0.1:9646`; absent: none are served.
 METRICS = "BELLWIRE_LOAD_METRICS"
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A terminal, as `terminals/seat.py` has it as a `Place`."""
-
-    tenant: str
-    terminal_id: str
-    key: str
-    door: str
-    acks: bool = True
-    deadline_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +40,9 @@ class Plan:
     size: Size
     shops: tuple[Shop, ...]
     watched: Shop | None = None
-    probes: tuple[Seat, ...] = ()
-    crowd: tuple[Seat, ...] = ()
-    clients: tuple[Seat, ...] = ()
+    probes: tuple[Place, ...] = ()
+    crowd: tuple[Place, ...] = ()
+    clients: tuple[Place, ...] = ()
     webhooks: tuple[str, ...] = ()
     webhook_url: str | None = None
     ca_file: str | None = None
@@ -94,8 +83,8 @@ class Plan:
     def of(cls, content: dict[str, Any]) -> Self:
         """The plan that `as_json` wrote."""
 
-        def seats(name: str) -> tuple[Seat, ...]:
-            return tuple(Seat(**each) for each in content[name])
+        def places(name: str) -> tuple[Place, ...]:
+            return tuple(Place(**each) for each in content[name])
 
         return cls(
             **{
@@ -103,9 +92,9 @@ class Plan:
                 "size": Size(**content["size"]),
                 "shops": tuple(Shop(**each) for each in content["shops"]),
                 "watched": Shop(**content["watched"]) if content["watched"] else None,
-                "probes": seats("probes"),
-                "crowd": seats("crowd"),
-                "clients": seats("clients"),
+                "probes": places("probes"),
+                "crowd": places("crowd"),
+                "clients": places("clients"),
                 "webhooks": tuple(content["webhooks"]),
             }
         )

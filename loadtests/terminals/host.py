@@ -17,11 +17,12 @@ from typing import Any
 
 import aiohttp
 
+from loadtests.core.place import Place
 from loadtests.core.record import Record
 from loadtests.core.rows import POLLING, SSE, WEBSOCKET
 from loadtests.terminals.polling import PollingTerminal
 from loadtests.terminals.receiver import Receiver
-from loadtests.terminals.seat import Place, Seat, as_delta
+from loadtests.terminals.seat import Seat, as_delta
 from loadtests.terminals.streaming import StreamingTerminal
 from loadtests.terminals.websocket import WebSocketTerminal
 

@@ -13,6 +13,7 @@ from typing import Any
 from loadtests.core import rows
 from loadtests.core.ledger import Fault, Ledger, reached
 from loadtests.core.marker import sent_ns
+from loadtests.core.place import Place
 from loadtests.core.record import ALARM_MISSING, REFUSED, Record
 
 EVENT = re.compile(rb'\{"type":"(\w+)","tenant":"([^"]*)","offset":"(\d+-\d+)"')
@@ -22,21 +23,6 @@ ALARM_GRACE_SECONDS = 10.0
 # The code of a connection that ended without a word.
 CUT = 1006
 FOR_GOOD = frozenset({4401, 4403, 4404, 4409})
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The identity of a terminal. `acks` is false for a witness: a receipt of it is false, whatever it was shown.
-
-    `deadline_seconds` is for a witness whose shop's orders nobody acks: how long after an order its alarm is due.
-    """
-
-    tenant: str
-    terminal_id: str
-    key: str
-    door: str
-    acks: bool = True
-    deadline_seconds: float = 0.0
 
 
 @dataclass(slots=True)
