@@ -101,10 +101,6 @@ export class Board {
     this.#own.set(orderId, { orderId, status, readyAt: readyAt && Date.parse(readyAt), offset });
   }
 
-  isWaiting(orderId) {
-    return this.#own.get(orderId)?.offset === null;
-  }
-
   // An order as it is to be shown; the same object while neither it nor its step changed.
   shown(order) {
     const own = this.#own.get(order.orderId) ?? null;
@@ -133,7 +129,7 @@ const newestFirst = (one, other) =>
   other.due - one.due || other.placed - one.placed || (one.orderNumber < other.orderNumber ? 1 : -1);
 
 // Whether a stream with this filter would have carried it.
-export function isOf(order, station) {
+function isOf(order, station) {
   if (!station) return true;
   const stations = stationsOf(order);
   return !stations.length || stations.some((name) => sameName(name, station));

@@ -36,10 +36,6 @@ export class Column {
     new IntersectionObserver((seen) => seen.some(({ isIntersecting }) => isIntersecting) && this.#showMore(), { rootMargin: "400px" }).observe(this.#more);
   }
 
-  get orders() {
-    return this.#orders;
-  }
-
   show(orders, empty) {
     this.#orders = orders;
     this.node.dataset.count = orders.length;

@@ -4,8 +4,11 @@ const HOURS = 24;
 const FEWEST_BARS = 9;
 const MOST_ITEMS = 8;
 
-const hourOf = (moment, timeZone) =>
-  Number(new Intl.DateTimeFormat("en", { hour: "2-digit", hourCycle: "h23", timeZone }).format(new Date(moment)));
+// Gives the hour of a moment there. A formatter is dear to make, and a day has thousands of orders.
+function hourIn(timeZone) {
+  const hour = new Intl.DateTimeFormat("en", { hour: "2-digit", hourCycle: "h23", timeZone });
+  return (moment) => Number(hour.format(new Date(moment)));
+}
 
 // Money has at most three decimals: a sum of floats is rounded there.
 const round = (value) => Math.round(value * 1000) / 1000;
@@ -15,10 +18,11 @@ export function totalsOf(orders, timeZone) {
   const totals = {
     orders: orders.length, completed: 0, cancelled: 0, open: 0, gross: 0, paid: 0, due: 0, refunded: 0, discounts: 0, taxes: 0, fees: 0, tips: 0,
   };
+  const hourOf = hourIn(timeZone);
   const hours = Array(HOURS).fill(0);
   const sold = new Map();
   for (const order of orders) {
-    hours[hourOf(order.createdAt, timeZone)] += 1;
+    hours[hourOf(order.createdAt)] += 1;
     totals.refunded += sum(order.refunds);
     if (order.status === "cancelled") {
       totals.cancelled += 1;

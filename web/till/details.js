@@ -8,7 +8,7 @@ import { openPanel } from "./panel.js";
 
 export async function openDetails(till, order, texts) {
   const body = el("div", { class: "stack" }, content(till, order, texts));
-  openPanel(texts, texts.say("details.title", { number: order.orderNumber }), () => body);
+  openPanel(texts, texts.say("details.title", { number: order.orderNumber }), [body]);
   try {
     replace(body, content(till, { ...order, ...(await till.ask.order(order.orderId)), status: order.status }, texts));
   } catch {

@@ -69,7 +69,7 @@ export function openGiftCards(till, texts, give) {
       await lookUp();
     },
   });
-  openPanel(texts, say("cards.title"), () => [ask, outcome.node, found]);
+  openPanel(texts, say("cards.title"), [ask, outcome.node, found]);
   number.focus();
 }
 

@@ -130,16 +130,20 @@ class App {
     document.body.dataset.state = state.state;
     this.#board.node.inert = IDLE.has(state.state);
     this.#header.showState(state, shop?.timeZone);
-    this.#notices.show({ state, isBlocked: this.#bell.isBlocked, isHeld: this.#isHeld, shop });
+    this.#showNotices();
     this.#board.ask();
+  }
+
+  #showNotices() {
+    const { state, shop } = this.#till;
+    this.#notices.show({ state, isBlocked: this.#bell.isBlocked, isHeld: this.#isHeld, shop });
   }
 
   #showBell() {
     if (!this.#header) return;
     document.body.dataset.ringing = String(this.#bell.isRinging);
     this.#header.showSound(this.#bell.isOn, this.#bell.isRinging);
-    const { state, shop } = this.#till;
-    this.#notices.show({ state, isBlocked: this.#bell.isBlocked, isHeld: this.#isHeld, shop });
+    this.#showNotices();
   }
 
   #showWaiting() {

@@ -1,15 +1,13 @@
 // The strips below the bar: what is wrong, and the one thing to do about it.
 
 import { el, replace } from "../common/dom.js";
-import { lightOf } from "./link.js";
-
-const STATES = new Set(["offline", "replaced", "elsewhere", "revoked", "stopped"]);
+import { isAway, lightOf } from "./link.js";
 
 // The strips to show, the gravest first: `[{tone, words, action}]`. Pure.
 export function noticesOf({ state, isBlocked, isHeld, shop }, texts) {
   const say = (key, values) => texts.say(key, values);
   const found = [];
-  if (STATES.has(state.state)) {
+  if (isAway(state)) {
     const { action } = lightOf(state);
     found.push({ tone: state.state === "offline" ? "warn" : "bad", words: say(`notice.${state.state}`), action });
   }

@@ -4,23 +4,19 @@ import { el, setText } from "../common/dom.js";
 import { icon } from "./icons.js";
 import { NoAnswer } from "./ask.js";
 
-// Open it: `build(close)` gives what stands in it. `onClose` is called when it was left.
-export function openPanel(texts, title, build, { onClose = () => {}, name = "" } = {}) {
+// Open it with this in it; `name` is its class.
+export function openPanel(texts, title, content, name = "") {
   const dialog = el("dialog", { class: `drawer ${name}`, "aria-labelledby": "panel-title" });
   const close = () => dialog.close();
   dialog.append(
     el("header", { class: "row apart" }, el("h2", { id: "panel-title" }, title),
       el("button", { class: "button quiet square", type: "button", "aria-label": texts.say("menu.close"), onclick: close }, icon("cross"))),
-    ...[build(close)].flat().filter(Boolean),
+    ...content,
   );
-  dialog.addEventListener("close", () => {
-    dialog.remove();
-    onClose();
-  });
+  dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && close());
   document.body.append(dialog);
   dialog.showModal();
-  return close;
 }
 
 export const field = (words, input) => el("label", { class: "field" }, el("span", {}, words), input);

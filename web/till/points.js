@@ -53,6 +53,6 @@ export function openPoints(till, texts, give) {
       }
     },
   });
-  openPanel(texts, say("points.title"), () => [ask, outcome.node, found]);
+  openPanel(texts, say("points.title"), [ask, outcome.node, found]);
   phone.focus();
 }

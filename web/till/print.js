@@ -1,7 +1,6 @@
 // Print an order, once over all tills: claimed before, and said to be done when a person says that it came out.
 
-import { el } from "../common/dom.js";
-import { ask, confirm } from "../common/parts.js";
+import { confirm } from "../common/parts.js";
 import { clock } from "./clock.js";
 import { receipt } from "./receipt.js";
 
@@ -55,10 +54,4 @@ function put(till, order, texts, fence) {
   paper.remove();
 }
 
-const cameOut = (say, number) =>
-  ask(say("print.title", { number }), (finish) => [
-    el("p", {}, say("print.ask")),
-    el("div", { class: "row" },
-      el("button", { class: "button main", type: "button", onclick: () => finish(true) }, say("print.yes")),
-      el("button", { class: "button", type: "button", onclick: () => finish(false) }, say("print.no"))),
-  ]);
+const cameOut = (say, number) => confirm(say("print.title", { number }), say("print.ask"), say("print.yes"), say("print.no"));

@@ -2,6 +2,8 @@
 //
 // Why the key is kept, and there: docs/decisions/0143-the-till-keeps-its-key.md
 
+import { sameName } from "./order.js";
+
 const KEY = "bellwire.till.key";
 const SHOP = "bellwire.till.shop";
 const STATION = "bellwire.till.station";
@@ -60,7 +62,7 @@ export function addStations(names, storage = localStorage) {
   const known = readStations(storage);
   const all = [...known];
   for (const name of names) {
-    if (all.length < MOST_STATIONS && !all.some((one) => one.toLowerCase() === name.toLowerCase())) all.push(name);
+    if (all.length < MOST_STATIONS && !all.some((one) => sameName(one, name))) all.push(name);
   }
   if (all.length > known.length) write(STATIONS, all.sort((one, other) => one.localeCompare(other)), storage);
 }

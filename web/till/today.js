@@ -39,7 +39,8 @@ export function openToday(till, texts, give) {
   const fill = (date, found) => {
     const { totals, average, hours, items } = found;
     const tile = (name, text, more = "") => el("div", { class: `tile ${more}` }, el("dt", {}, say(`day.${name}`)), el("dd", { class: "number" }, text));
-    const label = barsOf(hours).map(({ name, value }) => `${name}: ${value}`).join(", ");
+    const shown = barsOf(hours);
+    const label = shown.map(({ name, value }) => `${name}: ${value}`).join(", ");
     const sent = readReport();
     const said = el("p", { class: "muted small" }, sent?.date === date ? say("day.sent.at", { at: when(sent.at, clock.now(), texts.locale, zone) }) : say("day.unsent"));
     const report = formOf(texts, outcome, {
@@ -55,12 +56,12 @@ export function openToday(till, texts, give) {
     });
     replace(body,
       el("dl", { class: "tiles" }, tile("gross", amount(totals.gross), "wide"), tile("average", amount(average), "wide"), FIGURES.map(([name, write]) => tile(name, write(totals[name], texts.locale)))),
-      el("figure", { class: "chart-box" }, el("figcaption", { class: "muted small" }, say("day.hours")), bars(barsOf(hours), { label: say("day.hours.aloud", { label }), every: barsOf(hours).length > 12 ? 2 : 1 })),
+      el("figure", { class: "chart-box" }, el("figcaption", { class: "muted small" }, say("day.hours")), bars(shown, { label: say("day.hours.aloud", { label }), every: shown.length > 12 ? 2 : 1 })),
       el("table", {}, el("tbody", {}, SUMS.filter((name) => totals[name] || name === "paid" || name === "due").map((name) => el("tr", {}, el("th", { scope: "row" }, say(`day.${name}`)), el("td", { class: "number" }, amount(totals[name])))))),
       items.length > 0 && el("table", {}, el("caption", { class: "muted small" }, say("day.items")), el("tbody", {}, items.map((one) => el("tr", {}, el("td", {}, one.name), el("td", { class: "number" }, quantity(one.quantity, null, texts.locale)))))),
       report);
   };
 
-  openPanel(texts, say("day.title"), () => [field(say("day.day"), day), outcome.node, body], { name: "wide" });
+  openPanel(texts, say("day.title"), [field(say("day.day"), day), outcome.node, body], "wide");
   show();
 }
