@@ -139,7 +139,7 @@ function go() {
 }
 
 // Forget the key and all that it showed. `why` names a text.
-function signOut(why = null, values = {}) {
+function signOut(why = null) {
   view?.close?.();
   view = null;
   session?.forget();
@@ -152,7 +152,7 @@ function signOut(why = null, values = {}) {
   signIn.clear();
   replace(main, signIn.node);
   entitle();
-  if (why) signIn.say(say(why, values), "bad");
+  if (why) signIn.say(say(why), "bad");
   signIn.focus();
 }
 

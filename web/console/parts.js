@@ -155,6 +155,14 @@ export class Reading {
   }
 }
 
+// The foot of a dialog that only shows something.
+export const closeRow = (finish) =>
+  el(
+    "div",
+    { class: "row" },
+    el("button", { class: "button", type: "button", onclick: () => finish(null) }, say("close")),
+  );
+
 // Something that is shown once: a key, a code.
 export const showOnce = (title, words, secret, more = []) =>
   ask(title, (finish) => {

@@ -34,7 +34,6 @@ export class Shops {
       autocomplete: "off",
       placeholder: say("shopsSearch"),
       "aria-label": say("shopsSearch"),
-      "data-find": true,
     });
     let typing = null;
     search.addEventListener("input", () => {

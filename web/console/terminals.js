@@ -2,7 +2,7 @@
 
 import { el } from "../common/dom.js";
 import { ask } from "../common/parts.js";
-import { button, Reading, Table, tag } from "./parts.js";
+import { button, closeRow, Reading, Table, tag } from "./parts.js";
 import { closing, figure, moment, say } from "./words.js";
 
 export class Terminals {
@@ -111,15 +111,7 @@ function showJournal(operator, tenant, { terminalId, name }) {
       );
       reading.frame.append(table.node);
       reading.run();
-      return [
-        shared,
-        reading.node,
-        el(
-          "div",
-          { class: "row" },
-          el("button", { class: "button", type: "button", onclick: () => finish(null) }, say("close")),
-        ),
-      ];
+      return [shared, reading.node, closeRow(finish)];
     },
     "wide",
   );

@@ -8,13 +8,13 @@ const NEWS_MS = 600_000;
 
 const ORDER = ["bad", "warn"];
 
-// Each is `{tone, text, values, href}`: `text` names a text, `href` where to look, or null.
+// Each is `{tone, text, values}`: `text` names a text.
 export function troubles(frame) {
   const found = [...servers(frame), ...pods(frame), ...orders(frame), ...webhooks(frame), ...speed(frame)];
   return found.sort((a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone));
 }
 
-const trouble = (tone, text, values = {}, href = null) => ({ tone, text, values, href });
+const trouble = (tone, text, values = {}) => ({ tone, text, values });
 
 function* servers({ unknownSince, redis }) {
   if (unknownSince) yield trouble("bad", "troublePostgres", { since: unknownSince });

@@ -2,7 +2,7 @@
 
 import { el } from "../common/dom.js";
 import { ask } from "../common/parts.js";
-import { button, Reading, Table, tag } from "./parts.js";
+import { button, closeRow, Reading, Table, tag } from "./parts.js";
 import { figure, moment, say, second } from "./words.js";
 
 const toneOfOutcome = (outcome) => (outcome === "delivered" ? "good" : "bad");
@@ -101,13 +101,6 @@ const attemptTable = () =>
     ],
   });
 
-const closing = (finish) =>
-  el(
-    "div",
-    { class: "row" },
-    el("button", { class: "button", type: "button", onclick: () => finish(null) }, say("close")),
-  );
-
 const showAttempts = (operator, tenant, { id, url }) =>
   ask(
     say("attemptsOf"),
@@ -119,7 +112,7 @@ const showAttempts = (operator, tenant, { id, url }) =>
       );
       reading.frame.append(table.node);
       reading.run();
-      return [el("p", { class: "mono small" }, url), reading.node, closing(finish)];
+      return [el("p", { class: "mono small" }, url), reading.node, closeRow(finish)];
     },
     "wide",
   );
@@ -130,7 +123,7 @@ const showAttempt = (attempt, { url }) =>
     (finish) => {
       const table = attemptTable();
       table.show([attempt]);
-      return [el("p", { class: "mono small" }, url), table.node, closing(finish)];
+      return [el("p", { class: "mono small" }, url), table.node, closeRow(finish)];
     },
     "wide",
   );

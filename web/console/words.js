@@ -7,10 +7,8 @@ import { TEXTS } from "./texts.js";
 const texts = new Texts(TEXTS, chosen(Object.keys(TEXTS)));
 
 export const { language } = texts;
-// The reader's own way of writing figures, where it is one of this language; hours are counted to 24, as in logs.
-const own =
-  (globalThis.navigator?.languages ?? []).find((one) => one.toLowerCase().split("-")[0] === language) ?? language;
-export const locale = `${own.split("-u-")[0]}-u-hc-h23`;
+// Hours are counted to 24, as in logs.
+export const locale = `${texts.locale.split("-u-")[0]}-u-hc-h23`;
 export const say = (key, values) => texts.say(key, values);
 export const figure = (value) => (value === null || value === undefined ? "–" : count(value, locale));
 // Rates below ten have a decimal, so that a quiet evening is not nothing.
