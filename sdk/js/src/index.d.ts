@@ -234,7 +234,7 @@ export class Claim {
   readonly lost: boolean;
   /** Ask for it; it is renewed from then on. Throws `Refused`, `Unreachable`. */
   open(): Promise<this>;
-  /** Say that it is done. Throws `ClaimLost`. */
+  /** Say that it is done. Throws `ClaimLost`, and `Unfinished` where an outbox that keeps nothing was closed first. */
   finish(): Promise<void>;
   /** Say nothing: it runs out, for another to take. */
   leave(): void;

@@ -1,7 +1,6 @@
 // The system's word that there is a network again, for all who wait because there was none.
 
-// A network that is back is back for a whole shop: its tills spread over this.
-const NUDGE_MS = 1_000;
+import { NUDGE_MS } from "./core/wait.js";
 
 export class Network {
   // How often it came back: read it before a try, to know afterwards whether the try was of before.

@@ -1,7 +1,6 @@
 // Commands on the disk, carried out one after the other: what the outbox's machine says, done with a log and `fetch`.
 //
 // A command is given when `submit` answers: from then on neither a restart nor offline hours lose it; it is done once.
-
 //
 // Of the tabs that share a terminal one carries out the commands of all: `lead`. The others give it theirs, and give them
 // again to each new leader; a command that comes twice has one id, and is one command.

@@ -11,6 +11,8 @@ export class Ring {
   #texts = new Map();
   #next = 0;
   #signs = 0;
+  // The last event whose text is gone.
+  #gone = 0;
 
   // A number that rises with the stream, null where the offset is not known.
   place(offset) {
@@ -61,9 +63,6 @@ export class Ring {
       this.#gone = number;
     }
   }
-
-  // The last event whose text is gone.
-  #gone = 0;
 
   // The events behind an offset; null where they are not all here.
   after(offset) {

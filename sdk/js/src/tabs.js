@@ -10,8 +10,6 @@ import { later, newId } from "./small.js";
 
 const PATIENCE_MS = 5_000;
 
-export const areThere = () => Boolean(globalThis.navigator?.locks && globalThis.BroadcastChannel);
-
 export class Tabs {
   isLeading = false;
   id = newId();

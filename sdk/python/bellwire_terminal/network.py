@@ -5,8 +5,7 @@ import contextlib
 import random
 import time
 
-NUDGE_SECONDS = 1.0
-"""A network that is back is back for a whole shop: its tills spread over this."""
+from bellwire_terminal.core.wait import NUDGE_MS
 
 
 class Network:
@@ -30,4 +29,4 @@ class Network:
                 await asyncio.wait_for(self._news.wait(), seconds)
         left = ends - time.monotonic()
         if left > 0:
-            await asyncio.sleep(min(left, random.uniform(0, NUDGE_SECONDS)))  # noqa: S311 - jitter, no secret
+            await asyncio.sleep(min(left, random.uniform(0, NUDGE_MS / 1000)))  # noqa: S311 - jitter, no secret

@@ -1,7 +1,7 @@
 // The wait before one thing is tried again, and the word that shortens it. Pure.
 
 // A network that is back is back for a whole shop: its tills spread over this.
-const NUDGE_MS = 1_000;
+export const NUDGE_MS = 1_000;
 
 export class Wait {
   // The moment of the next try, null where none is waited for.
