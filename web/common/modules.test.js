@@ -10,7 +10,8 @@ const web = join(dirname(fileURLToPath(import.meta.url)), "..");
 export function needed(path, found = new Set()) {
   if (found.has(path)) return found;
   found.add(path);
-  for (const [, from] of readFileSync(join(web, path), "utf8").matchAll(/^(?:import|export)\b[^;]*?from "(\.[^"]+)"/gm)) {
+  const text = readFileSync(join(web, path), "utf8");
+  for (const [, from] of text.matchAll(/^(?:(?:import|export)\b[^;]*?from|import) "(\.[^"]+)"/gm)) {
     needed(normalize(join(dirname(path), from)), found);
   }
   return found;

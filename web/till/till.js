@@ -1,6 +1,8 @@
 // The till itself, without a face: its stream, its outbox, its board and what of them is kept.
 
 import { IndexedLog, Outbox, Terminal } from "../sdk/index.js";
+// The SDK fetches this part when it opens. Named here it is kept with the others, for a start without a network.
+import "../sdk/keeping.js";
 import { Asker } from "./ask.js";
 import { Board } from "./board.js";
 import { Place } from "./place.js";
