@@ -6,18 +6,22 @@ Plain clients; what they saw is what an exercise is judged by.
 import asyncio
 import contextlib
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import httpx
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
 
 from infra.local.shops import open_shops
 
 PAUSE_SECONDS = 0.05
 PATIENCE_SECONDS = 180.0
+RETRY_SECONDS = 0.5
+ABNORMAL = 1006
+SLOT = re.compile(r"retry_ms=(\d+)")
 ORDER = {
     "orderType": "pickup",
     "customerName": "Ada",
@@ -28,32 +32,54 @@ FAILED = (OSError, TimeoutError, InvalidHandshake, WebSocketException)
 
 @dataclass
 class Till:
-    """A terminal that comes back behind its last event; keeps what it got and every reset."""
+    """A terminal that comes back behind its last event, when it is told to; keeps what it got, resets and closes.
+
+    A close is its moment and its code; 1006 where there was no word.
+    """
 
     url: str
     slug: str
     key: str
     orders: list[str] = field(default_factory=list)
     resets: list[str] = field(default_factory=list)
+    closes: list[tuple[float, int]] = field(default_factory=list)
     position: str = "0"
+    is_live: bool = False
 
     async def live(self) -> None:
         """Until it is cancelled."""
         while True:
+            pause = RETRY_SECONDS
             address = f"{self.url.replace('http', 'ws', 1)}/ws/pos/{self.slug}?after={self.position}"
             headers = {"Authorization": f"Bearer {self.key}"}
             with contextlib.suppress(*FAILED):
                 async with connect(
-                    address, additional_headers=headers, proxy=None, open_timeout=20
+                    address,
+                    additional_headers=headers,
+                    proxy=None,
+                    open_timeout=20,
+                    compression=None,
+                    ping_interval=None,
                 ) as socket:
-                    async for text in socket:
-                        self._take(message := json.loads(text))
-                        if message["type"] == "new_order":
-                            await socket.send(json.dumps({"type": "ack", "offset": self.position}))
-            await asyncio.sleep(0.5)
+                    await self._listen(socket)
+                    self.closes.append((time.monotonic(), socket.close_code or ABNORMAL))
+                    if slot := SLOT.fullmatch(socket.close_reason or ""):
+                        pause = int(slot[1]) / 1000
+            self.is_live = False
+            await asyncio.sleep(pause)
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for text in socket:
+                message = json.loads(text)
+                self._take(message)
+                if message["type"] == "new_order":
+                    await socket.send(json.dumps({"type": "ack", "offset": self.position}))
 
     def _take(self, message: dict[str, object]) -> None:
-        if message["type"] == "reset":
+        if message["type"] == "caught_up":
+            self.is_live = True
+        elif message["type"] == "reset":
             self.position = str(message["to"])
             self.resets.append(f"{message['reason']} to {self.position}")
         elif message["type"] == "new_order":

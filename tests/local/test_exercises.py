@@ -1,14 +1,16 @@
 """Exercises judge themselves: each thing that must not be has a sentence, and a good one has none."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from drill.exercises import EXERCISES, rotation
+from drill.exercises import EXERCISES, rolling, rotation
 from drill.exercises.restore import HEAD, Outcome, judge
 
+ROOT = Path(__file__).resolve().parents[2]
 GOOD = Outcome("to a moment", 4.0, 4.4, 5.7, 5.8, 195, 80, 0, ["epoch to 7-195"], (1, 7), 0)
 
 
@@ -38,9 +40,15 @@ def test_each_thing_that_must_not_be_is_said(changed: dict[str, Any], word: str)
 def test_their_tables_are_tables() -> None:
     assert {line.count("|") for line in [*HEAD.splitlines(), GOOD.row]} == {10}
     assert {line.count("|") for line in [*rotation.HEAD.splitlines(), ROLLED.row]} == {7}
-    assert set(EXERCISES) >= {"restore", "rotation"}
+    assert {line.count("|") for line in [*rolling.HEAD.splitlines(), REPLACED.row]} == {8}
+    assert set(EXERCISES) >= {"restore", "rotation", "rolling"}
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    for name in EXERCISES:
+        assert f"<!-- drill {name}: begin -->" in page
+        assert f"<!-- drill {name}: end -->" in page
 
 
+REPLACED = rolling.Replaced("a gateway", 20.0, {1012: 300}, 0.02, 900, 0, 0)
 ROLLED = rotation.Rolled("a secret", 20.0, 100, [], 0.3, 0.0, 200)
 TILL = {"orders": ["a", "b"], "resets": []}
 
@@ -69,3 +77,29 @@ def test_each_step_of_a_rotation_leaves_the_secret_before_in_place_until_the_nex
     assert second.api == second.gateway == {"BELLWIRE_REDIS_SECRET_BEFORE": ""}
     assert (third.api, third.gateway) == ({"BELLWIRE_CARD_SECRET_BEFORE": "C"}, {})
     assert (fourth.api["BELLWIRE_CARD_SECRET"], fourth.api["BELLWIRE_CARD_SECRET_BEFORE"]) == ("C", "c")
+
+
+@pytest.mark.parametrize(
+    ("replaced", "town", "word"),
+    [
+        ({}, {}, None),
+        ({"closes": {1012: 3}, "at_once": 1.0}, {}, None),
+        ({"answers_5xx": 1}, {}, "1 answers of 5xx"),
+        ({"closes": {1012: 299, 1006: 1}}, {}, "cut without a word"),
+        ({"at_once": 0.5}, {}, "50% of the closes"),
+        ({}, {"unanswered": ["timeout"]}, "no answer: timeout"),
+        ({}, {"orders": ["a"]}, "lacks 1 orders"),
+        ({}, {"orders": ["a", "b", "b"]}, "has 3"),
+        ({}, {"resets": ["retention to 1-1"]}, "was reset"),
+    ],
+)
+def test_a_rolling_restart_that_costs_something_is_said(replaced: Any, town: Any, word: str | None) -> None:
+    till = SimpleNamespace(**{**TILL, "slug": "s", **{name: town[name] for name in TILL if name in town}})
+    place: Any = SimpleNamespace(taken={"s": ["b", "a"]}, tills=[till], unanswered=town.get("unanswered", []))
+    said = rolling.judge([replace(REPLACED, **replaced)], place)
+    assert said == [] if word is None else word in said[0]
+
+
+def test_the_fullest_tenth_of_a_second_is_found() -> None:
+    assert rolling.fullest_tenth([]) == 0
+    assert rolling.fullest_tenth([1.01, 1.02, 1.51, 2.0]) == 0.5
