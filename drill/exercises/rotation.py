@@ -26,11 +26,11 @@ REFUSED = re.compile(r"^bellwire_redis_refused_total(?:\{[^}]*\})? (\S+)$", re.M
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One roll through all pods: `settings` of an API pod, and of a gateway."""
+    """One roll through all pods: settings of an API pod, and of a gateway; None takes one away."""
 
     what: str
-    api: Mapping[str, str]
-    gateway: Mapping[str, str]
+    api: Mapping[str, str | None]
+    gateway: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Site:
         }
         return Step("passwords of both database roles", urls["api"], urls["gateway"])
 
-    def _replace(self, pod: Pod, settings: Mapping[str, str]) -> None:
+    def _replace(self, pod: Pod, settings: Mapping[str, str | None]) -> None:
         pod.stop(STOP_SECONDS)
         pod.configure(**settings)
         pod.start()
@@ -132,10 +132,10 @@ class Site:
 def steps(old: Mapping[str, str], redis: str, card: str, webhook: str) -> list[Step]:
     """The rolls that docs/operations.md asks for, in its order."""
 
-    def both(**settings: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    def both(**settings: str | None) -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
         return settings, settings
 
-    def api(**settings: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    def api(**settings: str | None) -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
         return settings, {}
 
     first = old["BELLWIRE_CARD_SECRET"]
@@ -144,7 +144,7 @@ def steps(old: Mapping[str, str], redis: str, card: str, webhook: str) -> list[S
             "Redis' secret: the new one, the old one as before",
             *both(BELLWIRE_REDIS_SECRET=redis, BELLWIRE_REDIS_SECRET_BEFORE=old["BELLWIRE_REDIS_SECRET"]),
         ),
-        Step("Redis' secret: the new one alone", *both(BELLWIRE_REDIS_SECRET_BEFORE="")),
+        Step("Redis' secret: the new one alone", *both(BELLWIRE_REDIS_SECRET_BEFORE=None)),
         Step("cards' secret: all know the new one", *api(BELLWIRE_CARD_SECRET_BEFORE=card)),
         Step(
             "cards' secret, exchanged, and webhooks' a new one of their own",

@@ -122,9 +122,10 @@ class Pod:
         finally:
             link.close()
 
-    def configure(self, **settings: str) -> None:
-        """Give settings to the process that comes next; an empty value takes one away again."""
-        self._env = {**(self._env if self._env is not None else os.environ), **settings}
+    def configure(self, **settings: str | None) -> None:
+        """Give settings to the process that comes next; None takes one away again."""
+        given = {**(self._env if self._env is not None else os.environ), **settings}
+        self._env = {name: value for name, value in given.items() if value is not None}
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal, such as SIGSTOP. It comes back by itself after any end."""

@@ -74,7 +74,7 @@ def test_each_step_of_a_rotation_leaves_the_secret_before_in_place_until_the_nex
     old = {"BELLWIRE_REDIS_SECRET": "r", "BELLWIRE_CARD_SECRET": "c"}
     first, second, third, fourth = rotation.steps(old, "R", "C", "W")
     assert dict(first.gateway) == {"BELLWIRE_REDIS_SECRET": "R", "BELLWIRE_REDIS_SECRET_BEFORE": "r"}
-    assert second.api == second.gateway == {"BELLWIRE_REDIS_SECRET_BEFORE": ""}
+    assert second.api == second.gateway == {"BELLWIRE_REDIS_SECRET_BEFORE": None}
     assert (third.api, third.gateway) == ({"BELLWIRE_CARD_SECRET_BEFORE": "C"}, {})
     assert (fourth.api["BELLWIRE_CARD_SECRET"], fourth.api["BELLWIRE_CARD_SECRET_BEFORE"]) == ("C", "c")
 
