@@ -43,7 +43,7 @@ class CourseShape(LoadTestShape):
             self._settling = gevent.spawn(distribution.settle)
         if self._settling.ready():
             return None
-        # While all settles users stay, and do nothing.
+        # While all settles the users of the first stage stay, and do nothing.
         first = running.course.stages[0].rate
         return users_for(first, running.plan.size), SPAWN_RATE
 

@@ -78,6 +78,7 @@ def report_of(run: Run, thresholds: Thresholds) -> dict[str, Any]:
         "size": asdict(run.size),
         "settings": dict(run.settings),
         "versions": dict(run.versions),
+        "measured": run.failed is None,
         "passed": not complaints,
         "complaints": complaints,
         "problems": [*run.problems, *_doubts(rows), *_disturbances(values)],
