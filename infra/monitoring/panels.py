@@ -84,8 +84,16 @@ def within(metric: str, *matchers: str) -> str:
 
 def rate(metric: str, *by: str, of: tuple[str, ...] = ()) -> str:
     """A counter's rate, added up over what `by` does not name."""
-    grouping = f" by ({', '.join(by)})" if by else ""
-    return f"sum{grouping} (rate({within(metric, *of)}[{RATE}]))"
+    return f"{_sum(by)} (rate({within(metric, *of)}[{RATE}]))"
+
+
+def increase(metric: str, window: str, *by: str, of: tuple[str, ...] = ()) -> str:
+    """By how much a counter rose in a window, added up over what `by` does not name."""
+    return f"{_sum(by)} (increase({within(metric, *of)}[{window}]))"
+
+
+def _sum(by: tuple[str, ...]) -> str:
+    return f"sum by ({', '.join(by)})" if by else "sum"
 
 
 def quantile(q: float, metric: str, *by: str, of: tuple[str, ...] = ()) -> str:
@@ -135,7 +143,7 @@ def process(job: str, of: tuple[str, ...] = (CHOSEN,)) -> tuple[Panel, ...]:
             "short",
             (
                 Query(
-                    f"sum by (task) (increase({within('bellwire_task_deaths_total', *mine)}[15m])) or vector(0)",
+                    f"{increase('bellwire_task_deaths_total', '15m', 'task', of=mine)} or vector(0)",
                     "{{task}}",
                 ),
             ),

@@ -18,8 +18,9 @@ TARGET = Path(__file__).parent / "rules" / "service-levels.yml"
 RUNBOOK = "https://bellwire.example/docs/runbook.md"
 # Tenants that try things out; requests that ask how a pod is; and those that are answered when something happens.
 REAL = 'test="false"'
-PROBES = 'route!~"/readyz|/healthz|/metrics|/openapi.json|/asyncapi.json|/docs|unmatched"'
-POLLS = 'route!~"/readyz|/healthz|/metrics|/openapi.json|/asyncapi.json|/docs|unmatched|.*/events"'
+_PROBED = "/readyz|/healthz|/metrics|/openapi.json|/asyncapi.json|/docs|unmatched"
+PROBES = f'route!~"{_PROBED}"'
+POLLS = f'route!~"{_PROBED}|.*/events"'
 SECONDS = {"5m": 300, "30m": 1800, "1h": 3600, "2h": 7200, "6h": 21600, "1d": 86400, "3d": 259200}
 # How many times as fast as the budget allows, over which long and which short window.
 PAGE = ((14.4, "1h", "5m"), (6.0, "6h", "30m"))

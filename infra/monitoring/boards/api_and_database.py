@@ -11,6 +11,7 @@ from infra.monitoring.panels import (
     Panel,
     Query,
     Row,
+    increase,
     process,
     quantile,
     rate,
@@ -109,7 +110,7 @@ HTTP = Row(
             "short",
             (
                 Query(
-                    f"sum by (quota) (increase({within('bellwire_api_quota_refused_total', CHOSEN)}[1h]))",
+                    increase("bellwire_api_quota_refused_total", "1h", "quota", of=(CHOSEN,)),
                     "{{quota}}",
                 ),
             ),
@@ -120,7 +121,7 @@ HTTP = Row(
             "short",
             (
                 Query(
-                    f"sum by (reason) (increase({within('bellwire_readers_cut_total', CHOSEN)}[1h]))",
+                    increase("bellwire_readers_cut_total", "1h", "reason", of=(CHOSEN,)),
                     "{{reason}}",
                 ),
             ),
@@ -169,9 +170,9 @@ WRITES = Row(
             "Phones that are no number, and money of cancelled orders that a voided card cannot take back; in 1 h.",
             "short",
             (
-                Query(f"sum(increase({within('bellwire_unreadable_phones_total', CHOSEN)}[1h]))", "phones"),
+                Query(increase("bellwire_unreadable_phones_total", "1h", of=(CHOSEN,)), "phones"),
                 Query(
-                    f"sum(increase({within('bellwire_gift_cards_not_returned_total', CHOSEN)}[1h]))",
+                    increase("bellwire_gift_cards_not_returned_total", "1h", of=(CHOSEN,)),
                     "money not returned",
                 ),
             ),
@@ -227,14 +228,14 @@ WEBHOOKS = Row(
             "Webhook endpoints switched off",
             "In the last hour, by reason: they said that they are gone, or ten tries in a row failed.",
             "short",
-            (Query("sum by (reason) (increase(bellwire_webhook_switched_off_total[1h]))", "{{reason}}"),),
+            (Query(increase("bellwire_webhook_switched_off_total", "1h", "reason"), "{{reason}}"),),
             alerts=("BellwireWebhookSwitchedOff",),
         ),
         Panel(
             "Webhook attempts not written down",
             "Attempts that their shops cannot look at, because too many waited to be written; in an hour.",
             "short",
-            (Query("sum(increase(bellwire_webhook_attempts_forgotten_total[1h]))", "forgotten"),),
+            (Query(increase("bellwire_webhook_attempts_forgotten_total", "1h"), "forgotten"),),
         ),
     ),
 )

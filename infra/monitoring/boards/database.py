@@ -3,6 +3,7 @@
 from infra.monitoring.panels import Panel, Query, Row, rate
 
 EXPORTED = 'job="bellwire-postgres"'
+HIT = rate("pg_stat_database_blks_hit", of=(EXPORTED,))
 
 DATABASE = Row(
     "PostgreSQL, as the pods see it",
@@ -103,10 +104,8 @@ SERVER = Row(
             "Of postgres_exporter, as the next four.",
             "cps",
             (
-                Query(f"sum(rate(pg_stat_database_xact_commit{{{EXPORTED}}}[$__rate_interval]))", "commits"),
-                Query(
-                    f"sum(rate(pg_stat_database_xact_rollback{{{EXPORTED}}}[$__rate_interval]))", "rollbacks"
-                ),
+                Query(rate("pg_stat_database_xact_commit", of=(EXPORTED,)), "commits"),
+                Query(rate("pg_stat_database_xact_rollback", of=(EXPORTED,)), "rollbacks"),
             ),
         ),
         Panel(
@@ -128,9 +127,7 @@ SERVER = Row(
             "percentunit",
             (
                 Query(
-                    f"sum(rate(pg_stat_database_blks_hit{{{EXPORTED}}}[$__rate_interval])) / "
-                    f"(sum(rate(pg_stat_database_blks_hit{{{EXPORTED}}}[$__rate_interval])) + "
-                    f"sum(rate(pg_stat_database_blks_read{{{EXPORTED}}}[$__rate_interval])))",
+                    f"{HIT} / ({HIT} + {rate('pg_stat_database_blks_read', of=(EXPORTED,))})",
                     "from memory",
                 ),
             ),

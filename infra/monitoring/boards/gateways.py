@@ -9,6 +9,7 @@ from infra.monitoring.panels import (
     Panel,
     Query,
     Row,
+    increase,
     process,
     quantile,
     rate,
@@ -31,7 +32,7 @@ CONNECTIONS = Row(
         ),
         Panel(
             "Connections by transport",
-            "WebSockets and streams of server-sent events; those of test shops are among them, and adrawn apart.",
+            "WebSockets and streams of server-sent events; those of test shops are among them, and drawn apart.",
             "short",
             (
                 Query(
@@ -71,11 +72,11 @@ CONNECTIONS = Row(
             "short",
             (
                 Query(
-                    f"sum by (instance) (increase({within('bellwire_gateway_slow_closed_total', CHOSEN)}[15m]))",
+                    increase("bellwire_gateway_slow_closed_total", "15m", "instance", of=(CHOSEN,)),
                     "{{instance}}",
                 ),
                 Query(
-                    f"sum(increase({within('bellwire_gateway_test_slow_closed_total', CHOSEN)}[15m]))",
+                    increase("bellwire_gateway_test_slow_closed_total", "15m", of=(CHOSEN,)),
                     "of test shops",
                 ),
             ),

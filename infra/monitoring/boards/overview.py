@@ -7,6 +7,7 @@ from infra.monitoring.panels import (
     Panel,
     Query,
     Row,
+    increase,
     quantile,
     rate,
     share_within,
@@ -132,10 +133,8 @@ ORDERS = Row(
             "somebody saw the order; test shops too.",
             "short",
             (
-                Query(
-                    "sum by (attempt) (increase(bellwire_alarm_attempts_total[5m]))", "attempt {{attempt}}"
-                ),
-                Query("sum(increase(bellwire_alarms_acknowledged_total[5m]))", "seen after all"),
+                Query(increase("bellwire_alarm_attempts_total", "5m", "attempt"), "attempt {{attempt}}"),
+                Query(increase("bellwire_alarms_acknowledged_total", "5m"), "seen after all"),
             ),
         ),
         Panel(

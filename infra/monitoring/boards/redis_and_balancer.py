@@ -1,6 +1,6 @@
 """Redis, which makes it fast, and HAProxy, which is the door."""
 
-from infra.monitoring.panels import RATE, Board, Panel, Query, Row, Variable, rate
+from infra.monitoring.panels import RATE, Board, Panel, Query, Row, Variable, rate, within
 
 EXPORTED = 'job="bellwire-redis"'
 DOOR = 'job="bellwire-haproxy"'
@@ -10,11 +10,11 @@ PROXIES = Variable("proxy", "Part of HAProxy", f"label_values(haproxy_backend_st
 
 
 def redis(metric: str) -> str:
-    return f"{metric}{{{EXPORTED}}}"
+    return within(metric, EXPORTED)
 
 
 def door(metric: str, *of: str) -> str:
-    return f"{metric}{{{','.join((DOOR, *of))}}}"
+    return within(metric, DOOR, *of)
 
 
 REDIS = Row(
@@ -79,7 +79,7 @@ SERVER = Row(
             "Commands of Redis",
             "By command.",
             "cps",
-            (Query(f"sum by (cmd) (rate({redis('redis_commands_total')}[{RATE}]))", "{{cmd}}"),),
+            (Query(rate("redis_commands_total", "cmd", of=(EXPORTED,)), "{{cmd}}"),),
         ),
         Panel(
             "CPU of Redis",
@@ -146,7 +146,7 @@ BALANCER = Row(
             "reqps",
             (
                 Query(
-                    f"sum by (proxy) (rate({door('haproxy_backend_http_requests_total', PROXY)}[{RATE}]))",
+                    rate("haproxy_backend_http_requests_total", "proxy", of=(DOOR, PROXY)),
                     "{{proxy}}",
                 ),
             ),
@@ -157,7 +157,7 @@ BALANCER = Row(
             "reqps",
             (
                 Query(
-                    f"sum by (proxy, code) (rate({door('haproxy_backend_http_responses_total', PROXY)}[{RATE}]))",
+                    rate("haproxy_backend_http_responses_total", "proxy", "code", of=(DOOR, PROXY)),
                     "{{proxy}} {{code}}",
                 ),
             ),
@@ -206,11 +206,11 @@ BALANCER = Row(
             "cps",
             (
                 Query(
-                    f"sum by (proxy) (rate({door('haproxy_backend_retry_warnings_total', PROXY)}[{RATE}]))",
+                    rate("haproxy_backend_retry_warnings_total", "proxy", of=(DOOR, PROXY)),
                     "again, {{proxy}}",
                 ),
                 Query(
-                    f"sum by (proxy) (rate({door('haproxy_backend_redispatch_warnings_total', PROXY)}[{RATE}]))",
+                    rate("haproxy_backend_redispatch_warnings_total", "proxy", of=(DOOR, PROXY)),
                     "elsewhere, {{proxy}}",
                 ),
             ),
@@ -221,11 +221,11 @@ BALANCER = Row(
             "cps",
             (
                 Query(
-                    f"sum by (proxy) (rate({door('haproxy_frontend_requests_denied_total')}[{RATE}]))",
+                    rate("haproxy_frontend_requests_denied_total", "proxy", of=(DOOR,)),
                     "requests, {{proxy}}",
                 ),
                 Query(
-                    f"sum by (proxy) (rate({door('haproxy_frontend_denied_connections_total')}[{RATE}]))",
+                    rate("haproxy_frontend_denied_connections_total", "proxy", of=(DOOR,)),
                     "connections, {{proxy}}",
                 ),
             ),
