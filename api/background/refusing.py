@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from api.db.webhooks import count_refusing, webhook_backlog
+from api.db.webhook_figures import count_refusing, waiting_webhooks
 from api.metrics import WEBHOOKS_LATE_SECONDS, WEBHOOKS_REFUSING, WEBHOOKS_WAITING
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.postgres import Database
@@ -16,7 +16,7 @@ async def watch_refusing_endpoints(database: Database) -> None:
     while True:
         with contextlib.suppress(Unavailable):
             WEBHOOKS_REFUSING.set(await count_refusing(database))
-            backlog = await webhook_backlog(database)
-            WEBHOOKS_WAITING.set(backlog.waiting)
-            WEBHOOKS_LATE_SECONDS.set(max(0.0, backlog.late_seconds))
+            waiting = await waiting_webhooks(database)
+            WEBHOOKS_WAITING.set(waiting.count)
+            WEBHOOKS_LATE_SECONDS.set(max(0.0, waiting.late_seconds))
         await asyncio.sleep(EVERY_SECONDS)

@@ -16,7 +16,7 @@ from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from api.db.privileges import PodKind
 from api.db.server_state import read_server_state
-from api.db.webhooks import Backlog, webhook_backlog
+from api.db.webhook_figures import WaitingWebhooks, waiting_webhooks
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.epochs import enter_epoch
 from backbone.eventlog.postgres import Database, open_database
@@ -69,7 +69,7 @@ async def test_a_pods_role_may_see_how_the_server_and_its_webhooks_are(
     there = await days(owner)
     await owner.close()
     assert state.partition_days == len(there & named(*range(30))) - 1 > 2
-    assert await webhook_backlog(api_database) == Backlog(0, 0.0)
+    assert await waiting_webhooks(api_database) == WaitingWebhooks(0, 0.0)
 
 
 async def test_every_route_is_served(
