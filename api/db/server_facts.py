@@ -1,17 +1,15 @@
 """A PostgreSQL server's own words about itself, for `bellwire doctor`: one session; nothing is changed or judged."""
 
 import asyncio
-import statistics
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from api.db.command_session import Connection, command_session
+from api.db.command_session import command_session
 from backbone.eventlog.postgres import session_settings
 from backbone.eventlog.schema import APPLIED, TABLE_THERE, Listed, applied_of
+from backbone.runtime.clock_skew import clock_skew
 
-ROUNDS = 5
 SECONDS = 10.0
 
 
@@ -76,7 +74,7 @@ async def look_at_database(database_url: str, timeout_seconds: float) -> Databas
     name = {"application_name": "bellwire-doctor"}
     options: dict[str, Any] = {"command_timeout": SECONDS, "statement_cache_size": 0, "server_settings": name}
     async with asyncio.timeout(3 * SECONDS), command_session(database_url, **options) as connection:
-        skew, trip = await _clock(connection)
+        skew, trip = await clock_skew(lambda: connection.fetchval(_NOW))
         own = session_settings(timeout_seconds)
         rows = await connection.fetch(_SETTINGS, [*WANTED, *own])
         settings = {row["name"]: row["setting"] for row in rows}
@@ -97,14 +95,3 @@ async def look_at_database(database_url: str, timeout_seconds: float) -> Databas
             applied=applied_of(await connection.fetch(APPLIED)) if there else {},
             partitions_end=await connection.fetchval(_PARTITIONS_END),
         )
-
-
-async def _clock(connection: Connection) -> tuple[float, float]:
-    """Return skew and time of a round trip, both in seconds; the skew of the quickest of several."""
-    measured = []
-    for _ in range(ROUNDS):
-        sent, began = time.time(), time.perf_counter()
-        theirs = await connection.fetchval(_NOW)
-        took = time.perf_counter() - began
-        measured.append((took, theirs - (sent + took / 2)))
-    return min(measured)[1], statistics.median(took for took, _ in measured)

@@ -1,7 +1,6 @@
 """Each Redis or Valkey server's own words about itself, for `bellwire doctor`; nothing is changed or judged."""
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +9,10 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from backbone.eventlog.node import connect
 from backbone.eventlog.topology import Topology
+from backbone.runtime.clock_skew import clock_skew
 from backbone.runtime.redis_url import Address
 from backbone.runtime.settings import PodSettings
 
-ROUNDS = 5
 SECONDS = 3.0
 SETTINGS = ("maxmemory", "maxmemory-policy", "client-output-buffer-limit")
 
@@ -52,7 +51,7 @@ async def _ask(settings: PodSettings, url: str, server: Address, *, clustered: b
     client = connect(settings, url)
     try:
         async with asyncio.timeout(SECONDS):
-            skew, trip = await _clock(client)
+            skew, trip = await clock_skew(lambda: _now(client))
             return RedisFacts(
                 address=str(server),
                 info=await client.info(),
@@ -71,15 +70,9 @@ async def _ask(settings: PodSettings, url: str, server: Address, *, clustered: b
         await client.aclose()
 
 
-async def _clock(client: Redis) -> tuple[float, float]:
-    measured = []
-    for _ in range(ROUNDS):
-        sent, began = time.time(), time.perf_counter()
-        seconds, microseconds = await client.time()
-        took = time.perf_counter() - began
-        measured.append((took, seconds + microseconds / 1e6 - (sent + took / 2)))
-    trips = sorted(took for took, _ in measured)
-    return min(measured)[1], trips[ROUNDS // 2]
+async def _now(client: Redis) -> float:
+    seconds, microseconds = await client.time()
+    return seconds + microseconds / 1e6
 
 
 async def _settings(client: Redis) -> dict[str, str] | None:
