@@ -45,6 +45,7 @@ THOUGHT_ABOUT = {
     "chaos/postgres_rows.py": "its own server",
     "chaos/rows.py": "its own pods and server",
     "chaos/runner.py": "its own child",
+    "drill/faults/haproxy_stopped.py": "its own balancer",
     "drill/faults/postgres_stopped.py": "its own server",
     "drill/faults/standby_lost.py": "its own server",
 }
