@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from playwright.async_api import Page, expect
 
+from infra.local.pods import SHORT_LIFE_SECONDS
+from infra.local.waiting import wait_until
 from infra.screenshots.guests import crowd, dine, once
 from infra.screenshots.studio import PATIENCE_MS, Set
 
@@ -41,6 +43,11 @@ async def wall(page: Page, place: Set) -> None:
     await expect(tiles.filter(has_text="gateway-")).to_have_count(6)
     for guest in GUESTS:
         await order(page, guest)
+    # One that has just begun is left alone by the button.
+    grown = SHORT_LIFE_SECONDS + 1
+    await asyncio.to_thread(
+        wait_until, lambda: all(pod.age_seconds > grown for pod in place.cluster.gateways), 2 * grown
+    )
     pods = await page.locator(".tile .pod").all_inner_texts()
     await page.get_by_role("button", name=f"Kill {max(pods, key=pods.count)}").click()
     await expect(page.locator('.tile[data-state="away"]').first).to_be_visible()

@@ -18,7 +18,6 @@ from infra.local.pages.acts import FREEZE_SECONDS
 from infra.local.pages.door import TOKEN_HEADER
 from infra.local.pages.server import Pages
 from infra.local.plan import Plan
-from infra.local.pods import SHORT_LIFE_SECONDS
 from infra.local.shops import Shop, open_shop
 from infra.local.waiting import wait_until
 from infra.screenshots.__main__ import play
@@ -280,9 +279,6 @@ async def test_the_shops_order_rings_on_the_till_and_the_shop_sees_it_being_made
 async def test_every_picture_of_the_readme_can_be_taken_again(
     stand: Stand, browser: Browser, shot: Shot
 ) -> None:
-    assert wait_until(
-        lambda: all(pod.age_seconds > SHORT_LIFE_SECONDS + 1 for pod in stand.cluster.gateways), 10
-    )
     content = await play(shot, Set(stand.cluster, stand.pages, stand.shop, browser))
     assert content[8:12] == b"WEBP"
 
