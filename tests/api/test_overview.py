@@ -21,7 +21,7 @@ from backbone.eventlog.pod_samples import PodReporter
 from backbone.eventlog.postgres import open_database
 from backbone.runtime.settings import PodSettings, load_settings
 from infra.local.pods import Pod
-from tests.conftest import MakeDatabase, StartGateway
+from tests.conftest import MakeDatabase, StartApiPod, StartGateway
 from tests.gateway.till import open_till
 from tests.shop import Operator, Shop, bearer
 from tests.waiting import eventually
@@ -75,11 +75,22 @@ async def last_act(operator: Operator) -> dict[str, Any]:
 
 
 async def test_a_frame_has_the_pods_what_happens_and_what_nobody_has_seen(
-    operator: Operator, gateway: Pod, shop: Shop
+    new_database: MakeDatabase, start_api_pod: StartApiPod, start_gateway: StartGateway
 ) -> None:
+    # With a database of its own: a frame has the liveliest shops and the oldest unseen orders, and not those of all.
+    url = await new_database()
+    await migrate(url)
+    settings = {"BELLWIRE_DATABASE_URL": url}
+    api, gateway = start_api_pod(settings), start_gateway(settings)
+    async with httpx.AsyncClient(base_url=api.url, timeout=35) as http:
+        operator = Operator(http, await create_operator_key(url))
+        await see_what_happens(operator, api, gateway, await operator.open_shop())
+
+
+async def see_what_happens(operator: Operator, api: Pod, gateway: Pod, shop: Shop) -> None:
     async with watching(operator) as frames:
-        first = await until(frames, lambda frame: pod_of(frame, "gateway-1")["state"] == "ready")
-        assert pod_of(first, "api-1", "api")["state"] == "ready"
+        first = await until(frames, lambda frame: pod_of(frame, gateway.name)["state"] == "ready")
+        assert pod_of(first, api.name, "api")["state"] == "ready"
         assert (first["redis"]["up"], first["postgres"]["up"], first["unknownSince"]) == (True, True, None)
         assert (await last_act(operator))["action"] == "overview.watched"
         async with open_till(gateway, shop.slug, shop.terminal_key) as till:
@@ -91,7 +102,7 @@ async def test_a_frame_has_the_pods_what_happens_and_what_nobody_has_seen(
                 lambda frame: (
                     frame["delivery"]["count"]
                     and shop.slug in {one["tenant"] for one in frame["shops"]}
-                    and pod_of(frame, "gateway-1")["connections"]["websocket"] >= 1
+                    and pod_of(frame, gateway.name)["connections"]["websocket"] >= 1
                 ),
             )
             assert 0 < busy["delivery"]["p50"] <= busy["delivery"]["p99"]

@@ -16,8 +16,9 @@ _SHOPS = (
     SELECT {shop}, (SELECT max(epoch) FROM cluster_epochs), 3, 3 FROM generate_series(1, $1) n
     """,
     """
-    INSERT INTO terminals (terminal_id, tenant, name, role)
-    SELECT md5('{tag} till ' || n)::uuid, {shop}, 'counter', 'till' FROM generate_series(1, $1) n
+    INSERT INTO terminals (terminal_id, tenant, name, role, changed_at)
+    SELECT md5('{tag} till ' || n)::uuid, {shop}, 'counter', 'till', now() - interval '1 day'
+    FROM generate_series(1, $1) n
     """,
     """
     INSERT INTO api_keys (key_hash, kind, tenant, terminal_id)
