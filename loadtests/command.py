@@ -188,11 +188,11 @@ def work(master_host: str, master_port: int) -> None:
 @main.command()
 @where
 def clean(**options: Any) -> None:
-    """Delete the test tenants that a run left open, since the cluster was away when it ended."""
-    from loadtests.run import LEFT
+    """Delete the test tenants that runs left open: the cluster was away when they ended, or they were killed."""
     from loadtests.run import clean as leave
+    from loadtests.run import left_open
 
-    if not (options["results"] / LEFT).exists():
+    if not left_open(options["results"]):
         click.echo("nothing was left open")
         return
     url, key, _, ca_file = cluster_of(options)

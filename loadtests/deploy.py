@@ -11,7 +11,7 @@ from pathlib import Path
 from loadtests.demo import Demo
 
 READY_SECONDS = 60.0
-BETWEEN_SECONDS = 3.0
+BETWEEN_SECONDS = 1.0
 LOOK_SECONDS = 0.2
 
 
@@ -37,9 +37,10 @@ async def deploy_demo(demo: Demo, say: Callable[[str], None]) -> None:
     Raises:
         DeployFailed: one did not come back.
     """
-    for name, process in demo.named():
-        if process.url is None:
-            continue
+    # Gateways first: terminals feel these.
+    pods = [(name, process) for name, process in demo.named() if process.url is not None]
+    for name, process in sorted(pods, key=lambda pod: pod[1].role != "gateway"):
+        assert process.url is not None
         say(f"deploy: {name}")
         if not _is_pod(process.pid, process.role):
             raise DeployFailed(

@@ -121,9 +121,11 @@ class Estate:
         self._opened.clear()
         return left
 
-    def take_over(self) -> None:
-        """The tenants that a run before left open, by its ledger."""
-        self._opened = set(json.loads(self._ledger.read_text(encoding="utf-8")).get("tenants", ()))
+    def take_over(self) -> bool:
+        """The tenants that a run before left open, by its ledger; whether they are of this cluster."""
+        kept = json.loads(self._ledger.read_text(encoding="utf-8"))
+        self._opened = set(kept.get("tenants", ()))
+        return bool(kept.get("url", self._url) == self._url)
 
     async def _shop(self, slug: str, deadline_seconds: int) -> Shop:
         body = {

@@ -31,15 +31,20 @@ class HostFailed(Exception):
 
 
 class HostProcess:
-    """One such process. `on_delta` gets what it counted."""
+    """One such process. `on_delta` gets what it counted, `on_failure` hears that it is of no use any more."""
 
     def __init__(
-        self, people: str, seats: Sequence[Place], plan: Plan, on_delta: Callable[[dict[str, Any]], None]
+        self,
+        people: str,
+        seats: Sequence[Place],
+        plan: Plan,
+        on_delta: Callable[[dict[str, Any]], None],
+        on_failure: Callable[[str], None],
     ) -> None:
         self.people, self.count = people, len(seats)
         self.said: dict[str, str | None] = {}
         self.why_no_webhooks: str | None = None
-        self._on_delta = on_delta
+        self._on_delta, self._on_failure = on_delta, on_failure
         self._ready, self._settled, self._over = Event(), Event(), Event()
         self._failed: str | None = None
         command = [sys.executable, "-m", "loadtests.terminals"]
@@ -111,6 +116,7 @@ class HostProcess:
                 self._settled.set()
             elif "failed" in word:
                 self._fail(word["failed"])
+                self._on_failure(f"the {self.people}: {word['failed']}")
         self._over.set()
         if not self._settled.is_set():
             self._fail("its process ended")

@@ -37,8 +37,9 @@ from loadtests.site import Part, Site
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCUSTFILE = ROOT / "loadtests" / "locustfile.py"
-LEFT, LOG = "left.json", "locust.log"
+LOG = "locust.log"
 STOP_SECONDS = 40.0
+NOT_DEPLOYED = "the deploy was not over when the measured time was: give it more --seconds"
 
 Say = Callable[[str], None]
 
@@ -78,7 +79,7 @@ async def run(wish: Wish, say: Say) -> dict[str, Any]:
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=64, ssl=tls), timeout=aiohttp.ClientTimeout(30)
     ) as http:
-        estate = Estate(http, wish.url, wish.operator_key, name, wish.results / LEFT)
+        estate = Estate(http, wish.url, wish.operator_key, name, left_of(wish.results, name))
         await estate.knock()
         try:
             return await _run(wish, name, http, estate, say)
@@ -90,14 +91,34 @@ async def run(wish: Wish, say: Say) -> dict[str, Any]:
                 )
 
 
+def left_of(results: Path, name: str) -> Path:
+    """The file with the slugs that a run has open."""
+    return results / f"left-{name}.json"
+
+
+def left_open(results: Path) -> list[str]:
+    """The runs whose tenants are open, or were when they were killed."""
+    return sorted(path.stem.removeprefix("left-") for path in results.glob("left-*.json"))
+
+
 async def clean(url: str, operator_key: str, results: Path, ca_file: str | None) -> list[str]:
-    """Delete what a run left open; returns what still could not be."""
+    """Delete what runs left open, tenants and files; returns the tenants that still could not be."""
     tls = ssl.create_default_context(cafile=ca_file) if url.startswith("https") else True
+    left: list[str] = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as http:
-        estate = Estate(http, url, operator_key, "", results / LEFT)
-        await estate.knock()
-        estate.take_over()
-        return await estate.leave()
+        for name in left_open(results):
+            estate = Estate(http, url, operator_key, name, left_of(results, name))
+            await estate.knock()
+            if estate.take_over():
+                left += await estate.leave()
+                for file in _files(results, name).values():
+                    file.unlink(missing_ok=True)
+    return left
+
+
+def _files(results: Path, name: str) -> dict[str, Path]:
+    """The files by which a run's processes speak to each other."""
+    return {each: results / f"{name}.{each}" for each in ("plan.json", "outcome.json", "outcome.began")}
 
 
 async def _run(
@@ -111,8 +132,8 @@ async def _run(
         opened.webhooks, wish.webhook_url, wish.ca_file,
         service_level_ms=wish.thresholds.service_level_ms,
     )  # fmt: skip
-    files = {each: wish.results / f"{name}.{each}.json" for each in ("plan", "outcome")}
-    plan.write(files["plan"])
+    files = _files(wish.results, name)
+    plan.write(files["plan.json"])
     site: Site | Prometheus = (
         Prometheus(http, wish.prometheus)
         if wish.prometheus is not None
@@ -122,13 +143,13 @@ async def _run(
         say(
             f"{wish.profile}: {plan.course.seconds:.0f} s at most, {size.terminals} terminals, {size.rate:g} orders/s"
         )
-        await _locust(wish, plan, files, site, say)
-        if not files["outcome"].exists():
+        changed = await _locust(wish, plan, files, site, say)
+        if not files["outcome.json"].exists():
             where = f"; {wish.results / LOG} says why" if wish.quiet else ""
             raise Unusable(f"locust ended without an outcome{where}")
-        outcome = Outcome.read(files["outcome"])
+        outcome = Outcome.read(files["outcome.json"])
     finally:
-        for file in (*files.values(), files["outcome"].with_suffix(".began")):
+        for file in files.values():
             file.unlink(missing_ok=True)
     outcome.record.add(site.record.delta())
     receipts = await look_at_orders(
@@ -138,7 +159,7 @@ async def _run(
         wish.profile, size, name, outcome.began, outcome.ended, outcome.record, site.histograms,
         await _versions(http, wish.url),
         _settings(wish, outcome, len(outcome.placed), receipts, site),
-        outcome.problems, outcome.failed,
+        outcome.problems, outcome.failed, () if changed else (NOT_DEPLOYED,),
     )  # fmt: skip
     report = report_of(done, wish.thresholds)
     _write(report, wish.results)
@@ -147,8 +168,8 @@ async def _run(
     return report
 
 
-async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site | Prometheus, say: Say) -> None:
-    """Run locust to its end, and look at the cluster meanwhile."""
+async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site | Prometheus, say: Say) -> bool:
+    """Run locust to its end, and look at the cluster meanwhile; whether everything was done to it that was to be."""
     command = [
         sys.executable,
         "-m",
@@ -181,7 +202,7 @@ async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site | P
             "--expect-workers",
             str(wish.workers),
         ]
-    env = {**os.environ, PLAN: str(files["plan"]), OUTCOME: str(files["outcome"])}
+    env = {**os.environ, PLAN: str(files["plan.json"]), OUTCOME: str(files["outcome.json"])}
     if wish.metrics is not None:
         env[METRICS] = wish.metrics
     with _output(wish) as out:
@@ -190,7 +211,7 @@ async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site | P
         )
     tasks = [
         asyncio.create_task(watch(site)),
-        asyncio.create_task(_deploy(wish, plan, files["outcome"], say)),
+        asyncio.create_task(_deploy(wish, plan, files["outcome.json"], say)),
     ]
     try:
         await process.wait()
@@ -208,6 +229,8 @@ async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site | P
     for result in results:
         if isinstance(result, Exception):
             raise result
+    # The second is the deploy: one that was cut off proves nothing.
+    return not any(isinstance(result, asyncio.CancelledError) for result in results[1:])
 
 
 async def watch(site: Site | Prometheus) -> None:

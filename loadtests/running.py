@@ -20,6 +20,7 @@ from loadtests.core.profiles import Stage
 from loadtests.core.record import Record
 from loadtests.core.rows import split
 from loadtests.hosts import HostProcess
+from loadtests.own import Own, memory_bytes
 from loadtests.plan import Plan, Shop
 
 WATCHED_RATE = 0.5
@@ -37,6 +38,7 @@ class Running:
         self.record = Record()
         self.began: float | None = None
         self.settling = False
+        self.broken: str | None = None
         # Of the shops that have probes, whose terminals' words are all known; looked at when all is over.
         self.placed: deque[tuple[str, str, str]] = deque(maxlen=LOOKS)
         self.board: deque[tuple[Shop, str, str, float]] = deque(maxlen=5000)
@@ -61,12 +63,17 @@ class Running:
         plan = self.plan
         for people, seats in (("probe", plan.probes), ("crowd", plan.crowd)):
             if seats:
-                self.hosts.append(HostProcess(people, seats, plan, self.count))
+                self.hosts.append(HostProcess(people, seats, plan, self.count, self._broken))
         for host in self.hosts:
             host.await_ready()
         self.problems += [
             f"no webhook was tested: {host.why_no_webhooks}" for host in self.hosts if host.why_no_webhooks
         ]
+
+    def _broken(self, why: str) -> None:
+        """A part of the load test is of no use any more: the run is over, and has measured nothing."""
+        self.broken = self.broken or why
+        self.settling = True
 
     def begin(self, moment: float) -> None:
         """The course begins at `moment`, a Unix time."""
@@ -78,12 +85,11 @@ class Running:
 
     def _tick(self) -> None:
         """Once a second: what this very process costs."""
-        before = time.process_time()
+        own, part = Own(), self.plan.part("generator")
         while self.hosts:
             gevent.sleep(1.0)
-            now = time.process_time()
-            self.record.value(f"cpu {self.plan.part('generator')}", int(time.time()), now - before)
-            before = now
+            self.record.value(f"cpu {part}", int(time.time()), own.cores())
+            self.record.value(f"memory {part}", int(time.time()), memory_bytes())
 
     def _act(self, what: str, share: float) -> None:
         # The probes stay: they are what tells whether others notice.

@@ -29,7 +29,8 @@ GROWING = ("memory ", "descriptors ", "events-behind ")
 class Run:
     """A run, and everything that it brought. `server` are the pods' own histograms: counts up to each edge, in seconds.
 
-    `problems` were not tested, `failed` is why nothing was. Times are Unix times; `began` is the course's first moment.
+    `problems` were not tested, `failed` is why nothing was, `unfinished` is what the
+    profile is for and did not happen. Times are Unix times; `began` is the course's first moment.
     """
 
     profile: str
@@ -43,6 +44,7 @@ class Run:
     settings: Mapping[str, Any] = field(default_factory=dict)
     problems: Sequence[str] = ()
     failed: str | None = None
+    unfinished: Sequence[str] = ()
 
     @property
     def course(self) -> Course:
@@ -122,6 +124,7 @@ def _complaints(
             f"{offered['answered']:.1f} orders/s were accepted, of {offered['asked']:.1f} that were to be"
         )
     found += complaints_of_rows(dict(rows), run.profile, thresholds)
+    found += run.unfinished
     return found + complaints_of_growth(trends, run.profile, thresholds)
 
 

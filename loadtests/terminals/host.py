@@ -20,6 +20,7 @@ import aiohttp
 from loadtests.core.place import Place
 from loadtests.core.record import Record
 from loadtests.core.rows import POLLING, SSE, WEBSOCKET
+from loadtests.own import Own, memory_bytes
 from loadtests.terminals.polling import PollingTerminal
 from loadtests.terminals.receiver import Receiver
 from loadtests.terminals.seat import Seat, as_delta
@@ -65,7 +66,7 @@ class Host:
             self._http, self._url, self.record, order.get("webhooks", ()), order.get("listen")
         )
         self._tasks: list[asyncio.Task[None]] = []
-        self._cpu = time.process_time()
+        self._own = Own()
 
     def _terminal(self, place: Place) -> Terminal:
         seat = Seat(place, self._people, self.record)
@@ -82,6 +83,8 @@ class Host:
         """Connect all, say so, and obey until the input ends."""
         await self._receiver.open()
         self._tasks = [asyncio.create_task(terminal.run()) for terminal in self.terminals]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
         ticking = asyncio.create_task(self._tick())
         entering = asyncio.create_task(self._enter())
         try:
@@ -93,6 +96,11 @@ class Host:
             await asyncio.gather(ticking, entering, *self._tasks, return_exceptions=True)
             await self._receiver.close()
             await self._http.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A terminal that dies of a fault of ours would look like a cluster that loses everything."""
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            self._say({"failed": f"a terminal died of a fault of the load test: {exc!r}"})
 
     async def _enter(self) -> None:
         # Several hundred of them: a look costs less than an event of each.
@@ -151,9 +159,8 @@ class Host:
 
     def _tell(self) -> None:
         second = int(time.time())
-        cpu = time.process_time()
-        self.record.value(f"cpu {self._part}", second, cpu - self._cpu)
-        self._cpu = cpu
+        self.record.value(f"cpu {self._part}", second, self._own.cores())
+        self.record.value(f"memory {self._part}", second, memory_bytes())
         self.record.value(
             f"connections {self._part}", second, sum(terminal.seat.open for terminal in self.terminals)
         )

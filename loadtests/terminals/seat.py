@@ -63,10 +63,13 @@ class Seat:
         """A message of the stream, as it came at `at_ns` of the wall clock."""
         event = EVENT.match(data)
         if event is not None:
-            self._event(event[1], event[2], event[3].decode(), data, at_ns)
+            self._event(event[1].decode(), event[2].decode(), event[3].decode(), data, at_ns)
             return
+        # A control message, or an event whose members stand otherwise: that is nobody's promise.
         content = json.loads(data)
         match content.get("type"):
+            case kind if "offset" in content and "data" in content:
+                self._event(kind, content["tenant"], content["offset"], data, at_ns)
             case "hello":
                 self.greeted(content["after"], content.get("reading"))
             case "caught_up":
@@ -120,22 +123,22 @@ class Seat:
 
     # Events.
 
-    def _event(self, type_: bytes, tenant: bytes, offset: str, data: bytes, at_ns: int) -> None:
-        fault = self.ledger.event(offset, tenant.decode())
+    def _event(self, type_: str, tenant: str, offset: str, data: bytes, at_ns: int) -> None:
+        fault = self.ledger.event(offset, tenant)
         if fault is not None:
             self._judge(fault)
             return
         if not self.live:
             self._missed += 1
         self._due = offset
-        if type_ == b"new_order":
+        if type_ == "new_order":
             moment = sent_ns(data)
             if moment is not None:
                 row = rows.arrival if self.live else rows.late_arrival
                 self._note(row(self.place.door, self.people), (at_ns - moment) / 1e6, len(data), at_ns)
                 if self.place.deadline_seconds:
                     self._alarms[offset] = moment / 1e9 + self.place.deadline_seconds
-        elif type_ == b"order_unacknowledged" and self.place.deadline_seconds:
+        elif type_ == "order_unacknowledged" and self.place.deadline_seconds:
             self._alarm(json.loads(data)["data"]["orderOffset"], at_ns)
 
     def _alarm(self, order: str, at_ns: int) -> None:

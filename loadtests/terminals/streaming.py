@@ -83,8 +83,9 @@ class StreamingTerminal:
             blocks = (rest + chunk).split(b"\n\n")
             rest = blocks.pop()
             for block in blocks:
-                data = b"\n".join(line[6:] for line in block.split(b"\n") if line.startswith(b"data: "))
-                if data.startswith(b'{"type":"close"'):
+                lines = block.split(b"\n")
+                data = b"\n".join(line[6:] for line in lines if line.startswith(b"data: "))
+                if b"event: close" in lines:
                     content: dict[str, Any] = json.loads(data)
                     return int(content["code"]), str(content["reason"])
                 if data:

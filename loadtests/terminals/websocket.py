@@ -40,7 +40,9 @@ class Line(picows.WSListener):
             self.ack(seat, at_ns / 1e9)
         elif frame.msg_type == CLOSE:
             code = frame.get_close_code()
-            self.code, self.reason = int(code) if code is not None else 1005, frame.get_close_message() or ""
+            said = frame.get_close_message() or ""
+            self.code = int(code) if code is not None else 1005
+            self.reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
             transport.send_close(code or picows.WSCloseCode.OK)
             transport.disconnect()
 
