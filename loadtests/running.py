@@ -4,6 +4,7 @@ Every process that has users has one, at `environment.running`. A master has one
 workers counted.
 """
 
+import os
 import random
 import time
 from collections import deque
@@ -51,6 +52,7 @@ class Running:
         self.hosts: list[HostProcess] = []
         self._clients = list(plan.clients)
         self._tills: set[str] = set()
+        self._parent = os.getppid()
 
     # The course.
 
@@ -90,6 +92,11 @@ class Running:
             gevent.sleep(1.0)
             self.record.value(f"cpu {part}", int(time.time()), own.cores())
             self.record.value(f"memory {part}", int(time.time()), memory_bytes())
+            if not self.plan.worker and os.getppid() != self._parent:
+                # The one who judges, and deletes the tenants, is gone: nobody needs this load.
+                runner = self.environment.runner
+                assert runner is not None
+                runner.quit()
 
     def _act(self, what: str, share: float) -> None:
         # The probes stay: they are what tells whether others notice.

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from loadtests.core.histogram import edge_of
-from loadtests.core.record import FAULTS, Record
+from loadtests.core.record import FAULTS, Cell, Record
+from loadtests.core.rows import EXPECTED
 
 EDGES_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 # Name, kind and meaning of each; docs/load-testing.md has the same table.
@@ -23,17 +24,18 @@ METRICS = {
 
 def exposition(record: Record, profile: str, run: str, asked: float, now: int) -> str:
     """The page."""
+    totals = {row: record.totals.get(row) or Cell() for row in sorted({*EXPECTED, *record.totals})}
     lines = [
         *_head("bellwire_load_info"),
         f'bellwire_load_info{{profile="{profile}",run="{run}"}} 1',
         *_head("bellwire_load_asked_orders"),
         f"bellwire_load_asked_orders {asked:g}",
         *_head("bellwire_load_seconds"),
-        *(line for row in sorted(record.totals) for line in _histogram(row, record)),
+        *(line for row, total in totals.items() for line in _histogram(row, total)),
         *_head("bellwire_load_failures_total"),
         *(
             f'bellwire_load_failures_total{{row="{_escaped(row)}"}} {total.failures}'
-            for row, total in sorted(record.totals.items())
+            for row, total in totals.items()
         ),
         *_head("bellwire_load_faults_total"),
         *(f'bellwire_load_faults_total{{kind="{kind}"}} {record.faults.get(kind, 0)}' for kind in FAULTS),
@@ -50,15 +52,15 @@ def _head(name: str) -> list[str]:
     return [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
 
 
-def _histogram(row: str, record: Record) -> Iterator[str]:
-    buckets, label = record.totals[row].buckets, f'row="{_escaped(row)}"'
+def _histogram(row: str, total: Cell) -> Iterator[str]:
+    buckets, label = total.buckets, f'row="{_escaped(row)}"'
     for edge in EDGES_SECONDS:
         below = sum(count for bucket, count in buckets.items() if edge_of(bucket) <= edge * 1000)
         yield f'bellwire_load_seconds_bucket{{{label},le="{edge:g}"}} {below}'
     count = sum(buckets.values())
     yield f'bellwire_load_seconds_bucket{{{label},le="+Inf"}} {count}'
-    total = sum(edge_of(bucket) * times for bucket, times in buckets.items()) / 1000
-    yield f"bellwire_load_seconds_sum{{{label}}} {total:.6f}"
+    seconds = sum(edge_of(bucket) * times for bucket, times in buckets.items()) / 1000
+    yield f"bellwire_load_seconds_sum{{{label}}} {seconds:.6f}"
     yield f"bellwire_load_seconds_count{{{label}}} {count}"
 
 

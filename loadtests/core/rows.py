@@ -36,6 +36,21 @@ ALARM = "EVENT alarm, after its deadline"
 SENT_LATE = "LOAD order sent after its moment"
 
 
+# The rows of every run, whether they come or not: a counter that is born with its first hundred would seem not to rise.
+EXPECTED = (
+    "POST orders/create",
+    "POST orders/create (aggregator)",
+    ALARM,
+    SENT_LATE,
+    *(
+        row(door, people)
+        for row in (arrival, late_arrival, connect, replay, back)
+        for people in (PROBE, CROWD)
+        for door in (WEBSOCKET, SSE, POLLING)
+    ),
+)
+
+
 def split(row: str) -> tuple[str, str]:
     """Kind and name, as locust has them."""
     kind, _, name = row.partition(" ")

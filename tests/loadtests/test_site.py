@@ -121,6 +121,8 @@ def test_the_load_test_s_own_page_is_read_by_a_prometheus_and_has_every_fault_fr
     assert samples["bellwire_load_terminals", "crowd"] == 12
     assert ("bellwire_load_cpu_cores", "probes") not in samples
     assert samples["bellwire_load_asked_orders",] == 20
+    # A row that has not come yet is there, so that its first ones are seen to rise.
+    assert samples["bellwire_load_seconds_count", "DOOR away sse (crowd)"] == 0
     assert {name.removesuffix("_total") for name in METRICS} == {
         f.name for f in text_string_to_metric_families(page)
     }

@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
+
+from loadtests.core.exposition import exposition
+from loadtests.core.record import Record
+
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = {"Counter", "Gauge", "Histogram"}
 
@@ -51,6 +56,21 @@ def exported() -> dict[str, Metric]:
         for path in sorted((ROOT / package).rglob("*.py")):
             for metric in made_in(ast.parse(path.read_text(encoding="utf-8"))):
                 found[metric.name] = metric
+    return found
+
+
+def of_load_tests() -> dict[str, Metric]:
+    """The metrics of a load test, whose page is written by itself, as that page has them."""
+    record = Record()
+    record.note("row", 1, 1.0)
+    record.failed("row", 1)
+    record.value("connections part", 1, 1.0)
+    record.value("cpu part", 1, 1.0)
+    found = {}
+    for family in text_string_to_metric_families(exposition(record, "profile", "run", 1.0, 1)):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = frozenset(label for sample in family.samples for label in sample.labels) - {"le"}
+        found[name] = Metric(name, family.type.capitalize(), labels, None)
     return found
 
 
