@@ -8,7 +8,6 @@ from locust import LoadTestShape
 from loadtests.core.figures import Span, rows_of
 from loadtests.core.knee import knee_of, steps_of
 from loadtests.core.people import users_for
-from loadtests.core.rows import PLACED
 from loadtests.distribution import Distribution
 
 SPAWN_RATE = 100.0
@@ -57,10 +56,6 @@ class CourseShape(LoadTestShape):
         if not self._beyond and time.time() - self._looked_at > LOOK_SECONDS:
             self._looked_at = time.time()
             rows = rows_of(running.record, Span(int(running.began), int(time.time())))
-            done = [
-                step
-                for step in steps_of(rows, running.course, running.began, PLACED)
-                if step.end <= time.time()
-            ]
+            done = [step for step in steps_of(rows, running.course, running.began) if step.end <= time.time()]
             self._beyond = knee_of(done, running.plan.service_level_ms).beyond is not None
         return self._beyond

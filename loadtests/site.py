@@ -18,7 +18,6 @@ from loadtests.core.record import Record
 
 LOOK_SECONDS = 2.0
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 # The part of a pod's page that is kept: the name in the report, and the metric, all of its labels together.
 GAUGES = {
     "memory": "process_resident_memory_bytes",
@@ -38,6 +37,7 @@ RATES = {
 }
 HISTOGRAMS = {"ack": "bellwire_ack_seconds", "delivery": "bellwire_gateway_delivery_seconds"}
 _LINE = re.compile(r"^(\w+)(?:\{([^}]*)\})? (\S+)$", re.M)
+_ANONYMOUS = re.compile(r"^RssAnon:\s+(\d+) kB", re.M)
 _EDGE = re.compile(r'le="([^"]+)"')
 
 
@@ -138,12 +138,12 @@ class Site:
 
     def _note_process(self, part: str, pid: int, now: float) -> None:
         try:
-            seconds, pages = _tree(pid)
+            seconds, memory = _tree(pid)
         except (OSError, ValueError, IndexError):
             self.misses += 1
             return
         self._rate(f"cpu {part}", seconds, now)
-        self.record.value(f"memory {part}", int(now), pages * PAGE)
+        self.record.value(f"memory {part}", int(now), memory)
 
     def _rate(self, name: str, total: float, now: float) -> None:
         """The growth a second since the last look; a counter that fell is a new process's."""
@@ -154,16 +154,17 @@ class Site:
 
 
 def _tree(pid: int) -> tuple[float, int]:
-    """CPU seconds and resident pages of a process and its children, those that ended included in the seconds."""
-    seconds, pages = 0.0, 0
+    """CPU seconds and memory of a process and its children; memory that they share is nobody's."""
+    seconds, memory = 0.0, 0
     waiting = [pid]
     while waiting:
-        each = waiting.pop()
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        each = Path(f"/proc/{waiting.pop()}")
+        fields = (each / "stat").read_text().rpartition(")")[2].split()
         seconds += sum(map(int, fields[11:15])) / TICKS
-        pages += int(fields[21])
-        waiting += [int(child) for child in Path(f"/proc/{each}/task/{each}/children").read_text().split()]
-    return seconds, pages
+        own = _ANONYMOUS.search((each / "status").read_text())
+        memory += int(own[1]) * 1024 if own else 0
+        waiting += [int(child) for child in (each / f"task/{each.name}/children").read_text().split()]
+    return seconds, memory
 
 
 def _machine_seconds() -> float:

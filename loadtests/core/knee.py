@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from loadtests.core.figures import Row
 from loadtests.core.histogram import merged, percentile, total
 from loadtests.core.profiles import Course
-from loadtests.core.rows import PROBE, WEBSOCKET, arrival
+from loadtests.core.rows import ORDERS, PROBE, WEBSOCKET, arrival
 
 # Of a step: its first seconds still have the step before in them.
 SETTLING = 0.2
@@ -53,7 +53,7 @@ class Knee:
         return f"{self.good.answered:.0f} orders/s at p99 {self.good.p99_ms:.0f} ms; {then}"
 
 
-def steps_of(rows: Mapping[str, Row], course: Course, began: float, placed: str) -> list[Step]:
+def steps_of(rows: Mapping[str, Row], course: Course, began: float) -> list[Step]:
     """Each stage as a step, the warm-up left out. `began` is the course's first moment, as a Unix time."""
     steps = []
     for number, stage in enumerate(course.stages):

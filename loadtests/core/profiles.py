@@ -159,7 +159,7 @@ PROFILES = {
             "smoke",
             "Does it work at all? A few shops for a few seconds.",
             "Every kind of user and every door once. For CI, and before a longer run.",
-            Size(6, 12, 5.0, 10.0, warm_up_seconds=5.0, probes=3, clients=2),
+            Size(6, 12, 5.0, 10.0, warm_up_seconds=5.0, probes=6, clients=2),
             _even,
         ),
         Profile(

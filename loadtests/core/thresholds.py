@@ -36,10 +36,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How much a value may grow in an hour, in percent of what it was."""
+    """How much a value may grow in an hour: in percent of its mean, or in its own units."""
 
     value: str
-    percent_per_hour: float
+    percent_per_hour: float | None
+    per_hour: float | None
     profiles: tuple[str, ...] = ()
 
     def is_for(self, profile: str) -> bool:
@@ -106,8 +107,12 @@ def complaints_of_growth(trends: dict[str, Trend], profile: str, thresholds: Thr
         if not growth.is_for(profile):
             continue
         for name, trend in trends.items():
-            if fnmatchcase(name, growth.value) and trend.least_percent_per_hour > growth.percent_per_hour:
+            if not fnmatchcase(name, growth.value):
+                continue
+            if growth.percent_per_hour is not None and trend.least_percent_per_hour > growth.percent_per_hour:
                 found.append(f"{name} grows: {trend}, over {growth.percent_per_hour:g} % an hour")
+            if growth.per_hour is not None and trend.least_per_hour > growth.per_hour:
+                found.append(f"{name} grows: {trend}, over {growth.per_hour:g} an hour")
     return found
 
 
@@ -128,11 +133,15 @@ def _limit(table: dict[str, Any]) -> Limit:
 
 def _growth(table: dict[str, Any]) -> Growth:
     value = _text(table.pop("value", None), "value")
-    percent = _number(table.pop("percent_per_hour", None), "percent_per_hour")
+    percent, absolute = (
+        _number(table.pop(name), name) if name in table else None for name in ("percent_per_hour", "per_hour")
+    )
+    if percent is None and absolute is None:
+        raise WrongThresholds(f"growth of {value}: percent_per_hour or per_hour is missing")
     profiles = _texts(table, "profiles")
     if table:
         raise WrongThresholds(f"growth of {value}: nothing reads {', '.join(sorted(table))}")
-    return Growth(value, percent, profiles)
+    return Growth(value, percent, absolute, profiles)
 
 
 def _list(content: dict[str, Any], name: str) -> list[Any]:

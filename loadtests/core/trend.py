@@ -7,6 +7,7 @@ from dataclasses import dataclass
 LEAST_POINTS = 20
 # Neighbouring looks at a pod are not independent: their noise is that of so many fewer.
 BLOCKS = 30
+LEAST_MEAN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,19 @@ class Trend:
     mean: float
 
     @property
+    def least_per_hour(self) -> float:
+        """The least growth that two errors leave, in units."""
+        return self.per_hour - 2 * self.error
+
+    @property
     def least_percent_per_hour(self) -> float:
-        """The least growth that two errors leave, in percent of the mean."""
-        return 100 * (self.per_hour - 2 * self.error) / self.mean if self.mean else 0.0
+        """The same in percent of the mean."""
+        return 100 * self.least_per_hour / self.mean if self.mean else 0.0
 
     def __str__(self) -> str:
-        if not self.mean:
-            return "0 % an hour"
+        # Of a queue that is empty nearly always a percentage says nothing.
+        if self.mean < LEAST_MEAN:
+            return f"{self.per_hour:+.2f} ± {self.error:.2f} an hour"
         return f"{100 * self.per_hour / self.mean:+.2f} ± {100 * self.error / self.mean:.2f} % an hour"
 
 

@@ -13,7 +13,7 @@ from loadtests.core.knee import knee_of, steps_of
 from loadtests.core.limiting import limiting, of_others, uses, within
 from loadtests.core.profiles import PROFILES, Course, Size
 from loadtests.core.record import FAULTS, Record
-from loadtests.core.rows import ORDERS, PLACED, SENT_LATE
+from loadtests.core.rows import ORDERS, SENT_LATE
 from loadtests.core.thresholds import Thresholds, complaints_of_growth, complaints_of_rows
 from loadtests.core.trend import Trend, trend_of
 
@@ -209,7 +209,7 @@ def _server(buckets: Mapping[float, float]) -> dict[str, Any]:
 def _ramp(
     run: Run, rows: Mapping[str, Row], values: Mapping[str, Any], thresholds: Thresholds
 ) -> dict[str, Any]:
-    steps = steps_of(rows, run.course, run.began, PLACED)
+    steps = steps_of(rows, run.course, run.began)
     knee = knee_of(steps, thresholds.service_level_ms)
     last = knee.beyond or knee.good
     used = limiting(within(values, last.begin, last.end)) if last else "not known"

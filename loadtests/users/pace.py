@@ -33,8 +33,8 @@ class Pace:
             return None
         now = time.monotonic()
         if self._due is None:
-            # Somewhere within its own span, so that those who come together do not stay together.
-            self._due = now - random.uniform(0.0, 1.0 / self._rate)
+            # The pause that follows is drawn, so those who come together do not stay together.
+            self._due = now
         self._due += random.expovariate(self._rate)
         if self._due < now - GIVE_UP_SECONDS:
             self._due = now

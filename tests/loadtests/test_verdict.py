@@ -54,7 +54,7 @@ def test_a_p99_over_its_limit_fails_and_says_by_which_door() -> None:
     record = a_record()
     for _ in range(3):
         record.note("EVENT order → sse (probe)", int(BEGAN) + 10, 300.0)
-    (complaint,) = a_report(record)["complaints"]
+    (complaint,) = a_report(record, "steady")["complaints"]
     assert complaint.startswith("EVENT order → sse (probe): p99 is 30")
 
 
@@ -172,7 +172,7 @@ def test_the_part_that_limits_is_the_one_that_is_used_up(cpu: dict[str, float], 
         ("[[limit]]\np99_ms = 1", "row is a text"),
         ("[[limit]]\nrow = 'a'\np99_ms = 'soon'", "p99_ms is a number"),
         ("[[limit]]\nrow = 'a'\nleast = -1", "least is a whole number"),
-        ("[[growth]]\nvalue = 'a'", "percent_per_hour is a number"),
+        ("[[growth]]\nvalue = 'a'", "percent_per_hour or per_hour is missing"),
         ("limit = 1", "[[limit]]"),
         ("failures = true", "failures is a number"),
         ("nonsense", "not TOML"),
