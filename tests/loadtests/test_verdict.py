@@ -120,8 +120,9 @@ def test_a_ramp_names_the_last_good_rate_the_first_bad_one_and_the_part_that_was
     for number, stage in enumerate(course.stages[1:4], 1):
         begin, end = course.span_of(number)
         for second in range(int(BEGAN + begin), int(BEGAN + end)):
-            for _ in range(round(stage.rate)):
-                record.note("POST orders/create", second, 8.0)
+            for place in range(round(stage.rate)):
+                # A part of the orders comes by a platform.
+                record.note(f"POST orders/create{' (aggregator)' if place % 5 == 0 else ''}", second, 8.0)
                 record.note("EVENT order → websocket (probe)", second, 20.0 if number < 3 else 180.0)
             record.value("cpu api-1", second, 0.4 if number < 3 else 0.97)
     report = a_report(record, "ramp", size)
