@@ -1,27 +1,13 @@
 """The panels and alerts that use a metric. Written by tests/monitoring/test_metrics_page.py."""
 
 USED_BY: dict[str, tuple[str, ...]] = {
-    "bellwire_ack_seconds": (
-        "Acks within a second, five, thirty",
-    ),
-    "bellwire_alarm_attempts_total": (
-        "Alarms",
-    ),
-    "bellwire_alarms_acknowledged_total": (
-        "Alarms",
-    ),
-    "bellwire_api_head_questions_total": (
-        "Questions for those who poll",
-    ),
-    "bellwire_api_limited_total": (
-        "Answered with 429",
-    ),
-    "bellwire_api_orders_a_commit": (
-        "Orders a commit",
-    ),
-    "bellwire_api_quota_refused_total": (
-        "Quotas met",
-    ),
+    "bellwire_ack_seconds": ("Acks within a second, five, thirty",),
+    "bellwire_alarm_attempts_total": ("Alarms",),
+    "bellwire_alarms_acknowledged_total": ("Alarms",),
+    "bellwire_api_head_questions_total": ("Questions for those who poll",),
+    "bellwire_api_limited_total": ("Answered with 429",),
+    "bellwire_api_orders_a_commit": ("Orders a commit",),
+    "bellwire_api_quota_refused_total": ("Quotas met",),
     "bellwire_api_request_seconds": (
         "Answered within 250 ms",
         "Request time",
@@ -37,31 +23,17 @@ USED_BY: dict[str, tuple[str, ...]] = {
         "BellwireApiFailing",
         "BellwireApiFailingOften",
     ),
-    "bellwire_api_requests_under_way": (
-        "Requests under way",
-    ),
-    "bellwire_build_info": (
-        "Releases that run",
-    ),
-    "bellwire_claims_done_total": (
-        "Claims",
-    ),
-    "bellwire_claims_total": (
-        "Claims",
-    ),
-    "bellwire_events_committed_total": (
-        "Committed",
-    ),
-    "bellwire_events_published_total": (
-        "Published to Redis",
-    ),
+    "bellwire_api_requests_under_way": ("Requests under way",),
+    "bellwire_build_info": ("Releases that run",),
+    "bellwire_claims_done_total": ("Claims",),
+    "bellwire_claims_total": ("Claims",),
+    "bellwire_events_committed_total": ("Committed",),
+    "bellwire_events_published_total": ("Published to Redis",),
     "bellwire_gateway_behind_seconds": (
         "Behind PostgreSQL",
         "BellwireGatewayBehind",
     ),
-    "bellwire_gateway_closed_total": (
-        "Closes by code",
-    ),
+    "bellwire_gateway_closed_total": ("Closes by code",),
     "bellwire_gateway_connections": (
         "Connections by pod",
         "Connections by transport",
@@ -81,45 +53,27 @@ USED_BY: dict[str, tuple[str, ...]] = {
         "BellwireDeliverySlowing",
         "BellwireGapsFrequent",
     ),
-    "bellwire_gateway_draining": (
-        "Draining",
-    ),
+    "bellwire_gateway_draining": ("Draining",),
     "bellwire_gateway_gaps_total": (
         "Gaps healed",
         "BellwireGapsFrequent",
     ),
-    "bellwire_gateway_handshakes_refused_total": (
-        "Handshakes refused",
-    ),
-    "bellwire_gateway_handshakes_waiting": (
-        "Handshakes that wait",
-    ),
-    "bellwire_gateway_head_check_lag_events": (
-        "Missing at the last head check",
-    ),
+    "bellwire_gateway_handshakes_refused_total": ("Handshakes refused",),
+    "bellwire_gateway_handshakes_waiting": ("Handshakes that wait",),
+    "bellwire_gateway_head_check_lag_events": ("Missing at the last head check",),
     "bellwire_gateway_head_check_timestamp_seconds": (
         "Age of the last head check",
         "BellwireHeadChecksStopped",
     ),
-    "bellwire_gateway_history_pages_total": (
-        "Pages of history read",
-    ),
-    "bellwire_gateway_limited_total": (
-        "Handshakes answered with 429",
-    ),
-    "bellwire_gateway_replayed_events_total": (
-        "Replayed events by source",
-    ),
-    "bellwire_gateway_resets_total": (
-        "Resets",
-    ),
+    "bellwire_gateway_history_pages_total": ("Pages of history read",),
+    "bellwire_gateway_limited_total": ("Handshakes answered with 429",),
+    "bellwire_gateway_replayed_events_total": ("Replayed events by source",),
+    "bellwire_gateway_resets_total": ("Resets",),
     "bellwire_gateway_slow_closed_total": (
         "Too slow to keep up",
         "BellwireTerminalsSlow",
     ),
-    "bellwire_gateway_tenants": (
-        "Tenants followed",
-    ),
+    "bellwire_gateway_tenants": ("Tenants followed",),
     "bellwire_gateway_test_connections": (
         "Connections by transport",
         "BellwireTerminalsLost",
@@ -128,24 +82,12 @@ USED_BY: dict[str, tuple[str, ...]] = {
         "Too slow to keep up",
         "BellwireTerminalsSlow",
     ),
-    "bellwire_gateway_tickets_total": (
-        "Tickets",
-    ),
-    "bellwire_gateway_unheard_tenants": (
-        "Tenants not heard",
-    ),
-    "bellwire_gift_cards_not_returned_total": (
-        "Oddities of orders",
-    ),
-    "bellwire_key_lookups_total": (
-        "Key look-ups",
-    ),
-    "bellwire_key_statements_total": (
-        "Key look-ups",
-    ),
-    "bellwire_log_epoch": (
-        "Log's epoch",
-    ),
+    "bellwire_gateway_tickets_total": ("Tickets",),
+    "bellwire_gateway_unheard_tenants": ("Tenants not heard",),
+    "bellwire_gift_cards_not_returned_total": ("Oddities of orders",),
+    "bellwire_key_lookups_total": ("Key look-ups",),
+    "bellwire_key_statements_total": ("Key look-ups",),
+    "bellwire_log_epoch": ("Log's epoch",),
     "bellwire_orders_late_total": (
         "Orders and late orders",
         "BellwireOrdersLate",
@@ -156,9 +98,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
         "BellwireOrdersLate",
         "BellwireOrdersLateOften",
     ),
-    "bellwire_postgres_database_bytes": (
-        "Size of the database",
-    ),
+    "bellwire_postgres_database_bytes": ("Size of the database",),
     "bellwire_postgres_partition_days": (
         "Days of partitions ahead",
         "BellwirePartitionsMissing",
@@ -167,9 +107,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
         "Statements that wait for a connection",
         "BellwirePoolBusy",
     ),
-    "bellwire_postgres_pool_waits_total": (
-        "Waits for a connection",
-    ),
+    "bellwire_postgres_pool_waits_total": ("Waits for a connection",),
     "bellwire_postgres_sessions": (
         "Sessions",
         "BellwirePostgresSessions",
@@ -182,9 +120,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
         "Standbys",
         "BellwireStandbyLost",
     ),
-    "bellwire_postgres_statements_total": (
-        "Statements",
-    ),
+    "bellwire_postgres_statements_total": ("Statements",),
     "bellwire_postgres_sync_waits": (
         "Commits that wait for a standby",
         "BellwireWritesWaitForStandby",
@@ -199,9 +135,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
         "BellwirePodWithoutPostgres",
         "BellwirePostgresDown",
     ),
-    "bellwire_readers_cut_total": (
-        "Readers that were cut",
-    ),
+    "bellwire_readers_cut_total": ("Readers that were cut",),
     "bellwire_redis_refused_total": (
         "Redis refused",
         "BellwireRedisForged",
@@ -212,25 +146,15 @@ USED_BY: dict[str, tuple[str, ...]] = {
         "Redis",
         "BellwireRedisDown",
     ),
-    "bellwire_schema_ready": (
-        "Schema",
-    ),
-    "bellwire_shared_keys": (
-        "Keys that two devices use",
-    ),
+    "bellwire_schema_ready": ("Schema",),
+    "bellwire_shared_keys": ("Keys that two devices use",),
     "bellwire_task_deaths_total": (
         "Background tasks that died",
         "BellwireTasksDying",
     ),
-    "bellwire_tickets_made_total": (
-        "Tickets made",
-    ),
-    "bellwire_unacked_orders": (
-        "Orders past their deadline, all shops",
-    ),
-    "bellwire_unreadable_phones_total": (
-        "Oddities of orders",
-    ),
+    "bellwire_tickets_made_total": ("Tickets made",),
+    "bellwire_unacked_orders": ("Orders past their deadline, all shops",),
+    "bellwire_unreadable_phones_total": ("Oddities of orders",),
     "bellwire_unseen_orders": (
         "Orders nobody has seen",
         "BellwireOrdersUnseen",
@@ -239,15 +163,9 @@ USED_BY: dict[str, tuple[str, ...]] = {
         "Shops with unseen orders",
         "BellwireOrdersUnseenInManyShops",
     ),
-    "bellwire_unsent_bytes": (
-        "Answers that nobody takes",
-    ),
-    "bellwire_webhook_attempts_forgotten_total": (
-        "Webhook attempts not written down",
-    ),
-    "bellwire_webhook_deliveries_total": (
-        "Webhook deliveries",
-    ),
+    "bellwire_unsent_bytes": ("Answers that nobody takes",),
+    "bellwire_webhook_attempts_forgotten_total": ("Webhook attempts not written down",),
+    "bellwire_webhook_deliveries_total": ("Webhook deliveries",),
     "bellwire_webhook_switched_off_total": (
         "Webhook endpoints switched off",
         "BellwireWebhookSwitchedOff",

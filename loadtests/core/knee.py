@@ -59,7 +59,7 @@ def steps_of(rows: Mapping[str, Row], course: Course, began: float) -> list[Step
     for number, stage in enumerate(course.stages):
         begin, end = course.span_of(number)
         begin, end = began + begin + SETTLING * stage.seconds, began + end
-        orders = merged(_within(rows.get(row), begin, end) for row in PLACED)
+        orders = merged(_within(rows.get(row), begin, end) for row in ORDERS)
         arrivals = _within(rows.get(arrival(WEBSOCKET, PROBE)), begin, end)
         if number and (orders or arrivals):
             enough = total(arrivals) >= LEAST

@@ -12,9 +12,9 @@ import pytest
 
 from bellwire_terminal.fake import FakeBellwire
 from loadtests.core.marker import stamp
+from loadtests.core.place import Place
 from loadtests.core.record import LOST, REFUSED, RESET, Record
-from loadtests.core.rows import POLLING, SSE, WEBSOCKET, arrival, back, late_arrival, replay
-from loadtests.plan import Seat
+from loadtests.core.rows import POLLING, SSE, WEBSOCKET, arrival, back, connect, late_arrival, replay
 from loadtests.terminals.host import Host
 
 SECONDS = 60.0
@@ -62,8 +62,8 @@ async def a_terminal(
     fake: FakeBellwire, door: str, *, acks: bool = True
 ) -> AsyncIterator[tuple[Host, Listener]]:
     listener = Listener()
-    seat = Seat(fake.tenant, fake.terminal_id, fake.key, door, acks)
-    order = {"url": fake.url, "people": "crowd", "part": "crowd", "seats": [list(asdict(seat).values())]}
+    place = Place(fake.tenant, fake.terminal_id, fake.key, door, acks)
+    order = {"url": fake.url, "people": "crowd", "part": "crowd", "seats": [list(asdict(place).values())]}
     host = Host(order, listener.hear)
     running = asyncio.create_task(host.run(listener.lines))
     try:
@@ -124,7 +124,7 @@ async def test_whatever_the_server_ends_it_with_it_comes_back(
     async with FakeBellwire() as fake, a_terminal(fake, door) as (host, listener):
         await has(host, order(fake))
         fake.cut(code, reason)
-        await eventually(lambda: host.terminals[0].seat.connections == 2)
+        await eventually(lambda: listener.count(connect(door, "crowd")) == 2)
         await has(host, order(fake))
         await listener.settle(fake)
         assert listener.record.faults == {}
@@ -148,7 +148,7 @@ async def test_a_refusal_that_says_later_is_tried_again(door: str) -> None:
         await has(host, order(fake))
         fake.refuse_next(503, "unavailable", 0)
         listener.say(do="cut", share=1.0)
-        await eventually(lambda: host.terminals[0].seat.connections == 2)
+        await eventually(lambda: listener.count(connect(door, "crowd")) == 2)
         await has(host, order(fake))
         await listener.settle(fake)
         assert listener.record.faults == {}
@@ -158,7 +158,7 @@ async def test_one_that_vanished_leaves_its_old_socket_open_and_comes_back() -> 
     async with FakeBellwire() as fake, a_terminal(fake, WEBSOCKET) as (host, listener):
         await has(host, order(fake))
         listener.say(do="vanish", share=1.0)
-        await eventually(lambda: host.terminals[0].seat.connections == 2)
+        await eventually(lambda: listener.count(connect(WEBSOCKET, "crowd")) == 2)
         await has(host, order(fake))
         await listener.settle(fake)
         assert listener.record.faults == {}
