@@ -111,7 +111,7 @@ TIMES = Row(
 )
 
 WRONG = Row(
-    "What went wrong",
+    "Promises broken and calls that failed",
     (
         Panel(
             "Broken promises by kind",
