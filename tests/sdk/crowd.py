@@ -41,7 +41,7 @@ class Faults:
 
 @dataclass
 class Till:
-    """One till and what it told: the pauses that it drew after cuts, why it waited, how long each way back took."""
+    """One till and what it told: the pauses that it drew after cuts, why it waited, each way back with its waits."""
 
     shop: Shop
     key: str
@@ -49,8 +49,9 @@ class Till:
     faults: Faults
     whys: Counter[str] = field(default_factory=Counter)
     pauses: list[tuple[str, int]] = field(default_factory=list)
-    back: list[tuple[str, float]] = field(default_factory=list)
+    back: list[tuple[str, float, list[str]]] = field(default_factory=list)
     lost_at: float | None = None
+    waits: list[str] = field(default_factory=list)
 
     @property
     def cursor(self) -> Path:
@@ -69,14 +70,15 @@ class Till:
     def on_state(self, state: str, at: float) -> None:
         """Note when it was lost, and when it is live again."""
         if state == "offline":
-            self.lost_at = at
+            self.lost_at, self.waits = at, []
         elif state == "live" and self.lost_at is not None:
-            self.back.append((self.faults.last(self.lost_at), at - self.lost_at))
+            self.back.append((self.faults.last(self.lost_at), at - self.lost_at, self.waits))
             self.lost_at = None
 
     def on_wait(self, why: str, milliseconds: int, at: float) -> None:
         """Note each pause, and those after a cut by what cut it."""
         self.whys[why] += 1
+        self.waits.append(f"{why} {milliseconds} ms")
         if why == CUT:
             self.pauses.append((self.faults.last(at), milliseconds))
 

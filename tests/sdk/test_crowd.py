@@ -206,11 +206,14 @@ def figures(tills: list[Till], faults: Faults) -> str:
     lines = [f"{sum(len(till.record()) for till in tills)} deliveries; waits: {dict(whys.most_common(8))}"]
     for kind in FAULTS:
         pauses = [pause for till in tills for after, pause in till.pauses if after == kind]
-        back = sorted(seconds for till in tills for after, seconds in till.back if after == kind)
+        ways = sorted(
+            (seconds, waits) for till in tills for after, seconds, waits in till.back if after == kind
+        )
+        back = [seconds for seconds, _ in ways]
         line = f"{kind}, {sum(one == kind for one, _ in faults.done)} times: {len(back)} back to live"
         if back:
             line += f", p50 {back[len(back) // 2]:.2f} s, p99 {back[int(len(back) * 0.99)]:.2f} s"
         if pauses:
             line += f"; fullest tenth of a second of {len(pauses)} pauses {fullest_tenth(pauses):.1%}"
-        lines.append(line)
+        lines += [line, *(f"    {seconds:.2f} s: {', '.join(waits)}" for seconds, waits in ways[:-4:-1])]
     return "\n".join(lines)
