@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 from infra.local.child import Child
 from infra.local.chromium import find_chromium, show
@@ -14,6 +14,7 @@ from infra.local.cluster import Cluster
 from tests.shop import Shop
 from tests.web.conftest import OpenContext
 from tests.web.tabs import ADDRESS, blank, offsets, open_tab
+from tests.web.till_page import TillPage
 
 PROGRAM = Path(__file__).with_name("keeping.js").read_text("utf-8")
 KEPT = {"tenant": "küche", "filter": {"stations": ["bar"]}, "offset": "1-42"}
@@ -254,3 +255,29 @@ async def test_a_browser_that_is_killed_while_it_writes_keeps_all_that_it_confir
             await writer.enough.wait()
             browser.kill()
             last = writer.confirmed[-1]
+
+
+async def test_a_till_whose_commands_are_hurt_says_so_and_starts_again_when_a_person_asks(
+    open_context: OpenContext, corner: Shop
+) -> None:
+    till = TillPage(await (await open_context()).new_page())
+    await till.pair(corner)
+    change = """([change, ...more]) => new Promise((resolve, reject) => {
+      const request = indexedDB.open("bellwire");
+      request.onsuccess = () => {
+        const transaction = request.result.transaction("records", "readwrite");
+        transaction.objectStore("records")[change](...more);
+        transaction.oncomplete = () => (request.result.close(), resolve());
+        transaction.onabort = reject;
+      };
+    })"""
+    place = ["bellwire till outbox", 1]
+    await till.page.evaluate(change, ["put", "torn", place])
+    await till.page.reload()
+    await till.is_in("stopped")
+    await expect(till.page.locator(".light")).to_contain_text("record 1")
+    placed = (await corner.order())["orderId"]
+    await till.page.evaluate(change, ["delete", place])
+    await till.page.get_by_role("button", name="Start again").click()
+    await till.is_in("live")
+    await till.has("pending", placed)

@@ -5,7 +5,7 @@ const AWAY = new Set(["offline", "replaced", "elsewhere", "revoked", "stopped"])
 
 export const isAway = (state) => AWAY.has(state.state);
 
-// `{tone, key, values, action}`: a text of texts.js with its values, and `return`, `pair` or null.
+// `{tone, key, values, action}`: a text of texts.js with its values, and `return`, `start`, `pair` or null.
 export function lightOf(state) {
   switch (state.state) {
     case "live":
@@ -24,7 +24,7 @@ export function lightOf(state) {
     case "resetting":
       return light("warn", "light.resetting");
     case "stopped":
-      return light("bad", "light.stopped", { reason: state.reason ?? "" }, "return");
+      return light("bad", "light.stopped", { reason: state.reason ?? "" }, "start");
     default:
       return light("warn", "light.connecting");
   }

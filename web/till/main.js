@@ -87,6 +87,7 @@ class App {
     });
     this.#notices = new Notices(texts, {
       return: () => this.#till.takeBack(),
+      start: () => this.#till.takeBack(),
       pair: () => this.#pairAgain(),
       sound: () => this.#bell.touched(),
     });

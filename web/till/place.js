@@ -23,7 +23,7 @@ export class Place {
   async take(leave) {
     this.#leave = leave;
     // Without TLS a browser has no locks: then the server alone says which window it is.
-    if (!this.#locks) return;
+    if (!this.#locks || this.#hold) return;
     this.#channel.postMessage("please");
     const isMine = await this.#request({ signal: AbortSignal.timeout(PATIENCE_MS) });
     if (!isMine) await this.#request({ steal: true });

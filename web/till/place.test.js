@@ -33,6 +33,8 @@ test("the window that asks last has the place, when the other has left", async (
   });
   await other.take(() => told.push("other left"));
   assert.deepEqual(told, ["one left"]);
+  // It has the place already.
+  await other.take(() => told.push("other left"));
   await one.take(() => {});
   assert.deepEqual(told, ["one left", "other left"]);
 });

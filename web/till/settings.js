@@ -2,6 +2,7 @@
 //
 // Why the key is kept, and there: docs/decisions/0143-the-till-keeps-its-key.md
 
+import { nameOf, outboxOf } from "../sdk/naming.js";
 import { sameName } from "./order.js";
 
 const KEY = "bellwire.till.key";
@@ -12,8 +13,8 @@ const REPORT = "bellwire.till.report";
 const SOUND = "bellwire.till.sound";
 // The SDK's store, and what it makes of the name: its witness, and its log.
 export const KEPT = "till";
-const WITNESS = `bellwire ${KEPT}`;
-export const OUTBOX = `${WITNESS} outbox`;
+const WITNESS = nameOf(KEPT);
+export const OUTBOX = outboxOf(WITNESS);
 const MOST_STATIONS = 50;
 
 const read = (name, storage) => {

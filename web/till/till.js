@@ -26,6 +26,8 @@ export class Till {
   #terminal = null;
   #outbox = null;
   #shopTimer;
+  // Whether the last question after the shop had no answer.
+  #isUnlearned = false;
   #decide = null;
 
   // `told`: `onBoard()`, `onState()`, `onArrived(orders)`, `onConflict(command, why)`, `onHold()`, `onShop()`,
@@ -89,11 +91,23 @@ export class Till {
       onReplaced: () => new Promise((resolve) => (this.#decide = resolve)).finally(() => (this.#decide = null)),
     });
     [this.#outbox, this.#terminal] = [outbox, terminal];
-    await terminal.open();
+    try {
+      await terminal.open();
+    } catch (error) {
+      // A disk that was hurt: its sentence is shown, and a person decides.
+      await this.#end(terminal, error);
+      return;
+    }
     this.#showWaiting();
-    terminal.run((event) => this.#take(event)).catch((error) => {
-      if (this.#terminal === terminal) this.#setState({ state: error.name === "Revoked" ? "revoked" : "stopped", reason: error.reason ?? String(error) });
-    });
+    terminal.run((event) => this.#take(event)).catch((error) => this.#end(terminal, error));
+  }
+
+  // The stream is over, and does not come back by itself.
+  async #end(terminal, error) {
+    if (this.#terminal !== terminal) return;
+    this.#setState({ state: error.name === "Revoked" ? "revoked" : "stopped", reason: error.reason ?? error.message });
+    this.#terminal = null;
+    await terminal.stop();
   }
 
   // Another window wants to be the till.
@@ -115,6 +129,8 @@ export class Till {
     if (!this.#terminal && state.state !== "elsewhere") return;
     this.state = state;
     this.#told.onState();
+    // A till that began without a network knows its shop of the last time, or none.
+    if (state.state === "live" && this.#isUnlearned) this.#learnShop();
   }
 
   #take(event) {
@@ -144,9 +160,11 @@ export class Till {
     this.#shopTimer = setTimeout(() => this.#learnShop(), SHOP_AGAIN_MS);
     try {
       this.shop = await this.ask.shop();
+      this.#isUnlearned = false;
       writeShop(this.shop);
       this.#told.onShop();
     } catch {
+      this.#isUnlearned = true;
       // It is as it was the last time, and the light says that nobody answers.
     }
   }

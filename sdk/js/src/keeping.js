@@ -2,7 +2,7 @@
 
 import { StorageFailed } from "./errors.js";
 import { database, IndexedCursor, IndexedLog } from "./indexed.js";
-import { nameOf } from "./naming.js";
+import { nameOf, outboxOf } from "./naming.js";
 import { MemoryCursor, MemoryLog, StorageCursor, StorageLog } from "./stores.js";
 
 // How browsers say that this page may not have it at all. Any other failure is one of the disk.
@@ -54,9 +54,9 @@ class WitnessedCursor extends IndexedCursor {
 export async function keepingOf(store, parts, report) {
   const name = nameOf(store, parts);
   const where = await place();
-  if (where === "indexedDB") return { cursor: new WitnessedCursor(name, report), log: new IndexedLog(`${name} outbox`) };
+  if (where === "indexedDB") return { cursor: new WitnessedCursor(name, report), log: new IndexedLog(outboxOf(name)) };
   report({ kind: "store", in: where, lost: false, detail: `there is no IndexedDB here; kept in: ${where}` });
   if (where === "memory") return { cursor: new MemoryCursor(), log: new MemoryLog() };
-  return { cursor: new StorageCursor(`${name} cursor`), log: new StorageLog(`${name} outbox`) };
+  return { cursor: new StorageCursor(`${name} cursor`), log: new StorageLog(outboxOf(name)) };
 }
 
