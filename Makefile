@@ -66,8 +66,8 @@ check: .venv/.all ## check format, lint, types and the lock
 		$(EXPORT) "$$@" | diff "$$file" - || { echo "$$file differs from the lock: make lock"; exit 1; }; done
 
 # Another cluster than the running demo: make load PROFILE=ramp ARGS="--host … --operator-key-file … --remote …"
-load: .venv/.all ## put load on the running demo and judge it: make load PROFILE=steady; bellwire-load list explains each
-	@exec $(BIN)/bellwire-load run $(PROFILE) $(ARGS)
+load: .venv/.all ## put load on the running demo, or OWN=1 on a cluster of its own, and judge it; bellwire-load list
+	@$(if $(OWN),$(WITH_MAKE) $(BIN)/python -m infra.local.loaded,exec $(BIN)/bellwire-load run) $(PROFILE) $(ARGS)
 
 chaos: .venv/.all ## break a cluster of its own in every way under load, and count what was lost
 	@mkdir -p .bellwire

@@ -70,7 +70,7 @@ class Cluster:
         """
         self.plan = plan
         self.valkey = None if plan.redis_url else Valkey(password=redis_password, sink=sink)
-        self.postgres = None if plan.database_url else Postgres(sink=sink)
+        self.postgres = None if plan.database_url else Postgres(durable=plan.durable, sink=sink)
         self.apis: list[Pod] = []
         self.gateways: list[Pod] = []
         self.load_balancer: HAProxy | None = None

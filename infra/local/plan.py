@@ -12,7 +12,10 @@ REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "redis
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The shape of a cluster. `port` None: any free one. A URL that is None: an embedded server."""
+    """The shape of a cluster. `port` None: any free one. A URL that is None: an embedded server.
+
+    `durable`: our own database waits for its disk.
+    """
 
     api_pods: int = 2
     gateway_pods: int = 3
@@ -22,6 +25,7 @@ class Plan:
     redis_url: str | None = None
     tls: bool = False
     monitoring: bool = False
+    durable: bool = False
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str], default_port: int | None = None) -> "Plan":
