@@ -98,6 +98,16 @@ def test_a_command_is_read_as_make_reads_it(command: str, asked: set[str]) -> No
     assert asked_of_make(command) == asked
 
 
+def test_each_figure_of_what_it_costs_stands_in_the_table_of_what_was_measured() -> None:
+    def figures(page: str) -> set[str]:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        table = text.split("\n## What it costs\n", 1)[1].split("\n## ", 1)[0]
+        rows = "\n".join(line for line in table.splitlines() if line.startswith("|"))
+        return set(re.findall(r"\d+(?:[.,]\d+)*", rows))
+
+    assert figures("README.md") <= figures("docs/performance.md")
+
+
 def test_the_license_is_the_one_that_the_project_names_to_the_letter() -> None:
     assert PROJECT["license"] == "Apache-2.0"
     assert hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest() == APACHE_2
