@@ -36,7 +36,7 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.venv/bytecode
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all cov simulate check load chaos drill conformance bench screenshots fmt lock audit-deps image image-digests clean
+.PHONY: help demo test test-all cov simulate check load chaos drill conformance bench screenshots fmt lock audit-deps wheels image image-digests clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -100,6 +100,12 @@ audit-deps: .venv/.uv ## is a weakness known of what is locked? 1: yes; 2: it co
 
 image-digests: .venv/.all ## ask the registry which images the base images' tags stand for; 2: it cannot be reached
 	@exec $(BIN)/python -m infra.supply.digests $(ARGS)
+
+wheels: .venv/.uv ## build what a machine of yours installs, into dist: our wheels, and the lock of what they need
+	@rm -rf dist/machine && mkdir -p dist/machine
+	@for each in . sdk/python; do $(BIN)/uv build --quiet --wheel --build-constraints infra/images/build.txt \
+		--require-hashes --python $(BIN)/python --out-dir dist/machine $$each || exit 1; done
+	@rm -f dist/machine/.gitignore && cp infra/images/requirements.txt dist/machine && ls dist/machine/*
 
 image: .venv/.all ## build the image with docker, podman or buildah, and list what is in it
 	@exec $(BIN)/python -m infra.images.build $(ARGS)

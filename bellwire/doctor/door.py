@@ -17,7 +17,7 @@ HANDSHAKE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
     "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "YSBrZXkgb2Ygbm9ib2R5LiA=",
+    "Sec-WebSocket-Key": "YSBrZXkgb2Ygbm9ib2R5Lg==",
     "Sec-WebSocket-Protocol": "bellwire.v1",
 }
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from bellwire.doctor.door import look_at_door
 from infra.local.shops import Terminal
 from tests.conftest import ROOT
 from tests.endtoend.conftest import Town
@@ -121,6 +122,11 @@ async def test_a_terminal_changes_doors_under_a_killed_valkey_and_killed_gateway
     for wanderer in wanderers:
         assert wanderer.offsets == placed
         assert set(wanderer.visits) == {"by_socket", "by_stream", "by_poll"}
+
+
+async def test_the_doctor_finds_api_and_gateway_behind_the_door(town: Town) -> None:
+    facts = await asyncio.to_thread(look_at_door, town.cluster.url)
+    assert (facts.trouble, facts.api_status, facts.handshake_status) == (None, 401, 401)
 
 
 async def test_an_event_comes_through_the_balancer_by_stream_without_waiting_for_the_next_one(
