@@ -23,6 +23,10 @@ EXPORTS := "requirements.txt --all-extras" "infra/images/requirements.txt --no-d
 	"infra/images/load.txt --no-dev --extra load --extra otel" \
 	"infra/images/build.txt --only-group build" "infra/local/uv.txt --only-group uv"
 
+# What builds a wheel is known by its hash.
+WHEEL := $(BIN)/uv build --quiet --wheel --build-constraints infra/images/build.txt --require-hashes \
+	--python $(BIN)/python --no-create-gitignore --out-dir dist/machine
+
 # A user without a home: uv keeps here what it has downloaded.
 ifeq ($(UV_CACHE_DIR)$(XDG_CACHE_HOME)$(shell [ ! -w "$$HOME" ] && [ ! -w "$$HOME/.cache" ] || echo home),)
 export UV_CACHE_DIR := $(CURDIR)/.venv/.uv-cache
@@ -101,11 +105,9 @@ audit-deps: .venv/.uv ## is a weakness known of what is locked? 1: yes; 2: it co
 image-digests: .venv/.all ## ask the registry which images the base images' tags stand for; 2: it cannot be reached
 	@exec $(BIN)/python -m infra.supply.digests $(ARGS)
 
-wheels: .venv/.uv ## build what a machine of yours installs, into dist: our wheels, and the lock of what they need
-	@rm -rf dist/machine && mkdir -p dist/machine
-	@for each in . sdk/python; do $(BIN)/uv build --quiet --wheel --build-constraints infra/images/build.txt \
-		--require-hashes --python $(BIN)/python --out-dir dist/machine $$each || exit 1; done
-	@rm -f dist/machine/.gitignore && cp infra/images/requirements.txt dist/machine && ls dist/machine/*
+wheels: .venv/.uv ## build what a machine of yours installs, into dist/machine: our wheels, and the lock of what they need
+	@$(WHEEL) --clear . && $(WHEEL) sdk/python
+	@cp infra/images/requirements.txt dist/machine && ls dist/machine/*
 
 image: .venv/.all ## build the image with docker, podman or buildah, and list what is in it
 	@exec $(BIN)/python -m infra.images.build $(ARGS)
