@@ -112,22 +112,19 @@ async def _seat(cluster: Cluster, tenant: str, key: str, trust: ssl.SSLContext |
 
 
 async def _read(cluster: Cluster, connection: "asyncpg.Connection[asyncpg.Record]") -> Reading:
-    assert cluster.load_balancer is not None
-    assert cluster.valkey is not None
-    assert cluster.postgres is not None
     row = await connection.fetchrow(_GROWN)
     assert row is not None
     wal = await connection.fetchval("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint")
-    facts = dict(line.split(":", 1) for line in cluster.valkey.say("INFO") if ":" in line)
+    facts = dict(line.split(":", 1) for line in cluster.own_valkey.say("INFO") if ":" in line)
     return Reading(
         {
             "api": sum(cpu_seconds(pod.pid) for pod in cluster.apis),
             "gateway": sum(cpu_seconds(pod.pid) for pod in cluster.gateways),
-            "haproxy": cpu_seconds(cluster.load_balancer.pid),
-            "redis": cpu_seconds(cluster.valkey.pid),
-            "postgres": cpu_seconds_of(family(cluster.postgres.pid)),
+            "haproxy": cpu_seconds(cluster.own_load_balancer.pid),
+            "redis": cpu_seconds(cluster.own_valkey.pid),
+            "postgres": cpu_seconds_of(family(cluster.own_postgres.pid)),
         },
-        rss_bytes(cluster.load_balancer.pid),
+        rss_bytes(cluster.own_load_balancer.pid),
         int(facts["total_net_output_bytes"]),
         int(facts["used_memory_dataset"]),
         wal,

@@ -26,11 +26,9 @@ class Place:
 
     def __init__(self, plan: Plan | None = None, sink: Sink = no_sink) -> None:
         self.cluster = Cluster(plan or Plan(), settings=SETTINGS, sink=sink)
-        assert self.cluster.valkey is not None
-        assert self.cluster.postgres is not None
         self.free_postgres_port = free_port()
-        self.to_apis = Wire(self.cluster.valkey.port)
-        self.to_gateways = Wire(self.cluster.valkey.port)
+        self.to_apis = Wire(self.cluster.own_valkey.port)
+        self.to_gateways = Wire(self.cluster.own_valkey.port)
 
     def __enter__(self) -> Self:
         for wire in (self.to_apis, self.to_gateways):
@@ -55,15 +53,13 @@ class Place:
 
     def take_over(self, standby: Standby) -> None:
         """The standby, which was promoted, is the cluster's server from now on; the old one's place is free."""
-        assert self.cluster.postgres is not None
-        old, self.cluster.postgres = self.cluster.postgres, standby
+        old, self.cluster.postgres = self.cluster.own_postgres, standby
         self.free_postgres_port = old.port
         old.stop()
 
     def _database_url(self) -> str:
         """Both addresses."""
-        assert self.cluster.postgres is not None
-        before, _, database = self.cluster.postgres.url.rpartition("/")
+        before, _, database = self.cluster.own_postgres.url.rpartition("/")
         return f"{before},127.0.0.1:{self.free_postgres_port}/{database}"
 
     def _cut(self) -> None:

@@ -60,8 +60,7 @@ def run_row(
         NoVerdict: the checker itself failed.
         TimeoutError: the cluster was not whole before or after it.
     """
-    assert place.cluster.load_balancer is not None
-    network = Network(place.cluster.load_balancer.port, seed)
+    network = Network(place.cluster.own_load_balancer.port, seed)
     network.start()
     name = f"{row.name.replace('_', '-')}-{seed}-{os.getpid() % 1000}-{int(time.time()) % 100_000}"
     tenants = tuple(f"verify-{estate.stem}-{number}" for number in range(1, scale.tenants + 1))

@@ -44,7 +44,7 @@ def main(
             click.echo(f"{name:<24} {says}")
         return
     if unknown := [name for name in names if name not in known]:
-        raise click.ClickException(f"no such fault: {', '.join(unknown)}; --list shows all")
+        raise click.ClickException(f"no such fault or exercise: {', '.join(unknown)}; --list shows all")
     chosen = [] if only_page else [name for name in known if name in (names or known)]
     record = Record(out)
     raise_on_signals()

@@ -1,4 +1,4 @@
-"""A fault: how it is brought about and mended, and the alerts that it has to bring. Values, and no server."""
+"""A fault: how it is brought about and mended, and the alerts that it has to bring."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager

@@ -53,18 +53,15 @@ class Place:
 
     @property
     def valkey(self) -> Valkey:
-        assert self.cluster.valkey is not None
-        return self.cluster.valkey
+        return self.cluster.own_valkey
 
     @property
     def postgres(self) -> Postgres:
-        assert self.cluster.postgres is not None
-        return self.cluster.postgres
+        return self.cluster.own_postgres
 
     @property
     def load_balancer(self) -> HAProxy:
-        assert self.cluster.load_balancer is not None
-        return self.cluster.load_balancer
+        return self.cluster.own_load_balancer
 
     @property
     def scrape_seconds(self) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import httpx
 
 from drill.exercise import Exercise, Findings, Say
-from drill.exercises.shop import ABNORMAL, ORDER, Till, until
+from drill.exercises.shop import ABNORMAL, ORDER, Witness, until
 from infra.local.cluster import LOCAL_LIMITS, Cluster
 from infra.local.haproxy import HAProxy
 from infra.local.plan import Plan
@@ -62,7 +62,7 @@ class Town:
         self.taken: dict[str, list[str]] = {}
         self.answers_5xx = self.repeated = self.orders = 0
         self.unanswered: list[str] = []
-        self.tills: list[Till] = []
+        self.tills: list[Witness] = []
         self._stores: dict[str, str] = {}
         self._open = True
         self._selling: set[asyncio.Task[None]] = set()
@@ -73,7 +73,7 @@ class Town:
                 shop = open_shop(client, f"shop-{number}", f"Shop {number}", names)
                 self.taken[shop.slug] = []
                 self._stores[shop.slug] = shop.storefront_key
-                self.tills += [Till(url, shop.slug, terminal.key) for terminal in shop.terminals]
+                self.tills += [Witness(url, shop.slug, terminal.key) for terminal in shop.terminals]
 
     async def sell(self) -> None:
         """Place orders at a steady pace, whatever becomes of them, until `close`; then wait for the last answers."""

@@ -95,7 +95,6 @@ class Site:
 
     def change_passwords(self) -> Step:
         """Give the pods' roles other passwords; the roll that follows tells the pods."""
-        assert self.cluster.postgres is not None
         rest = self.cluster.database_url.rpartition("@")[2]
         new = {role: secrets.token_urlsafe(24) for role in ("api", "gateway")}
         words = [word for role in new for word in (f"--{role}-role", f"bellwire_{role}")]
@@ -115,8 +114,7 @@ class Site:
         pod.configure(**settings)
         pod.start()
         pod.await_ready(READY_SECONDS)
-        balancer = self.cluster.load_balancer
-        assert balancer is not None
+        balancer = self.cluster.own_load_balancer
         wait_until(balancer.all_up, READY_SECONDS)
 
     async def _refused(self) -> float:

@@ -31,8 +31,8 @@ FAILED = (OSError, TimeoutError, InvalidHandshake, WebSocketException)
 
 
 @dataclass
-class Till:
-    """A terminal that comes back behind its last event, when it is told to; keeps what it got, resets and closes.
+class Witness:
+    """A till that comes back behind its last event, when it is told to; keeps what it got, resets and closes.
 
     A close is its moment and its code; 1006 where there was no word.
     """
@@ -98,7 +98,7 @@ class Shop:
         self.failed: list[str] = []
         self._open = True
         self.kitchen = open_shops(url, operator_key)[0]
-        self.tills = [Till(url, self.kitchen.slug, each.key) for each in self.kitchen.terminals]
+        self.tills = [Witness(url, self.kitchen.slug, each.key) for each in self.kitchen.terminals]
 
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:

@@ -89,6 +89,24 @@ class Cluster:
         self._drain_seconds = float(self._env["BELLWIRE_DRAIN_SECONDS"])
 
     @property
+    def own_valkey(self) -> Valkey:
+        """The one that we start; there is none where the plan names another's."""
+        assert self.valkey is not None, "the plan names another Redis"
+        return self.valkey
+
+    @property
+    def own_postgres(self) -> Postgres:
+        """The one that we start, or what took over from it; there is none where the plan names another's."""
+        assert self.postgres is not None, "the plan names another PostgreSQL"
+        return self.postgres
+
+    @property
+    def own_load_balancer(self) -> HAProxy:
+        """Ours, once it was started; there is none where the plan wants none."""
+        assert self.load_balancer is not None, "the plan has no load balancer, or it was not started"
+        return self.load_balancer
+
+    @property
     def database_url(self) -> str:
         return self.plan.database_url or (self.postgres.url if self.postgres else "")
 

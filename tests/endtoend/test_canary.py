@@ -107,15 +107,14 @@ async def test_no_phone_address_card_or_key_is_in_anything_the_cluster_wrote() -
                 await till.socket.send(f"{{{PHONE}: {EMAIL}")
                 statuses = await sing(http, kitchen.slug, store, term, card)
                 # With PostgreSQL away for a moment, too: its errors quote values.
-                assert cluster.postgres is not None
-                cluster.postgres.kill()
+                cluster.own_postgres.kill()
                 answers = await asyncio.gather(
                     *(
                         http.post("/api/tenant/orders/create", json=BODY, headers=bearer(store))
                         for _ in range(4)
                     )
                 )
-                cluster.postgres.restart()
+                cluster.own_postgres.restart()
                 statuses |= {answer.status_code for answer in answers}
             pages = [(await http.get(f"{pod.url}/metrics")).text for pod in cluster.pods]
             pages.append((await http.get(f"{balancer.admin_url}/metrics")).text)

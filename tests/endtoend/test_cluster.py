@@ -88,8 +88,7 @@ async def test_metrics_are_not_reachable_through_the_balancer(town: Town) -> Non
 
 
 async def test_a_killed_valkey_costs_no_order_and_the_stream_goes_on(town: Town) -> None:
-    valkey = town.cluster.valkey
-    assert valkey is not None
+    valkey = town.cluster.own_valkey
     async with tills(town) as ours:
         placed = await place(town, 5)
         valkey.kill()
@@ -105,8 +104,7 @@ async def test_a_killed_valkey_costs_no_order_and_the_stream_goes_on(town: Town)
 
 
 async def test_a_frozen_valkey_costs_no_order_and_the_stream_goes_on(town: Town) -> None:
-    valkey = town.cluster.valkey
-    assert valkey is not None
+    valkey = town.cluster.own_valkey
     async with tills(town) as ours:
         placed = await place(town, 3)
         valkey.send(signal.SIGSTOP)
@@ -123,8 +121,6 @@ async def test_a_frozen_valkey_costs_no_order_and_the_stream_goes_on(town: Town)
 
 
 async def test_a_flushed_valkey_loses_nothing(town: Town) -> None:
-    valkey = town.cluster.valkey
-    assert valkey is not None
     async with tills(town) as ours:
         placed = []
         for _ in range(5):
@@ -140,8 +136,7 @@ async def test_a_flushed_valkey_loses_nothing(town: Town) -> None:
 
 async def flush(town: Town) -> None:
     """FLUSHALL, spoken by hand."""
-    assert town.cluster.valkey is not None
-    reader, writer = await asyncio.open_connection("127.0.0.1", town.cluster.valkey.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", town.cluster.own_valkey.port)
     writer.write(b"FLUSHALL\r\n")
     assert await reader.readline() == b"+OK\r\n"
     writer.close()
@@ -151,8 +146,7 @@ async def flush(town: Town) -> None:
 async def test_a_database_that_is_away_is_503_with_retry_after_and_comes_back_without_loss_or_double(
     town: Town,
 ) -> None:
-    postgres = town.cluster.postgres
-    assert postgres is not None
+    postgres = town.cluster.own_postgres
     async with tills(town) as ours:
         placed = await place(town, 3)
         postgres.kill()

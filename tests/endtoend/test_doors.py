@@ -98,8 +98,7 @@ class Wanderer:
 async def test_a_terminal_changes_doors_under_a_killed_valkey_and_killed_gateways_and_misses_and_repeats_nothing(
     town: Town,
 ) -> None:
-    valkey = town.cluster.valkey
-    assert valkey is not None
+    valkey = town.cluster.own_valkey
     first = (await place(town, 1))[0]
     wanderers = [Wanderer(town, terminal, first) for terminal in town.kitchen.terminals[:3]]
     walks = [asyncio.create_task(wanderer.wander(150)) for wanderer in wanderers]

@@ -50,8 +50,7 @@ async def insist(shop: Shop) -> str:
 
 async def whole(town: Cluster, tills: list[Till]) -> None:
     """Wait until the balancer has all pods and all tills are live: figures are of one fault, not of a pod's start."""
-    balancer = town.load_balancer
-    assert balancer is not None
+    balancer = town.own_load_balancer
     async with asyncio.timeout(WHOLE_SECONDS):
         while any(till.lost_at is not None for till in tills) or not await asyncio.to_thread(balancer.all_up):
             await asyncio.sleep(0.2)
@@ -78,20 +77,18 @@ async def do(fault: str, town: Cluster, gate: Gate, chance: random.Random) -> No
         await asyncio.sleep(AWAY_SECONDS)
         await gate.open()
     elif fault == "balancer":
-        assert town.load_balancer is not None
         # Where it is not there nothing listens: the gate must not take what it cannot pass on.
         gate.leave()
-        await asyncio.to_thread(town.load_balancer.kill)
-        starting = asyncio.create_task(asyncio.to_thread(town.load_balancer.start))
-        while not await listens(town.load_balancer.port) and not starting.done():
+        await asyncio.to_thread(town.own_load_balancer.kill)
+        starting = asyncio.create_task(asyncio.to_thread(town.own_load_balancer.start))
+        while not await listens(town.own_load_balancer.port) and not starting.done():
             await asyncio.sleep(0.02)
         await gate.open()
         await starting
     else:
-        assert town.valkey is not None
-        await asyncio.to_thread(town.valkey.kill)
+        await asyncio.to_thread(town.own_valkey.kill)
         await asyncio.sleep(AWAY_SECONDS)
-        await asyncio.to_thread(town.valkey.start)
+        await asyncio.to_thread(town.own_valkey.start)
 
 
 async def log_of(shop: Shop) -> list[str]:

@@ -341,8 +341,7 @@ async def test_a_page_without_its_token_says_what_it_needs(stand: Stand, page: P
 
 
 async def test_a_freeze_that_is_cut_off_thaws_redis(stand: Stand) -> None:
-    valkey = stand.cluster.valkey
-    assert valkey is not None
+    valkey = stand.cluster.own_valkey
     others = Pages()
     others.start(stand.cluster, stand.shop)
     headers = {TOKEN_HEADER: others.token, "Host": stand.cluster.url.removeprefix("http://")}
