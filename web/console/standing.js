@@ -20,7 +20,8 @@ export class Standing {
   node;
   count = 0;
   #list = el("ul", { class: "troubles", "aria-label": say("troubles") });
-  #well = el("p", { class: "well" }, say("well"));
+  // Without a connection the page shows what was, and says it.
+  #well = el("p", { class: "well" }, el("span", {}, say("well")), el("span", { class: "then" }, say("wellThen")));
   #aloud = el("p", { class: "unseen", role: "status" });
   #known = null;
   #shown = null;

@@ -23,7 +23,7 @@ export const TEXTS = {
     "link-connecting": "Connecting", "link-live": "Live", "link-silent": "No word since {since}",
     "link-waiting": "No connection since {since}, trying again", frameAt: "The moment of the newest frame",
 
-    troubles: "Troubles", well: "All is well.",
+    troubles: "Troubles", well: "All is well.", wellThen: "All was well when the last word came.",
     troublePostgres: "PostgreSQL does not answer since {since}. You see the state of that moment.",
     troubleRedis: "Redis does not answer since {since}. Orders go on through PostgreSQL, a little later.",
     troubleSilent: "{pod} has said nothing for {seconds}: it died, hangs or is cut off.",
@@ -151,7 +151,7 @@ export const TEXTS = {
     "link-connecting": "Verbindet", "link-live": "Live", "link-silent": "Kein Wort seit {since}",
     "link-waiting": "Keine Verbindung seit {since}, neuer Versuch läuft", frameAt: "Der Zeitpunkt des neuesten Bildes",
 
-    troubles: "Störungen", well: "Alles in Ordnung.",
+    troubles: "Störungen", well: "Alles in Ordnung.", wellThen: "Beim letzten Wort war alles in Ordnung.",
     troublePostgres: "PostgreSQL antwortet seit {since} nicht. Sie sehen den Stand von damals.",
     troubleRedis: "Redis antwortet seit {since} nicht. Bestellungen gehen über PostgreSQL weiter, etwas später.",
     troubleSilent: "{pod} schweigt seit {seconds}: tot, hängt oder ist abgeschnitten.",
