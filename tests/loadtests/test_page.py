@@ -8,7 +8,7 @@ from playwright.async_api import async_playwright
 
 from infra.local.chromium import ARGUMENTS, find_chromium
 from infra.local.debian_tool import ToolMissing
-from loadtests.core.page.chart import Chart, Line
+from loadtests.core.page.chart import COLOURS, Chart, Line
 from loadtests.core.page.html import Html, el, milliseconds, number, size
 from loadtests.core.page.page import page_of
 from loadtests.core.profiles import PROFILES, Size
@@ -74,6 +74,19 @@ def test_a_chart_leaves_a_gap_where_there_is_no_figure_and_shows_a_lone_one() ->
     assert re.search(r'd="M[\d. ]+L[\d. ]+M[\d. ]+"', gap.replace(" L", "L").replace(" M", "M"))
     assert "<circle" in Chart("x", "ms", [Line("a", [(1, 2.0)], 0)], 0, 3).drawn()
     assert "<path" in Chart("x", "ms", [Line("a", [(0, 0.0), (1, 0.0)], 0)], 0, 3, logarithmic=True).drawn()
+
+
+def test_a_line_that_takes_another_s_colour_is_dashed() -> None:
+    lines = [Line(str(at), [(0, 1.0), (1, 2.0)], at) for at in range(COLOURS + 1)]
+    first, *_, last = re.findall(r'<path class="([^"]+)"', Chart("x", "ms", lines, 0, 1).drawn())
+    assert (first, last) == ("line s0", "line s0 dashed")
+
+
+def test_growth_is_told_in_units_and_of_the_mean() -> None:
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", a_page("soak").partition("<h2>Growth</h2>")[2])
+    assert cells[cells.index("memory api-1") + 1] == "80 MB"
+    assert re.fullmatch(r"\+?-?[\d.]+ k?B ± [\d.]+ k?B", cells[cells.index("memory api-1") + 2])
+    assert cells[cells.index("events-behind gateway-1") + 1 :][:2] == ["0.00", "0.00 ± 0.00"]
 
 
 def test_figures_are_short_and_have_their_unit() -> None:

@@ -17,12 +17,20 @@ Points = Sequence[tuple[float, float | None]]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a chart; a None in its points is a gap. `dashed` is for the less important half of a pair."""
+    """One line of a chart; a None in its points is a gap. `dashed` is for the less important half of a pair.
+
+    Where there are more lines than colours, those that take a colour again are dashed, too.
+    """
 
     name: str
     points: Points
     colour: int
     dashed: bool = False
+
+    @property
+    def look(self) -> str:
+        """Its classes."""
+        return f"s{self.colour % COLOURS}{' dashed' if self.dashed or self.colour >= COLOURS else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +161,14 @@ class Chart:
                 continue
             words.append(f"{pen}{self._x(second):.1f} {y(value):.1f}")
             pen = "L"
-        kind = f"line s{line.colour % COLOURS}{' dashed' if line.dashed else ''}"
         if len(words) == 1:
             at = words[0][1:].split()
             return el("circle", class_=f"dot s{line.colour % COLOURS}", cx=at[0], cy=at[1], r=3)
         return el(
-            "path", el("title", f"{line.name}: {self._range(line.points)}"), class_=kind, d=" ".join(words)
+            "path",
+            el("title", f"{line.name}: {self._range(line.points)}"),
+            class_=f"line {line.look}",
+            d=" ".join(words),
         )
 
     def _range(self, points: Points) -> str:
@@ -174,7 +184,7 @@ class Chart:
             *(
                 el(
                     "li",
-                    el("i", class_=f"s{line.colour % COLOURS}{' dashed' if line.dashed else ''}"),
+                    el("i", class_=line.look),
                     line.name,
                 )
                 for line in self.lines

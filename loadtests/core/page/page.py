@@ -319,14 +319,25 @@ def _lines(report: Report, title: str, unit: str, values: list[tuple[str, Any]],
 
 
 def _trends(report: Report) -> Html:
-    cells: list[list[Content]] = [[name, trend["text"]] for name, trend in report["trends"].items()]
+    cells: list[list[Content]] = []
+    for name, trend in report["trends"].items():
+        show = size if name.startswith("memory ") else "{:.2f}".format
+        sign = "+" if trend["per_hour"] > 0 else ""
+        cells.append(
+            [
+                name,
+                show(trend["mean"]),
+                f"{sign}{show(trend['per_hour'])} ± {show(trend['error'])}",
+                trend["text"],
+            ]
+        )
     return join(
         el(
             "p",
             "A straight line through all points, with its standard error. Short runs say little.",
             class_="quiet",
         ),
-        table(["value", "growth"], cells),
+        table(["value", "mean", "growth an hour", "in short"], cells),
     )
 
 
