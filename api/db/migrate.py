@@ -101,6 +101,7 @@ class _Run:
         self._say = say
         self._patience_seconds = patience_seconds
         self._told_at = float("-inf")
+        self._files = load_migrations()
         self._fresh: bool | None = None
 
     async def all(self, *, post: bool, force: bool) -> list[str]:
@@ -138,7 +139,7 @@ class _Run:
         applied = await book.read(self._connection)
         if self._fresh is None:
             self._fresh = not applied
-        return make_plan(load_migrations(), applied, post=post, fresh=self._fresh)
+        return make_plan(self._files, applied, post=post, fresh=self._fresh)
 
     async def _apply(self, migration: Migration, *, post: bool) -> bool:
         """Apply it, unless another run was faster."""

@@ -9,7 +9,6 @@ import httpx
 import orjson
 import pytest
 
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from bellwire.verify.alarms import judge_alarms
 from bellwire.verify.notes import Listed
@@ -31,10 +30,9 @@ ORDERS, DEADLINE = 8, 1
     ],
 )
 async def test_attempts_and_ends_come_once_each_when_pods_are_killed_at_every_point_and_redis_is_dead(
-    new_database: MakeDatabase, start_api_pod: StartApiPod, sink: Sink, points: tuple[str, str]
+    migrated_database: MakeDatabase, start_api_pod: StartApiPod, sink: Sink, points: tuple[str, str]
 ) -> None:
-    database = await new_database()
-    await migrate(database)
+    database = await migrated_database()
     dead = {
         "BELLWIRE_DATABASE_URL": database,
         "BELLWIRE_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",

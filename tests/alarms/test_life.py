@@ -11,9 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.db.migrate import migrate
-from infra.local.postgres import Postgres
 from tests.alarms.shop import Order, Shop, due
+from tests.conftest import MakeDatabase
 
 ROLES: dict[str, str | None] = {"counter": "counter", "kitchen": "kitchen", "tablet": None}
 WEBHOOKS = ("hook", "hook that does not count")
@@ -128,9 +127,9 @@ class Base:
 class Bench:
     """One database and one loop for all examples."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, make: MakeDatabase) -> None:
         self.loop = asyncio.new_event_loop()
-        self.db: asyncpg.Connection[asyncpg.Record] = self.run(asyncpg.connect(url))
+        self.db: asyncpg.Connection[asyncpg.Record] = self.run(asyncpg.connect(self.run(make())))
 
     def run(self, work: "Coroutine[Any, Any, Any]") -> Any:
         return self.loop.run_until_complete(work)
@@ -140,26 +139,12 @@ class Bench:
         self.loop.close()
 
 
-def opened(postgres: Postgres) -> Iterator[Bench]:
-    """A database of its own, for as long as it is needed."""
-    name = f"test_{uuid.uuid4().hex}"
-    url = postgres.url.rsplit("/", 1)[0] + f"/{name}"
-
-    async def make() -> None:
-        connection = await asyncpg.connect(postgres.url)
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-        await migrate(url)
-
-    asyncio.run(make())
-    found = Bench(url)
+@pytest.fixture(scope="module")
+def bench(migrated_database: MakeDatabase) -> Iterator[Bench]:
+    """A database of its own, for all of a file."""
+    found = Bench(migrated_database)
     yield found
     found.close()
-
-
-@pytest.fixture(scope="module")
-def bench(postgres: Postgres) -> Iterator[Bench]:
-    yield from opened(postgres)
 
 
 Moments = st.tuples(

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from api.background.alarms import raise_alarms_once
 from api.db.alarms import due_alarms
-from api.db.migrate import migrate
 from api.db.status import UnseenOrders, count_unseen_orders
 from backbone.contract.event import Event
 from backbone.eventlog.postgres import Database, open_database
@@ -170,9 +169,10 @@ async def test_an_alarm_under_way_in_another_pod_is_not_waited_for_and_not_given
     assert len(await alarms(shop)) == 1
 
 
-async def test_the_figure_of_unseen_orders_follows_each_tenants_deadline(new_database: MakeDatabase) -> None:
-    url = await new_database()
-    await migrate(url)
+async def test_the_figure_of_unseen_orders_follows_each_tenants_deadline(
+    migrated_database: MakeDatabase,
+) -> None:
+    url = await migrated_database()
     settings = load_settings(PodSettings, database_url=url, redis_url="redis://unused")
     database = await open_database(settings, size=1, application="test-alarms")
     for name, deadline in (("hasty", 5), ("calm", 3600), ("awake", 5), ("test-hasty", 5)):

@@ -8,7 +8,6 @@ import asyncpg
 import httpx
 
 from api.db.audit import RULES, finding_of
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from tests.conftest import ROOT, MakeDatabase, StartApiPod
 from tests.shop import Operator, Shop
@@ -143,10 +142,9 @@ async def live(shop: Shop) -> None:
 
 
 async def test_the_audit_is_content_with_what_the_api_did_and_names_whatever_was_done_behind_its_back(
-    start_api_pod: StartApiPod, new_database: MakeDatabase
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pod = start_api_pod({"BELLWIRE_DATABASE_URL": url})
     async with httpx.AsyncClient(base_url=pod.url) as http:
         shop = await Operator(http, await create_operator_key(url)).open_shop("audited")

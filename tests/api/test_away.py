@@ -66,11 +66,10 @@ async def metric(http: httpx.AsyncClient, name: str) -> float:
 
 
 async def test_no_redis_changes_no_status_code(
-    start_api_pod: StartApiPod, new_database: MakeDatabase, shop: Shop
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase, shop: Shop
 ) -> None:
     # In the common database the pod would give the alarms of other tests' orders, and count them.
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pod = start_api_pod(
         {"BELLWIRE_DATABASE_URL": url, "BELLWIRE_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
     )

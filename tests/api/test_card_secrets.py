@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from api.core.secret_ring import id_of
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from api.settings import ApiSettings
 from backbone.runtime.settings import InvalidSettings, load_settings, read_secrets
@@ -57,10 +56,9 @@ def audited(url: str, secrets: dict[str, str]) -> tuple[int, str]:
 
 
 async def test_a_card_moves_to_the_newest_secret_when_it_is_presented_and_the_old_one_may_go_when_none_is_left(
-    start_api_pod: StartApiPod, new_database: MakeDatabase
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     here = {"BELLWIRE_DATABASE_URL": url}
     first, both = start_api_pod({**here, **FIRST}), start_api_pod({**here, **BOTH})
     async with httpx.AsyncClient(base_url=first.url) as http:
@@ -105,10 +103,9 @@ async def test_a_card_moves_to_the_newest_secret_when_it_is_presented_and_the_ol
 
 
 async def test_pods_that_know_both_secrets_in_either_order_take_exactly_what_is_on_a_card(
-    start_api_pod: StartApiPod, new_database: MakeDatabase
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pods = [start_api_pod({"BELLWIRE_DATABASE_URL": url, **ring}) for ring in (TOLD, BOTH)]
     async with httpx.AsyncClient(base_url=pods[0].url) as http:
         shop = await Operator(http, await create_operator_key(url)).open_shop("rolled")

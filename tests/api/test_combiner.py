@@ -11,7 +11,6 @@ from api.combiner import Combiner
 from api.core.order_event import new_order_forms
 from api.core.order_items import Item
 from api.core.orders import NewOrder, reckon
-from api.db.migrate import migrate
 from api.db.orders import Placing
 from api.db.writes import Attempt
 from backbone.contract.errors import Problem, Unavailable, Violation
@@ -25,9 +24,8 @@ pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
 
 
 @pytest.fixture
-async def place(new_database: MakeDatabase, redis_url: str) -> AsyncIterator[tuple[str, Database]]:
-    url = await new_database()
-    await migrate(url)
+async def place(migrated_database: MakeDatabase, redis_url: str) -> AsyncIterator[tuple[str, Database]]:
+    url = await migrated_database()
     settings = load_settings(PodSettings, database_url=url, redis_url=redis_url)
     database = await open_database(settings, size=4, application="test-combiner")
     await database.fetch("INSERT INTO tenants (tenant, name) VALUES ('hot', 'Hot'), ('calm', 'Calm')")

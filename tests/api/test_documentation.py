@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from api.examples import FILE, load_examples
 from backbone.runtime.routes import Undescribed, described
@@ -209,11 +208,10 @@ def settled(notes: dict[str, Any]) -> Any:
 
 
 async def test_the_examples_are_what_a_day_in_a_shop_asks_and_is_answered(
-    start_api_pod: StartApiPod, new_database: MakeDatabase, pytestconfig: pytest.Config
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase, pytestconfig: pytest.Config
 ) -> None:
     # A database of its own: whoever tries the examples, as a test of the schema does, takes the shop's slug.
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pod = start_api_pod({"BELLWIRE_DATABASE_URL": url})
     async with httpx.AsyncClient(base_url=pod.url, timeout=35) as http:
         lived = settled(await a_day(http, Operator(http, await create_operator_key(url))))

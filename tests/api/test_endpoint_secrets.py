@@ -8,7 +8,6 @@ import pytest
 
 from api.core.secret_ring import SecretRing, id_of
 from api.core.signing import Signing
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from api.webhooks.endpoint_secrets import EndpointSecrets
 from api.webhooks.message import derive_secret
@@ -38,10 +37,9 @@ async def delivered(sink: Sink, shop: Shop, *secrets: str) -> list[bool]:
 
 
 async def test_an_endpoint_keeps_its_secret_until_it_is_rotated_and_a_pod_without_it_signs_nothing(
-    start_api_pod: StartApiPod, new_database: MakeDatabase, sink: Sink
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase, sink: Sink
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     lines: list[str] = []
     old = start_api_pod({"BELLWIRE_DATABASE_URL": url, **BEFORE}, lines)
     new = start_api_pod({"BELLWIRE_DATABASE_URL": url, **AFTER})

@@ -112,12 +112,9 @@ async def test_the_log_holds_every_events_own_place_and_time(
 
 
 async def test_a_database_that_speaks_another_time_zone_stamps_the_same_utc(
-    new_database: MakeDatabase,
+    migrated_database: MakeDatabase,
 ) -> None:
-    from api.db.migrate import migrate
-
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     connection = await asyncpg.connect(url, server_settings={"timezone": "Asia/Kolkata"})
     try:
         await connection.execute("INSERT INTO tenants (tenant, name) VALUES ('t', 't')")

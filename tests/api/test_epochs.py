@@ -13,7 +13,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from api.db.migrate import migrate
 from api.db.new_epoch import new_epoch
 from api.db.writes import Attempt, run_write, write_call
 from backbone.contract.errors import Unavailable
@@ -32,10 +31,8 @@ from tests.conftest import MakeDatabase
 
 
 @pytest.fixture
-async def own_url(new_database: MakeDatabase) -> str:
-    url = await new_database()
-    await migrate(url)
-    return url
+async def own_url(migrated_database: MakeDatabase) -> str:
+    return await migrated_database()
 
 
 async def opened(url: str, redis_url: str) -> Database:

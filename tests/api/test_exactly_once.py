@@ -12,17 +12,17 @@ import httpx
 import pytest
 
 from api.db.audit import audit
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from infra.local.pods import Pod
 from tests.conftest import MakeDatabase, StartApiPod
 from tests.shop import Operator, Shop
+from tests.sizes import SIZES
 
 ROUNDS = 40
 CLIENTS = 24
 
 
-@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.long)], ids=["smaller", "full size"])
+@pytest.fixture(params=SIZES)
 def full(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
@@ -43,11 +43,10 @@ async def insist(doors: list[Shop], key: str, name: str) -> httpx.Response:
 
 
 async def test_orders_with_retried_keys_over_two_pods_one_of_them_killed_are_each_there_once(
-    start_api_pod: StartApiPod, new_database: MakeDatabase, full: bool
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase, full: bool
 ) -> None:
     count = 1000 if full else 400
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pods: list[Pod] = [start_api_pod({"BELLWIRE_DATABASE_URL": url}, ready=False) for _ in range(2)]
     for pod in pods:
         pod.await_ready()
@@ -93,11 +92,10 @@ async def test_orders_with_retried_keys_over_two_pods_one_of_them_killed_are_eac
 
 @pytest.mark.timeout(400)
 async def test_no_card_is_overspent_by_any_number_of_tills_at_once(
-    start_api_pod: StartApiPod, new_database: MakeDatabase, full: bool
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase, full: bool
 ) -> None:
     cards, tills = (50, 100) if full else (10, 60)
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     # All of them at once wait for one row: who comes late must be allowed to wait.
     settings = {"BELLWIRE_DATABASE_URL": url, "BELLWIRE_TENANT_WAIT_SECONDS": "10"}
     pods = [start_api_pod(settings, ready=False) for _ in range(2)]

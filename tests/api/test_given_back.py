@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 
 from api.core.gift_cards import mask_number
 from api.db.audit import audit
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from infra.local.pods import Pod
 from tests.api.footprint import footprint, held_up
 from tests.api.test_limits import with_check, wrong_numbers
 from tests.conftest import MakeDatabase, OpenShop, StartApiPod
 from tests.shop import Operator, Shop, bearer
+from tests.sizes import SIZES
 
 NOBODY = str(uuid.UUID(int=0, version=4))
 HERE = "(SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -535,7 +535,7 @@ async def insist(ask: Any, doors: list[Shop], chance: random.Random) -> httpx.Re
     raise AssertionError("no answer")
 
 
-@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.long)], ids=["smaller", "full size"])
+@pytest.fixture(params=SIZES)
 def size(request: pytest.FixtureRequest) -> tuple[int, int]:
     """How many cards, and how many moves of each kind."""
     return (50, 100) if request.param else (12, 36)
@@ -543,11 +543,10 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 
 @pytest.mark.timeout(400)
 async def test_redemptions_refunds_and_cancels_at_once_over_two_pods_one_of_them_killed_are_exact(
-    start_api_pod: StartApiPod, new_database: MakeDatabase, size: tuple[int, int]
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase, size: tuple[int, int]
 ) -> None:
     cards, many = size
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     env = {
         "BELLWIRE_DATABASE_URL": url, "BELLWIRE_TENANT_WAIT_SECONDS": "10", "BELLWIRE_KEY_RATE": "5000",
         "BELLWIRE_TENANT_RATE": "5000",

@@ -53,11 +53,9 @@ def plant(monkeypatch: pytest.MonkeyPatch, *files: tuple[str, str]) -> None:
 
 
 @pytest.fixture
-async def database(new_database: MakeDatabase) -> str:
+async def database(migrated_database: MakeDatabase) -> str:
     """A database of the test's own, as release 0.1.0 left it."""
-    url = await new_database()
-    await migrate(url)
-    return url
+    return await migrated_database()
 
 
 async def test_ten_pods_at_once_apply_each_file_once(new_database: MakeDatabase) -> None:

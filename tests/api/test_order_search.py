@@ -141,27 +141,25 @@ async def test_a_search_finds_exactly_the_orders_that_are_all_of_what_is_asked_f
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(query=QUERIES)
 async def test_a_page_that_ends_early_names_where_to_go_on_and_all_of_them_are_the_whole(
-    old: tuple[Shop, list[dict[str, Any]]], database_url: str, query: dict[str, str]
+    old: tuple[Shop, list[dict[str, Any]]],
+    database: "asyncpg.Connection[asyncpg.Record]",
+    query: dict[str, str],
 ) -> None:
     """A page that may look through five orders only."""
     shop, notes = old
     asked, errors = read_filter(query, None)
     assert not errors
-    connection = await asyncpg.connect(database_url)
     before, seen = 2**62, []
-    try:
-        while True:
-            statement = Statement(shop.slug, asked, before, 3, looked_through=5)
-            rows = await connection.fetch(statement.sql(), *statement.arguments)
-            seen += [str(row["order_id"]) for row in rows if row["order_id"] is not None]
-            full = len(rows) == 3
-            last = rows[-1]["order_seq"] if full else rows[0]["reached"]
-            if last is None:
-                break
-            assert last < before
-            before = last
-    finally:
-        await connection.close()
+    while True:
+        statement = Statement(shop.slug, asked, before, 3, looked_through=5)
+        rows = await database.fetch(statement.sql(), *statement.arguments)
+        seen += [str(row["order_id"]) for row in rows if row["order_id"] is not None]
+        full = len(rows) == 3
+        last = rows[-1]["order_seq"] if full else rows[0]["reached"]
+        if last is None:
+            break
+        assert last < before
+        before = last
     assert seen == [note["orderId"] for note in notes if fits(note, query)]
 
 

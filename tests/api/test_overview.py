@@ -12,7 +12,6 @@ import httpx
 
 from api.background.overview import Look
 from api.db.audit_trail import Actor, Entry, list_entries
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from api.db.overview import ask_gateway
 from backbone.contract.errors import Unavailable
@@ -157,10 +156,9 @@ async def test_a_gateway_drains_for_an_operator_and_comes_back(
 
 
 async def test_the_last_gateway_is_not_drained_and_one_that_is_not_there_is_not_found(
-    new_database: MakeDatabase, redis_url: str
+    migrated_database: MakeDatabase, redis_url: str
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     settings = load_settings(PodSettings, database_url=url, redis_url=redis_url)
     database = await open_database(settings, size=2, application="test-overview")
     drained: list[bool] = []

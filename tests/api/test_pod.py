@@ -13,7 +13,6 @@ import asyncpg
 import httpx
 import pytest
 
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from tests.api.streams import stream_entries
 from tests.conftest import ROOT, MakeDatabase, OpenShop, StartApiPod
@@ -74,10 +73,9 @@ async def test_requests_of_test_tenants_stand_apart(operator: Operator) -> None:
 
 
 async def test_orders_that_nobody_acked_in_time_are_counted_on_every_pod(
-    start_api_pod: StartApiPod, new_database: MakeDatabase
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pod = start_api_pod({"BELLWIRE_DATABASE_URL": url})
     async with httpx.AsyncClient(base_url=pod.url) as http:
         shop = await Operator(http, await create_operator_key(url)).open_shop()

@@ -8,7 +8,6 @@ import asyncpg
 import httpx
 import pytest
 
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from infra.local.counters import read_total
 from tests.api.endpoints import act, attempts, register, seen, until
@@ -175,11 +174,10 @@ async def refusals(database: "asyncpg.Connection[asyncpg.Record]", endpoint: dic
 
 
 async def test_the_second_refusal_in_a_row_is_told_and_over_when_it_is_over(
-    start_api_pod: StartApiPod, new_database: MakeDatabase, sink: Sink
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase, sink: Sink
 ) -> None:
     # A database of its own: what other tests' endpoints refuse would count, too.
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pod = start_api_pod({"BELLWIRE_DATABASE_URL": url})
 
     def told() -> float:

@@ -9,7 +9,6 @@ import pytest
 from prometheus_client import REGISTRY
 
 from api.background.housekeeping import keep_house_once
-from api.db.migrate import migrate
 from api.publisher import Publisher
 from api.tenant_slots import TenantSlots
 from backbone.contract.errors import Unavailable
@@ -124,9 +123,10 @@ async def test_a_tenant_has_so_many_turns_at_once_and_another_is_not_touched_by_
 
 
 @pytest.fixture
-async def own_database(new_database: MakeDatabase, redis_url: str) -> AsyncIterator[tuple[str, Database]]:
-    url = await new_database()
-    await migrate(url)
+async def own_database(
+    migrated_database: MakeDatabase, redis_url: str
+) -> AsyncIterator[tuple[str, Database]]:
+    url = await migrated_database()
     database = await open_database(settings_of(url, redis_url), size=4, application="test-housekeeping")
     yield url, database
     await database.close()

@@ -16,9 +16,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from api.db.migrate import migrate
-from infra.local.postgres import Postgres
 from tests.claims.book import MOST, Book
+from tests.conftest import MakeDatabase
 
 TENANT = "claimed"
 ORDERS, TERMINALS = 2, 2
@@ -48,23 +47,17 @@ def moment(clock: int) -> datetime:
 class Desk:
     """A database of its own, with a shop; every history is rolled back at its end."""
 
-    def __init__(self, server: Postgres) -> None:
+    def __init__(self, make: MakeDatabase) -> None:
         self._loop = asyncio.new_event_loop()
         self.orders = [uuid.uuid4() for _ in range(ORDERS)]
         self.terminals = [uuid.uuid4() for _ in range(TERMINALS)]
-        self._database = self._run(self._open(server.url))
+        self._database = self._run(self._open(make))
 
     def _run(self, work: Any) -> Any:
         return self._loop.run_until_complete(work)
 
-    async def _open(self, server: str) -> "asyncpg.Connection[asyncpg.Record]":
-        admin = await asyncpg.connect(server)
-        name = f"claims_{uuid.uuid4().hex}"
-        await admin.execute(f"CREATE DATABASE {name}")
-        await admin.close()
-        url = server.rsplit("/", 1)[0] + f"/{name}"
-        await migrate(url)
-        database = await asyncpg.connect(url)
+    async def _open(self, make: MakeDatabase) -> "asyncpg.Connection[asyncpg.Record]":
+        database = await asyncpg.connect(await make())
         await database.execute("INSERT INTO tenants (tenant, name) VALUES ($1, $1)", TENANT)
         await database.execute("INSERT INTO tenant_streams (tenant) VALUES ($1)", TENANT)
         for terminal in self.terminals:
@@ -104,8 +97,8 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(postgres: Postgres) -> Iterator[Desk]:
-    desk = Desk(postgres)
+def desk(migrated_database: MakeDatabase) -> Iterator[Desk]:
+    desk = Desk(migrated_database)
     yield desk
     desk.close()
 

@@ -18,10 +18,10 @@ import httpx
 import pytest
 
 from api.db.audit import audit
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from tests.conftest import MakeDatabase, StartApiPod
 from tests.shop import Operator, Shop, Terminal, bearer
+from tests.sizes import SIZES
 
 TTL_SECONDS = 1
 PAUSE_SECONDS = 0.2
@@ -141,7 +141,7 @@ class Till:
             await asyncio.sleep(0.1)
 
 
-@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.long)], ids=["smaller", "full size"])
+@pytest.fixture(params=SIZES)
 def full(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
@@ -154,11 +154,10 @@ async def doors_of(*urls: str) -> AsyncIterator[list[httpx.AsyncClient]]:
 
 @pytest.mark.timeout(600)
 async def test_every_order_is_printed_and_at_most_once_more_than_tills_died_between_paper_and_done(
-    start_api_pod: StartApiPod, new_database: MakeDatabase, full: bool
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase, full: bool
 ) -> None:
     count, a_kill = (1000, 100) if full else (90, 10)
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pods = [start_api_pod({"BELLWIRE_DATABASE_URL": url}, ready=False) for _ in range(2)]
     for pod in pods:
         pod.await_ready()

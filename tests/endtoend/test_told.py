@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx
 
-from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
 from tests.alarms.conftest import hasty
 from tests.api.sink import Answer, open_sink
@@ -56,12 +55,11 @@ async def test_a_gateway_tells_who_came_who_left_and_why_and_who_did_not_get_in(
 
 
 async def test_an_api_pod_tells_alarms_and_deliveries_by_order_and_trace(
-    start_api_pod: StartApiPod, new_database: MakeDatabase
+    start_api_pod: StartApiPod, migrated_database: MakeDatabase
 ) -> None:
     lines: list[str] = []
     # Of its own: another pod would take its turn at alarms and deliveries.
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pod = start_api_pod({"BELLWIRE_DATABASE_URL": url, "BELLWIRE_LOG_LEVEL": "debug"}, lines)
     async with httpx.AsyncClient(base_url=pod.url, timeout=30) as http:
         shop = await hasty(Operator(http, await create_operator_key(url)), 1)

@@ -14,7 +14,6 @@ from tests.forgery.conftest import Scene
 from tests.gateway.till import Till, open_till
 from tests.shop import Shop
 
-TRIES = 2_100
 KINDS = 17
 pytestmark = pytest.mark.timeout(300)
 
@@ -73,7 +72,10 @@ async def run_forger(scene: Scene, shop: Shop, other: Shop, tries: int) -> dict[
     return tried
 
 
-async def nothing_forged_is_shown(scene: Scene, tries: int) -> None:
+async def test_of_thousands_of_forgeries_none_is_shown_and_every_order_is(
+    scene: Scene, pytestconfig: pytest.Config
+) -> None:
+    tries: int = pytestconfig.getoption("--forgeries")
     shop, other = await scene.operator.open_shop(), await scene.operator.open_shop()
     keys = [(await shop.add_terminal(name)).key for name in ("one", "two", "cold")]
     for _ in range(6):
@@ -124,12 +126,3 @@ async def nothing_forged_is_shown(scene: Scene, tries: int) -> None:
     assert "change its password" in told[0]
     # Of each gateway at most once a minute and way, though there were thousands.
     assert len(told) < 40
-
-
-async def test_of_two_thousand_forgeries_none_is_shown_and_every_order_is(scene: Scene) -> None:
-    await nothing_forged_is_shown(scene, TRIES)
-
-
-@pytest.mark.long
-async def test_of_ten_thousand_forgeries_none_is_shown_and_every_order_is(scene: Scene) -> None:
-    await nothing_forged_is_shown(scene, 5 * TRIES)

@@ -39,11 +39,19 @@ class EchoPod:
         return f"127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
+        self.start()
+        self.await_ready()
+        return self
+
+    def start(self) -> None:
+        """Start it; `await_ready` waits until it listens."""
         self._child.start()
+
+    def await_ready(self) -> None:
+        """Wait until it listens; one that is to say that it is not ready does so from then on."""
         assert wait_until(lambda: not is_free(self.port), 20.0), self._child.tail
         if not self._ready:
             self.refuse_work()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._child.kill()

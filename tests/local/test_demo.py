@@ -178,23 +178,6 @@ def test_with_tls_it_speaks_tls_and_its_lines_say_how_to_trust_it(folder: Path) 
 
 
 @pytest.mark.long
-def test_what_demo_json_says_is_true_and_stays_true_when_a_pod_is_killed(folder: Path) -> None:
-    with demo(folder) as (_, document):
-        for each in document["processes"]:
-            if each["role"] in ("api", "gateway"):
-                assert httpx.get(f"{each['url']}/readyz").status_code == 200
-        assert [till["name"] for till in document["tenants"]["kitchen"]["terminals"]] == [
-            "counter", "kitchen-1", "kitchen-2", "bar", "drive-through",
-        ]  # fmt: skip
-        assert [till["name"] for till in document["tenants"]["bistro"]["terminals"]] == ["counter", "kitchen"]
-        killed = pid_of("api", document)
-        os.kill(killed, signal.SIGKILL)
-        manifest = folder / ".bellwire" / "demo.json"
-        assert wait_until(lambda: pid_of("api", json.loads(manifest.read_text())) != killed, READY_SECONDS)
-        assert is_running(pid_of("api", json.loads(manifest.read_text())))
-
-
-@pytest.mark.long
 def test_with_monitoring_a_prometheus_with_our_rules_scrapes_all_of_it_and_goes_with_it(folder: Path) -> None:
     with demo(folder, MONITORING="1") as (process, document):
         url = document["prometheusUrl"]
@@ -221,8 +204,38 @@ def test_with_monitoring_a_prometheus_with_our_rules_scrapes_all_of_it_and_goes_
         httpx.get(url)
 
 
+def place_its_first_order(document: dict[str, Any]) -> None:
+    key = document["tenants"]["kitchen"]["storefrontKey"]
+    order = {
+        "orderType": "pickup",
+        "customerName": "Ada",
+        "items": [{"name": "Tea", "quantity": 1, "unitPrice": 2}],
+    }
+    answer = httpx.post(
+        f"{document['url']}/api/tenant/orders/create", json=order, headers={"Authorization": f"Bearer {key}"}
+    )
+    assert answer.status_code == 201
+    assert answer.json()["offset"] == "1-1"
+
+
+def what_it_says_is_true_and_stays_true_when_a_pod_is_killed(folder: Path, document: dict[str, Any]) -> None:
+    """Of a demo.json: its addresses answer, its tills are named, and a pod that is back has its process there."""
+    for each in document["processes"]:
+        if each["role"] in ("api", "gateway"):
+            assert httpx.get(f"{each['url']}/readyz").status_code == 200
+    assert [till["name"] for till in document["tenants"]["kitchen"]["terminals"]] == [
+        "counter", "kitchen-1", "kitchen-2", "bar", "drive-through",
+    ]  # fmt: skip
+    assert [till["name"] for till in document["tenants"]["bistro"]["terminals"]] == ["counter", "kitchen"]
+    killed = pid_of("api", document)
+    os.kill(killed, signal.SIGKILL)
+    manifest = folder / ".bellwire" / "demo.json"
+    assert wait_until(lambda: pid_of("api", json.loads(manifest.read_text())) != killed, READY_SECONDS)
+    assert is_running(pid_of("api", json.loads(manifest.read_text())))
+
+
 @pytest.mark.long
-def test_a_killed_demo_leaves_no_process_and_the_next_one_clears_up_after_it_and_after_nobody_else(
+def test_of_two_demos_in_one_directory_neither_disturbs_the_other_and_the_next_one_clears_up_after_a_killed_one(
     folder: Path,
 ) -> None:
     mine = folder / "bellwire-mine"
@@ -231,10 +244,14 @@ def test_a_killed_demo_leaves_no_process_and_the_next_one_clears_up_after_it_and
     for path in (mine, mine / ".git"):
         os.utime(path, (path.stat().st_mtime - 3600,) * 2)
     other = free_port()
-    with demo(folder), demo(folder, f"demo-{other}.json", other) as (process, document):
+    with demo(folder) as (_, first), demo(folder, f"demo-{other}.json", other) as (process, document):
+        assert first["url"] != document["url"]
+        for each in (first, document):
+            place_its_first_order(each)
         process.kill()
         process.wait()
         assert all_gone([each["pid"] for each in document["processes"]], 5.0)
+        what_it_says_is_true_and_stays_true_when_a_pod_is_killed(folder, first)
         assert (folder / ".bellwire" / f"demo-{other}.json").exists()
         assert list(folder.glob("bellwire-run-*/*"))
     with demo(folder):
@@ -243,27 +260,6 @@ def test_a_killed_demo_leaves_no_process_and_the_next_one_clears_up_after_it_and
     assert left == {".bellwire", "bellwire-mine", "demo.json.out", f"demo-{other}.json.out"}
     assert {path.name for path in (folder / ".bellwire").iterdir()} == {"logs", f"logs-{other}"}
     assert (mine / ".git" / "HEAD").read_text() == "ref: refs/heads/main"
-
-
-@pytest.mark.long
-def test_two_demos_in_one_directory_do_not_disturb_each_other(folder: Path) -> None:
-    other = free_port()
-    with demo(folder) as (_, first), demo(folder, f"demo-{other}.json", other) as (_, second):
-        assert first["url"] != second["url"]
-        for document in (first, second):
-            key = document["tenants"]["kitchen"]["storefrontKey"]
-            order = {
-                "orderType": "pickup",
-                "customerName": "Ada",
-                "items": [{"name": "Tea", "quantity": 1, "unitPrice": 2}],
-            }
-            answer = httpx.post(
-                f"{document['url']}/api/tenant/orders/create",
-                json=order,
-                headers={"Authorization": f"Bearer {key}"},
-            )
-            assert answer.status_code == 201
-            assert answer.json()["offset"] == "1-1"
 
 
 def test_the_check_passes_on_the_real_cluster_beside_a_demo_at_the_exported_port(folder: Path) -> None:

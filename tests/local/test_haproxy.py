@@ -46,10 +46,31 @@ class Site:
         return str(answer.json()["pod"])
 
 
-def build(stack: ExitStack, certificate: Certificate | None = None, **settings: str) -> Site:
+Pods = tuple[list[EchoPod], list[EchoPod]]
+
+
+def start_pods(stack: ExitStack) -> Pods:
+    """Two API pods and three gateways, started at the same time."""
+    apis = [EchoPod(f"api-{number}") for number in (1, 2)]
+    gateways = [EchoPod(f"gateway-{number}") for number in (1, 2, 3)]
+    for pod in (*apis, *gateways):
+        pod.start()
+        stack.callback(pod.kill)
+    for pod in (*apis, *gateways):
+        pod.await_ready()
+    return apis, gateways
+
+
+@pytest.fixture(scope="module")
+def pods() -> Iterator[Pods]:
+    """Behind every load balancer whose test leaves them as they were."""
+    with ExitStack() as stack:
+        yield start_pods(stack)
+
+
+def build(stack: ExitStack, pods: Pods, certificate: Certificate | None = None, **settings: str) -> Site:
     log: list[str] = []
-    apis = [stack.enter_context(EchoPod(f"api-{number}")) for number in (1, 2)]
-    gateways = [stack.enter_context(EchoPod(f"gateway-{number}")) for number in (1, 2, 3)]
+    apis, gateways = pods
     balancer = HAProxy(
         apis=[pod.address for pod in apis],
         gateways=[pod.address for pod in gateways],
@@ -65,17 +86,17 @@ def build(stack: ExitStack, certificate: Certificate | None = None, **settings: 
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
+def site(pods: Pods) -> Iterator[Site]:
     """One for all tests that leave it as it was."""
     with ExitStack() as stack:
-        yield build(stack, LB_LOG_LEVEL="info", LB_SRC_RATE_10S="100000")
+        yield build(stack, pods, LB_LOG_LEVEL="info", LB_SRC_RATE_10S="100000")
 
 
 @pytest.fixture
 def own_site() -> Iterator[Site]:
     """One that the test may break."""
     with ExitStack() as stack:
-        yield build(stack, LB_LOG_LEVEL="info", LB_SRC_RATE_10S="100000")
+        yield build(stack, start_pods(stack), LB_LOG_LEVEL="info", LB_SRC_RATE_10S="100000")
 
 
 @pytest.mark.parametrize(
@@ -326,9 +347,9 @@ def test_the_client_cannot_choose_its_address_or_request_id(site: Site) -> None:
     assert headers["x-request-id"] != "mine"
 
 
-def test_one_source_that_asks_too_much_is_told_to_wait() -> None:
+def test_one_source_that_asks_too_much_is_told_to_wait(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_RATE_10S="20")
+        site = build(stack, pods, LB_SRC_RATE_10S="20")
         answers = [site.client.get("/api/x") for _ in range(30)]
     assert [answer.status_code for answer in answers[:20]] == [200] * 20
     assert answers[-1].status_code == 429
@@ -339,9 +360,9 @@ def test_one_source_that_asks_too_much_is_told_to_wait() -> None:
 KEY = {"Authorization": f"Bearer bw_term_{'k' * 43}"}
 
 
-def test_strangers_take_no_place_of_a_tenant() -> None:
+def test_strangers_take_no_place_of_a_tenant(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_RATE_10S="20", LB_SRC_KEYED_RATE_10S="50")
+        site = build(stack, pods, LB_SRC_RATE_10S="20", LB_SRC_KEYED_RATE_10S="50")
         keyless = [site.client.get("/ws/pos/kitchen", headers=UPGRADE).status_code for _ in range(30)]
         assert keyless == [200] * 20 + [429] * 10
         # Neither the tenant nor the address is shut for one who has a key, good or not: that is for the pods to say.
@@ -352,9 +373,9 @@ def test_strangers_take_no_place_of_a_tenant() -> None:
             assert site.client.get(path, headers=UPGRADE).status_code == status
 
 
-def test_a_key_that_was_good_goes_on_beside_a_flood_from_its_own_address() -> None:
+def test_a_key_that_was_good_goes_on_beside_a_flood_from_its_own_address(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_RATE_10S="20", LB_SRC_KEYED_RATE_10S="20")
+        site = build(stack, pods, LB_SRC_RATE_10S="20", LB_SRC_KEYED_RATE_10S="20")
         assert site.client.get("/api/x", headers=KEY).status_code == 200
         wrong = [{"Authorization": f"Bearer bw_term_{number:043}"} for number in range(40)]
         flood = [site.client.get("/deny/401", headers=headers).status_code for headers in wrong]
@@ -366,9 +387,9 @@ def test_a_key_that_was_good_goes_on_beside_a_flood_from_its_own_address() -> No
         assert site.client.get("/api/x", headers=KEY).status_code == 429
 
 
-def test_a_key_that_has_gone_mad_is_stopped_at_the_door_and_no_other_with_it() -> None:
+def test_a_key_that_has_gone_mad_is_stopped_at_the_door_and_no_other_with_it(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_KEY_RATE_10S="20")
+        site = build(stack, pods, LB_KEY_RATE_10S="20")
         other = {"Authorization": f"Bearer bw_term_{'o' * 43}"}
         for headers in (KEY, other):
             assert site.client.get("/api/x", headers=headers).status_code == 200
@@ -377,7 +398,7 @@ def test_a_key_that_has_gone_mad_is_stopped_at_the_door_and_no_other_with_it() -
         assert site.client.get("/api/x", headers=other).status_code == 200
 
 
-def test_a_page_that_is_refused_by_a_close_frame_makes_no_key_good_and_ends_one_that_was() -> None:
+def test_a_page_that_is_refused_by_a_close_frame_makes_no_key_good_and_ends_one_that_was(pods: Pods) -> None:
     page = {**UPGRADE, "Sec-WebSocket-Protocol": f"bellwire.v1, bellwire.codes, bearer.bw_term_{'k' * 43}"}
 
     def handshake(site: Site, path: str) -> bytes:
@@ -387,34 +408,34 @@ def test_a_page_that_is_refused_by_a_close_frame_makes_no_key_good_and_ends_one_
             return link.recv(1000)
 
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_KEYED_RATE_10S="20")
+        site = build(stack, pods, LB_SRC_KEYED_RATE_10S="20")
         heads = [handshake(site, "/ws/pos/refuse") for _ in range(30)]
         assert [head[9:12] for head in heads] == [b"101"] * 20 + [b"429"] * 10
         # The gateway's word to the balancer is not for others.
         assert not any(b"refused" in head.lower() for head in heads)
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_KEYED_RATE_10S="20")
+        site = build(stack, pods, LB_SRC_KEYED_RATE_10S="20")
         assert {handshake(site, "/ws/pos/stay")[9:12] for _ in range(30)} == {b"101"}
         assert {handshake(site, "/ws/pos/refuse")[9:12] for _ in range(25)} == {b"101", b"429"}
 
 
-def test_a_preflight_makes_no_key_good() -> None:
+def test_a_preflight_makes_no_key_good(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_KEYED_RATE_10S="20")
+        site = build(stack, pods, LB_SRC_KEYED_RATE_10S="20")
         answers = [site.client.options("/api/x", headers=KEY).status_code for _ in range(30)]
         assert answers.count(429) == 10
 
 
-def test_an_answer_that_needs_no_key_makes_none_good() -> None:
+def test_an_answer_that_needs_no_key_makes_none_good(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_KEYED_RATE_10S="20")
+        site = build(stack, pods, LB_SRC_KEYED_RATE_10S="20")
         answers = [site.client.get("/docs", headers=KEY).status_code for _ in range(30)]
         assert answers == [200] * 20 + [429] * 10
 
 
-def test_connections_of_one_address_are_counted_before_a_request_is_complete() -> None:
+def test_connections_of_one_address_are_counted_before_a_request_is_complete(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_CONNECTIONS="30")
+        site = build(stack, pods, LB_SRC_CONNECTIONS="30")
         halves = []
         for _ in range(60):
             # One that is too many may be cut before it is seen to be open.
@@ -441,9 +462,9 @@ def test_connections_of_one_address_are_counted_before_a_request_is_complete() -
             assert other.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_till_whose_key_was_good_has_its_socket_beside_all_that_its_address_holds() -> None:
+def test_a_till_whose_key_was_good_has_its_socket_beside_all_that_its_address_holds(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_SOCKETS="5")
+        site = build(stack, pods, LB_SRC_SOCKETS="5")
         assert site.client.get("/api/x", headers=KEY).status_code == 200
         for _ in range(10):
             half = stack.enter_context(socket.create_connection(("127.0.0.1", site.balancer.port), timeout=5))
@@ -456,9 +477,9 @@ def test_a_till_whose_key_was_good_has_its_socket_beside_all_that_its_address_ho
             assert statuses == [200, 429, 429]
 
 
-def test_new_connections_of_one_address_are_counted_too() -> None:
+def test_new_connections_of_one_address_are_counted_too(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_CONNECTS_10S="20")
+        site = build(stack, pods, LB_SRC_CONNECTS_10S="20")
         answered = 0
         for _ in range(40):
             with suppress(httpx.TransportError):
@@ -478,9 +499,9 @@ def proxied(site: Site, address: str, request: bytes) -> bytes:
     return b""
 
 
-def test_an_address_of_ipv6_is_the_network_that_one_subscriber_gets() -> None:
+def test_an_address_of_ipv6_is_the_network_that_one_subscriber_gets(pods: Pods) -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_ACCEPT_PROXY="1", LB_SRC_RATE_10S="10")
+        site = build(stack, pods, LB_ACCEPT_PROXY="1", LB_SRC_RATE_10S="10")
         ask = b"GET /api/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         answers = [proxied(site, f"2001:db8:0:1::{number:x}", ask)[9:12] for number in range(1, 21)]
         assert answers == [b"200"] * 10 + [b"429"] * 10
@@ -531,10 +552,12 @@ def granted(answer: httpx.Response) -> str | None:
 
 
 @pytest.mark.parametrize("as_json", [False, True], ids=["commas", "JSON"])
-def test_a_listed_page_may_read_the_load_balancers_own_answers_and_no_other_may(as_json: bool) -> None:
+def test_a_listed_page_may_read_the_load_balancers_own_answers_and_no_other_may(
+    as_json: bool, pods: Pods
+) -> None:
     listed = json.dumps(LISTED.split(", ")) if as_json else LISTED
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_RATE_10S="100000", LB_ALLOWED_ORIGINS=listed)
+        site = build(stack, pods, LB_SRC_RATE_10S="100000", LB_ALLOWED_ORIGINS=listed)
         for origin, own in {
             "https://till.example.com": True,
             "HTTPS://TILL.example.com:443": True,
@@ -555,8 +578,10 @@ def test_a_listed_page_may_read_the_load_balancers_own_answers_and_no_other_may(
                 answer = site.client.get(path, headers=sent)
                 assert (answer.status_code, granted(answer)) == (status, origin if own else None), origin
             # A pod's answer is the pod's to say.
-            pods = site.client.get("/api/x", headers=sent)
-            assert not [name for name in pods.headers if name.startswith("access-control") or name == "vary"]
+            its_own = site.client.get("/api/x", headers=sent)
+            assert not [
+                name for name in its_own.headers if name.startswith("access-control") or name == "vary"
+            ]
             preflight = site.client.options(
                 "/api/tenant/orders/create", headers=sent | {"Access-Control-Request-Method": "POST"}
             )
@@ -573,7 +598,9 @@ def test_a_listed_page_may_read_the_load_balancers_own_answers_and_no_other_may(
 
 def test_a_limit_and_the_want_of_pods_may_be_read_by_a_listed_page_and_its_preflight_is_granted() -> None:
     with ExitStack() as stack:
-        site = build(stack, LB_SRC_RATE_10S="20", LB_ALLOWED_ORIGINS="https://till.example.com")
+        site = build(
+            stack, start_pods(stack), LB_SRC_RATE_10S="20", LB_ALLOWED_ORIGINS="https://till.example.com"
+        )
         sent = {"Origin": "https://till.example.com"}
         asks = sent | {"Access-Control-Request-Method": "GET"}
         for pod in site.apis:
@@ -587,9 +614,11 @@ def test_a_limit_and_the_want_of_pods_may_be_read_by_a_listed_page_and_its_prefl
         assert site.client.options("/api/x", headers=asks).status_code == 204
 
 
-def test_a_star_is_granted_as_a_star_to_pages_and_without_a_list_nothing_is_said(site: Site) -> None:
+def test_a_star_is_granted_as_a_star_to_pages_and_without_a_list_nothing_is_said(
+    site: Site, pods: Pods
+) -> None:
     with ExitStack() as stack:
-        anybody = build(stack, LB_ALLOWED_ORIGINS="https://till.example.com, *")
+        anybody = build(stack, pods, LB_ALLOWED_ORIGINS="https://till.example.com, *")
         assert granted(anybody.client.get("/metrics", headers={"Origin": "https://anybody.example"})) == "*"
         assert granted(anybody.client.get("/metrics")) is None
     answer = site.client.get("/metrics", headers={"Origin": "https://till.example.com"})

@@ -18,7 +18,7 @@ from infra.local.failure import CannotStart
 from infra.local.haproxy import HAProxy
 from infra.local.ports import free_port
 from infra.local.waiting import wait_until
-from tests.local.test_haproxy import UPGRADE, Site, build
+from tests.local.test_haproxy import UPGRADE, Site, build, start_pods
 
 PLAIN = f"127.0.0.1:{free_port()}"
 Door = tuple[Site, Certificate]
@@ -36,7 +36,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         "LB_LOG_LEVEL": "info",
     }
     with ExitStack() as stack:
-        yield build(stack, certificate, **settings), certificate
+        yield build(stack, start_pods(stack), certificate, **settings), certificate
 
 
 def dial(door: Door, *protocols: str) -> ssl.SSLSocket:

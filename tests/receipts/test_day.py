@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from api.db.migrate import migrate
 from infra.local.valkey import Valkey
 from tests.alarms.test_life import FAULTS as ALARM_FAULTS
 from tests.conftest import MakeDatabase
@@ -60,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 async def test_receipts_alarms_and_their_ends_are_those_of_everybodys_notes_whatever_is_killed(
     redis_dies: bool,
-    new_database: MakeDatabase,
+    migrated_database: MakeDatabase,
     mortal_valkey: Valkey,
     pod_env: dict[str, str],
     pytestconfig: pytest.Config,
@@ -71,8 +70,7 @@ async def test_receipts_alarms_and_their_ends_are_those_of_everybodys_notes_what
         seed=random.randrange(1 << 32) if seed is None else seed,
         redis_dies=redis_dies,
     )
-    database = await new_database()
-    await migrate(database)
+    database = await migrated_database()
     fault = pytestconfig.getoption("--plant")
     if fault is not None:
         await spoil(database, fault)

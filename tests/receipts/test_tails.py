@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from api.db.migrate import migrate
 from tests.conftest import MakeDatabase
 from tests.receipts.world import ADVANCE, BEGIN, PLACE, Connection
 
@@ -17,10 +16,9 @@ WAITING = 32
 
 
 @pytest.fixture
-async def database(new_database: MakeDatabase) -> AsyncIterator[Connection]:
+async def database(migrated_database: MakeDatabase) -> AsyncIterator[Connection]:
     """A database of its own, whose one gateway lives."""
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     database: Connection = await asyncpg.connect(url)
     await database.execute("INSERT INTO gateways VALUES ('gateway', clock_timestamp(), true)")
     yield database

@@ -50,10 +50,9 @@ def names() -> tuple[str, str]:
 
 
 async def test_roles_are_made_with_passwords_that_only_the_environment_had(
-    new_database: MakeDatabase,
+    migrated_database: MakeDatabase,
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     api, gateway = names()
     done = await run(
         url, "--api-role", api, "--gateway-role", gateway,
@@ -136,10 +135,9 @@ async def test_a_user_who_may_make_no_role_is_told_who_makes_it(postgres: Postgr
 
 
 async def test_tables_go_to_a_role_of_their_own_while_pods_are_at_work(
-    new_database: MakeDatabase, start_api_pod: StartApiPod
+    migrated_database: MakeDatabase, start_api_pod: StartApiPod
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     pods = {
         kind: Wanted(wanted.role, wanted.password)
         for kind, wanted in zip(PodKind, roles_of(names()), strict=True)

@@ -89,7 +89,7 @@ def unsuited(dependencies: list[str]) -> list[str]:
 
 def environment(tree: Path) -> dict[str, str]:
     """The environment of its processes: the tree before everything that is installed."""
-    return {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, "PYTHONPATH": str(tree)}
 
 
 def _project(tree: Path) -> dict[str, Any]:

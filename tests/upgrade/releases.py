@@ -53,7 +53,9 @@ async def both_on(url: str, redis_url: str, baseline: Path) -> Releases:
     }
     tree = baseline / "tree"
     python = await asyncio.to_thread(python_for, tree, baseline / "venv")
-    old = Side("old", tree, python, {**environment(tree), **settings})
+    # Compiled once, and beside its tree, which is that of the commit.
+    compiled = {"PYTHONPYCACHEPREFIX": str(baseline / "bytecode")}
+    old = Side("old", tree, python, {**environment(tree), **compiled, **settings})
     new = Side("new", ROOT, sys.executable, {**environment(ROOT), **settings})
     await run(old, "migrate")
     return Releases(old, new, url, (await run(old, "operator-key")).strip())

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from api.db.adopt import compare, differences
-from api.db.migrate import migrate, opened
+from api.db.migrate import opened
 from api.db.migration_files import MigrationRefused, load_migrations
 from backbone.eventlog.schema import Phase
 from bellwire.__main__ import main
@@ -84,7 +84,7 @@ EVERYTHING = "SELECT name, checksum FROM schema_migrations ORDER BY name"
 
 @pytest.mark.parametrize("numbering", ["275d280", "4a266f3"])
 async def test_a_database_of_an_earlier_numbering_is_refused_with_the_way_out_and_adopted(
-    new_database: MakeDatabase, numbering: str
+    new_database: MakeDatabase, migrated_database: MakeDatabase, numbering: str
 ) -> None:
     url = await new_database()
     await database_of(numbering, url)
@@ -103,8 +103,7 @@ async def test_a_database_of_an_earlier_numbering_is_refused_with_the_way_out_an
     code, said = await bellwire(url, "--post")
     assert code == 0, said
     assert [name for name, _ in await run(url, EVERYTHING)] == sorted(m.name for m in load_migrations())
-    made = await new_database()
-    await migrate(made)
+    made = await migrated_database()
     for what in (COLUMNS, FUNCTIONS):
         assert await run(url, what) == await run(made, what)
     # And again: there is nothing left to adopt, or to apply.

@@ -252,6 +252,7 @@ ACKED = """
 """
 # Long ago, so that each of them would be due at once.
 AGE = "UPDATE orders SET created_at = created_at - interval '1 hour'"
+NOT_ALARMED = "SELECT count(*) FROM orders WHERE order_id = ANY ($1::text[]::uuid[]) AND alarmed_at IS NULL"
 PLACE = """
     SELECT count(place_order(t, NULL, NULL, gen_random_uuid(), 'online', 'pickup', 'Ada', NULL, NULL, NULL, 0, '0',
                              '{}', '{}', '{}', '{}', '{}'))
@@ -291,8 +292,8 @@ async def test_a_hundred_thousand_acked_orders_are_migrated_and_mixed_in_silence
             await run(found.new, "migrate")
             found.new.start()
             await asyncio.to_thread(found.new.await_ready)
-            await asyncio.sleep(3 * DEADLINE)
-            await _no_alarm_but_of(database, cases)
+            late = await _until_all_are_looked_at(database, shops)
+            await _no_alarm_but_of(database, cases, late)
             for case in cases:
                 attempts = [await log.attempts_of(order) for order in case.later]
                 # The moments that passed while nobody looked are left out; none is there twice.
@@ -303,11 +304,12 @@ async def test_a_hundred_thousand_acked_orders_are_migrated_and_mixed_in_silence
                 while order["offset"] not in till.offsets:
                     await till.next()
                 await till.say(type="ack", offset=order["offset"])
-            await asyncio.sleep(2 * DEADLINE)
+            late += await _until_all_are_looked_at(database, shops)
         await asyncio.to_thread(found.old.stop)
         await run(found.new, "migrate", "--post")
-        await asyncio.sleep(2 * DEADLINE)
-        await _no_alarm_but_of(database, cases)
+        async with door_of(found.new) as http:
+            late += await _until_all_are_looked_at(database, [shop.at(http) for shop in shops])
+        await _no_alarm_but_of(database, cases, late)
     finally:
         await stop(found.old, found.new)
         await database.close()
@@ -331,12 +333,25 @@ async def _ack_at_old_gateway(stack: contextlib.AsyncExitStack, old: Side, shop:
     return till
 
 
-async def _no_alarm_but_of(database: "asyncpg.Connection[asyncpg.Record]", cases: list[Case]) -> None:
+async def _until_all_are_looked_at(
+    database: "asyncpg.Connection[asyncpg.Record]", shops: list[Shop]
+) -> list[dict[str, Any]]:
+    """Place an order at each shop that nobody acks, and wait for its alarm: what was due before it was looked at."""
+    orders = [await shop.order() for shop in shops]
+    async with asyncio.timeout(PATIENCE):
+        while await database.fetchval(NOT_ALARMED, [order["orderId"] for order in orders]):
+            await asyncio.sleep(0.1)
+    return orders
+
+
+async def _no_alarm_but_of(
+    database: "asyncpg.Connection[asyncpg.Record]", cases: list[Case], late: list[dict[str, Any]]
+) -> None:
     """Only the orders that nobody acked have an alarm."""
     alarmed = await database.fetch("SELECT order_id::text FROM orders WHERE alarmed_at IS NOT NULL")
     events = await database.fetch(
         "SELECT DISTINCT (convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'orderId') AS order_id FROM pos_sync_logs"
         " WHERE type IN ('order_unacknowledged', 'order_acknowledged')"
     )
-    wanted = {order["orderId"] for case in cases for order in case.later}
+    wanted = {order["orderId"] for order in [*late, *(order for case in cases for order in case.later)]}
     assert {row["order_id"] for row in alarmed} == {row["order_id"] for row in events} == wanted

@@ -76,11 +76,10 @@ async def test_new_pods_before_their_schema_say_so_once_wait_and_go_on_by_themse
 
 @pytest.fixture
 async def gated(
-    new_database: MakeDatabase, redis_url: str
+    migrated_database: MakeDatabase, redis_url: str
 ) -> AsyncIterator[tuple[Database, "asyncpg.Connection[asyncpg.Record]"]]:
     """A pool with a gate before it, on a database with our schema; and a way around both."""
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     settings = load_settings(PodSettings, database_url=url, redis_url=redis_url)
     database = await open_database(settings, size=2, application="test-gate", gate=SchemaGate())
     around = await asyncpg.connect(url)
