@@ -145,6 +145,7 @@ def operations_of(url: str) -> list[APIOperation[Any, Any, Any, Any]]:
     return operations
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.filterwarnings("default")
 @pytest.mark.long
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
