@@ -74,11 +74,10 @@ async def last_act(operator: Operator) -> dict[str, Any]:
 
 
 async def test_a_frame_has_the_pods_what_happens_and_what_nobody_has_seen(
-    new_database: MakeDatabase, start_api_pod: StartApiPod, start_gateway: StartGateway
+    migrated_database: MakeDatabase, start_api_pod: StartApiPod, start_gateway: StartGateway
 ) -> None:
     # With a database of its own: a frame has the liveliest shops and the oldest unseen orders, and not those of all.
-    url = await new_database()
-    await migrate(url)
+    url = await migrated_database()
     settings = {"BELLWIRE_DATABASE_URL": url}
     api, gateway = start_api_pod(settings), start_gateway(settings)
     async with httpx.AsyncClient(base_url=api.url, timeout=35) as http:
