@@ -1,5 +1,6 @@
 """The knee of a ramp: the last rate that was within the service level, and the first that was not."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from loadtests.core.rows import ORDERS, PROBE, WEBSOCKET, arrival
 SETTLING = 0.2
 LEAST = 20
 OFFERED = 0.9
+# Orders come by chance: so many standard deviations less than were asked for are no shortfall.
+CHANCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,13 @@ class Step:
 
     def within(self, level_ms: float) -> bool:
         """Whether it kept the service level, with all that was asked for."""
-        return self.p99_ms is not None and self.p99_ms <= level_ms and self.answered >= OFFERED * self.asked
+        return self.p99_ms is not None and self.p99_ms <= level_ms and not self.fell_short
+
+    @property
+    def fell_short(self) -> bool:
+        """Whether fewer orders were answered than were asked for, by more than chance."""
+        asked = self.asked * (self.end - self.begin)
+        return self.answered * (self.end - self.begin) < OFFERED * asked - CHANCE * math.sqrt(asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +86,18 @@ def steps_of(rows: Mapping[str, Row], course: Course, began: float) -> list[Step
     return steps
 
 
-def knee_of(steps: list[Step], level_ms: float) -> Knee:
-    """The knee, if there is one."""
+def knee_of(steps: list[Step], level_ms: float, *, over: bool = True) -> Knee:
+    """The knee, if there is one.
+
+    A step that answered its orders, but some too late, may have had one bad moment: it counts where the next one is
+    beyond the level, too. The last one counts where the ramp is `over`, so that no other comes.
+    """
     good = None
-    for step in steps:
-        if not step.within(level_ms):
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        if step.within(level_ms):
+            good = step
+        elif step.fell_short or (over if following is None else not following.within(level_ms)):
             return Knee(good, step)
-        good = step
     return Knee(good, None)
 
 

@@ -209,7 +209,8 @@ def _server(buckets: Mapping[float, float]) -> dict[str, Any]:
 def _ramp(
     run: Run, rows: Mapping[str, Row], values: Mapping[str, Any], thresholds: Thresholds
 ) -> dict[str, Any]:
-    steps = steps_of(rows, run.course, run.began)
+    # The ramp ends within the step after its knee, which tells nothing.
+    steps = [step for step in steps_of(rows, run.course, run.began) if step.end <= run.ended + 1]
     knee = knee_of(steps, thresholds.service_level_ms)
     last = knee.beyond or knee.good
     used = limiting(within(values, last.begin, last.end)) if last else "not known"

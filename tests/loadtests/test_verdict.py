@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from loadtests.core.knee import Step, knee_of
 from loadtests.core.limiting import limiting
 from loadtests.core.profiles import PROFILES, Size
 from loadtests.core.record import FAULTS, Record
@@ -132,6 +133,31 @@ def test_a_ramp_names_the_last_good_rate_the_first_bad_one_and_the_part_that_was
     assert (ramp["knee"]["good"]["number"], ramp["knee"]["beyond"]["number"]) == (2, 3)
     assert ramp["limiting"] == "api-1 used 0.97 of 1 core"
     assert "25 orders/s" in ramp["text"]
+
+
+def steps(*p99s: float | None, answered: float = 20.0) -> list[Step]:
+    return [Step(at, 20.0, answered, 5.0, p99, 12.0 * at, 12.0 * at + 12.0) for at, p99 in enumerate(p99s)]
+
+
+def test_one_bad_moment_is_no_knee_and_two_steps_in_a_row_are() -> None:
+    stray = knee_of(steps(10.0, 180.0, 12.0, 14.0), 100.0)
+    assert (stray.good, stray.beyond) == (steps(0, 0, 0, 14.0)[3], None)
+    knee = knee_of(steps(10.0, 180.0, 12.0, 190.0, 400.0), 100.0)
+    assert knee.good is not None
+    assert knee.beyond is not None
+    assert (knee.good.number, knee.beyond.number) == (2, 3)
+
+
+def test_the_last_step_is_looked_at_alone_only_when_no_other_comes() -> None:
+    assert knee_of(steps(10.0, 180.0), 100.0).beyond is not None
+    assert knee_of(steps(10.0, 180.0), 100.0, over=False).beyond is None
+    assert knee_of(steps(10.0, 180.0, None), 100.0, over=False).beyond is not None
+
+
+def test_a_step_falls_short_by_more_than_chance_and_needs_no_other() -> None:
+    # 240 were asked for: 216 are nine tenths, and 31 fewer are chance.
+    assert knee_of(steps(10.0, answered=186 / 12), 100.0, over=False).beyond is None
+    assert knee_of(steps(10.0, answered=184 / 12), 100.0, over=False).beyond is not None
 
 
 def test_memory_that_grows_fails_a_soak_and_no_shorter_run() -> None:
