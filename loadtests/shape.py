@@ -1,5 +1,6 @@
 """The course of a run as locust's load shape: so many users for each rate, and the end when all has settled."""
 
+import logging
 import time
 
 import gevent
@@ -9,7 +10,9 @@ from loadtests.core.figures import Span, rows_of
 from loadtests.core.knee import knee_of, steps_of
 from loadtests.core.people import users_for
 from loadtests.distribution import Distribution
+from loadtests.running import Running
 
+LOGGER = logging.getLogger(__name__)
 SPAWN_RATE = 100.0
 LOOK_SECONDS = 2.0
 # Terminals tell once a second what they counted, and workers every three.
@@ -33,7 +36,15 @@ class CourseShape(LoadTestShape):
         distribution = self.distribution
         if distribution is None or distribution.running is None:
             return None
-        running = distribution.running
+        try:
+            return self._users(distribution, distribution.running)
+        except Exception as exc:
+            # Locust would go on without a course, with users who have nothing to do.
+            LOGGER.exception("the course failed")
+            distribution.give_up(f"a fault of the load test: {exc!r}")
+            return None
+
+    def _users(self, distribution: Distribution, running: Running) -> tuple[int, float] | None:
         # The first tick is what starts the test; the course begins when the terminals are in.
         stage = running.course.stages[0] if running.began is None else running.stage()
         if stage is not None and not self._at_knee():

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from loadtests.core.figures import Row
 from loadtests.core.histogram import merged, percentile, total
@@ -93,7 +94,7 @@ def knee_of(steps: list[Step], level_ms: float, *, over: bool = True) -> Knee:
     beyond the level, too. The last one counts where the ramp is `over`, so that no other comes.
     """
     good = None
-    for step, following in zip(steps, [*steps[1:], None], strict=True):
+    for step, following in zip_longest(steps, steps[1:]):
         if step.within(level_ms):
             good = step
         elif step.fell_short or (over if following is None else not following.within(level_ms)):

@@ -1,12 +1,27 @@
 """A profile's course is what its words say, whatever the size; a wrong setting is told, all of them at once."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from loadtests.core.people import users_for
 from loadtests.core.profiles import PROFILES, Size
 from loadtests.core.settings import address, is_local, sized
 
+ROOT = Path(__file__).resolve().parents[2]
 SIZE = Size(100, 500, 20.0, 120.0)
+# A process of its own: locust changes Python's sockets for all who import it.
+A_COURSE_THAT_FAILS = """
+from types import SimpleNamespace
+from loadtests.shape import CourseShape
+
+shape = CourseShape()
+# It lacks its course.
+shape.distribution = SimpleNamespace(running=SimpleNamespace(began=1.0, settling=False), give_up=print)
+print(shape.tick())
+"""
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -88,3 +103,18 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 def test_users_of_all_kinds_together_place_the_rate() -> None:
     assert users_for(100.0, Size(1, 1, 1.0, 1.0, clients=4)) == 227
     assert users_for(0.1, Size(1, 1, 1.0, 1.0, clients=0)) == 3
+
+
+def test_a_fault_of_the_course_ends_the_run_as_one_that_measured_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", A_COURSE_THAT_FAILS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    why, users = done.stdout.splitlines()
+    assert why.startswith("a fault of the load test: AttributeError(")
+    assert users == "None"
+    assert "Traceback" in done.stderr

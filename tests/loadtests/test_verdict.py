@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadtests.core.knee import Step, knee_of
+from loadtests.core.knee import Knee, Step, knee_of
 from loadtests.core.limiting import limiting
 from loadtests.core.profiles import PROFILES, Size
 from loadtests.core.record import FAULTS, Record
@@ -146,6 +146,10 @@ def test_one_bad_moment_is_no_knee_and_two_steps_in_a_row_are() -> None:
     assert knee.good is not None
     assert knee.beyond is not None
     assert (knee.good.number, knee.beyond.number) == (2, 3)
+
+
+def test_a_ramp_that_has_no_step_yet_has_no_knee() -> None:
+    assert knee_of([], 100.0) == Knee(None, None)
 
 
 def test_the_last_step_is_looked_at_alone_only_when_no_other_comes() -> None:
