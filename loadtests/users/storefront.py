@@ -27,6 +27,10 @@ class StorefrontUser(Shopper):
         if not self.moment():
             return
         running, chance = self.running, self.chance
+        if running.cards and chance.random() < PAYS_BY_CARD:
+            # The order of this moment, and not one beside it: the rate is what was asked for.
+            self._pay_by_card()
+            return
         shop = running.pick()
         if chance.random() < LOOKS_FIRST:
             self._look(shop)
@@ -41,8 +45,6 @@ class StorefrontUser(Shopper):
             self._follow(shop, placed["orderId"])
         if chance.random() < BUYS_CARD:
             self._buy_card(shop)
-        if running.cards and chance.random() < PAYS_BY_CARD:
-            self._pay_by_card()
 
     def _look(self, shop: Shop) -> None:
         path = f"/api/tenant/{shop.slug}/status"
