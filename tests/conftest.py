@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 from urllib.parse import quote
 
 import asyncpg
@@ -39,6 +40,8 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     # As in the Makefile: hundreds of processes would each compile all that they import.
     sys.dont_write_bytecode = False
     sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".venv" / "bytecode"))
+# httpx asks for this module several times a request. It is not installed, and each time all paths are searched for it.
+sys.modules.setdefault("sniffio", cast("ModuleType", None))
 CARD_SECRET = "a secret of the tests, long enough to be one"
 REDIS_SECRET = "another one, by which the pods know each other"
 ROLES = {kind: Wanted(f"test_{kind.value}", f"a password of {kind.value}") for kind in PodKind}

@@ -64,9 +64,9 @@ async def test_who_is_missing_is_named_with_the_reason(contestants: Contestants)
 
 @pytest.mark.timeout(400)
 async def test_every_server_delivers_every_event_to_every_socket(
-    taking_part: Contestants, program: Path
+    contestants: Contestants, program: Path
 ) -> None:
-    for name, make in taking_part.makers.items():
+    for name, make in contestants.makers.items():
         phase = await measure(make(), program, SOCKETS, 10, 50.0)
         assert (phase.server, phase.complete) == (name, 10)
         assert 0 < phase.us_per_delivery < 100_000
@@ -85,12 +85,12 @@ async def test_all_at_once_every_server_has_its_own_crowd_and_its_own_time(
 
 @pytest.mark.timeout(400)
 async def test_where_there_are_rooms_an_event_is_for_the_sockets_of_one(
-    taking_part: Contestants, program: Path
+    contestants: Contestants, program: Path
 ) -> None:
-    knowing = taking_part.with_rooms()
+    knowing = contestants.with_rooms()
     assert set(knowing.makers) >= {"bellwire gateway"}
     assert all(
-        name in " ".join(knowing.left_out) for name in taking_part.makers if name not in knowing.makers
+        name in " ".join(knowing.left_out) for name in contestants.makers if name not in knowing.makers
     )
     rooms = ["shop0", "shop1", "shop2", "shop3"]
     for name, make in knowing.makers.items():

@@ -23,7 +23,9 @@ def test_all_of_it_holds_on_2_8_too() -> None:
     said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stdout
     assert " version 2.8." in said
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "not long", *(HERE / name for name in FILES)],
+        # Side by side: most of their time they wait.
+        [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "not long",
+         *(HERE / name for name in FILES)],
         env={**os.environ, "BELLWIRE_HAPROXY": str(program)}, capture_output=True, text=True, check=False,
         timeout=SECONDS,
     )  # fmt: skip
