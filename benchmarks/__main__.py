@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import announce, board, carry, crowd, deflate, orders, paint, receipts, storm, wire
 from benchmarks.fanout import run as fanout
+from benchmarks.growth import run as growth
 from benchmarks.report import write_json
 from benchmarks.walk import measure, table
 from infra.local.cluster import Cluster
@@ -111,6 +112,12 @@ def seen(_: argparse.Namespace) -> None:
     _show("receipts", text, found)
 
 
+def grow(_: argparse.Namespace) -> None:
+    """Each call, beside what is in the database: up to ten million events."""
+    curves = asyncio.run(growth.measure(growth.AXES, growth.CALLS_EACH))
+    print(f"written to {write_json('growth', curves)}")
+
+
 def look(words: argparse.Namespace) -> None:
     """The pages' weight, and when they are first seen."""
     seen = asyncio.run(paint.measure(words.runs))
@@ -132,13 +139,14 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "storm": weather,
     "crowd": rest,
     "receipts": seen,
+    "growth": grow,
     "paint": look,
     # Last, since they move this process off one of the cores.
     "fanout": spread,
     "latency": wait,
     "board": watch,
 }
-NAMED = ("deflate", "storm", "crowd", "receipts", "paint", "latency", "board")
+NAMED = ("deflate", "storm", "crowd", "receipts", "growth", "paint", "latency", "board")
 COMMON = tuple(part for part in PARTS if part not in NAMED)
 
 if __name__ == "__main__":

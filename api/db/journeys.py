@@ -15,6 +15,7 @@ CONNECTIONS_SHOWN = 50
 TERMINALS_SHOWN = 200
 CONNECTIONS_OF_ORDER = 20
 
+# Which connections are looked at is said by `those`, along an index: a till on a bad line has had thousands.
 # A connection whose gateway died ended when that was last heard of; who polls is there until the poll is too long ago.
 _CONNECTIONS = f"""
     SELECT r.terminal_id, r.no, r.reading_id, min(r.began_at) AS began_at,
@@ -30,8 +31,16 @@ _CONNECTIONS = f"""
            (array_agg(r.epoch || '-' || r.began_seq ORDER BY r.stretch))[1] AS first_offset,
            (array_agg(r.epoch || '-' || r.sent_seq ORDER BY r.stretch DESC))[1] AS last_offset
     FROM readings r LEFT JOIN gateways g ON g.gateway = r.gateway
-    WHERE r.terminal_id = {{terminal}}
+    WHERE r.terminal_id = {{terminal}} AND {{those}}
     GROUP BY r.terminal_id, r.no, r.reading_id, r.gateway, r.door, r.address, r.agent, g.renewed_at
+"""  # noqa: S608 - put together from constants
+
+_NEWEST = f"""
+    r.no >= (
+        SELECT min(n.no) FROM (
+            SELECT DISTINCT n.no FROM readings n WHERE n.terminal_id = $2 ORDER BY n.no DESC LIMIT {CONNECTIONS_SHOWN}
+        ) n
+    )
 """  # noqa: S608 - put together from constants
 
 _OF_TERMINAL = f"""
@@ -44,7 +53,8 @@ _OF_TERMINAL = f"""
                       ELSE jsonb_build_object('address', c.address, 'agent', c.agent) END
         ) ORDER BY c.no DESC), '[]')::text
         FROM (
-            SELECT c.* FROM ({_CONNECTIONS.format(terminal="$2")}) c ORDER BY c.no DESC LIMIT {CONNECTIONS_SHOWN}
+            SELECT c.* FROM ({_CONNECTIONS.format(terminal="$2", those=_NEWEST)}) c
+            ORDER BY c.no DESC LIMIT {CONNECTIONS_SHOWN}
         ) c
     ) AS connections
     FROM terminals t WHERE t.tenant = $1 AND t.terminal_id = $2
@@ -81,6 +91,17 @@ class Journey:
     claims: str
 
 
+# A connection that had ended before the order was there was not sent it; a clock may have been set back by less.
+_SLACK = "interval '10 minutes'"
+# A stretch that is no more than a part of its connection has no end, or that of the whole.
+_SINCE_ORDER = """
+    r.no IN (
+        SELECT n.no FROM readings n
+        WHERE n.terminal_id = t.terminal_id AND coalesce(n.ended_at, 'infinity') >= it.created_at
+          AND n.began_at <= it.horizon
+    )
+"""
+
 # `horizon`: when it was moved on. Only an order that had an alarm has some to be looked for in the log.
 _JOURNEY = f"""
     WITH it AS MATERIALIZED (
@@ -110,14 +131,16 @@ _JOURNEY = f"""
                            'door', c.door, 'code', c.code
                        ) ORDER BY c.no), '[]')
                        FROM (
-                           SELECT c.* FROM ({_CONNECTIONS.format(terminal="t.terminal_id")}) c
+                           SELECT c.* FROM ({_CONNECTIONS.format(terminal="t.terminal_id", those=_SINCE_ORDER)}) c
                            WHERE c.began_at <= it.horizon AND (c.ended_at IS NULL OR c.ended_at >= it.created_at)
                            ORDER BY c.no LIMIT {CONNECTIONS_OF_ORDER}
                        ) c
                    ),
                    'sentBefore', EXISTS (
                        SELECT FROM readings r
-                       WHERE r.terminal_id = t.terminal_id AND r.began_seq < it.event_seq AND r.sent_seq >= it.event_seq
+                       WHERE r.terminal_id = t.terminal_id
+                         AND coalesce(r.ended_at, 'infinity') >= it.created_at - {_SLACK}
+                         AND r.began_seq < it.event_seq AND r.sent_seq >= it.event_seq
                          AND r.epoch >= it.event_epoch
                          AND reading_passes(r.types, r.stations, r.categories, it.stations, it.categories)
                    ),

@@ -85,7 +85,7 @@ MAY_IMPORT = {
     # The demo's pages are sent as a pod sends its own.
     "infra/local/pages": ("infra", "backbone/runtime/pages"),
     "loadtests": ("loadtests",),
-    "benchmarks": ("benchmarks", "infra", "backbone", "api/db"),
+    "benchmarks": ("benchmarks", "infra", "backbone", "api/db", "api/core"),
     "bellwire": ("bellwire", "api", "gateway", "backbone"),
     # Black box: it knows the public contract, and nothing of the server.
     "bellwire/verify": (),

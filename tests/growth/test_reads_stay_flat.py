@@ -13,11 +13,11 @@ import httpx
 
 from api.db.migrate import migrate
 from api.db.operator_keys import create_operator_key
+from infra.local.history import Connection, write_history_of, write_other_shops
 from infra.local.pods import Pod
 from tests.api.test_documentation import a_day
 from tests.conftest import MakeDatabase, StartApiPod, StartGateway
 from tests.gateway.till import open_till
-from tests.growth.history import Connection, write_history_of, write_other_shops
 from tests.roles.test_pods import the_rest_of_the_day
 from tests.shop import Operator, Shop, bearer
 from tests.waiting import eventually

@@ -1,0 +1,1 @@
+"""How the cost of each call grows with what is in the database: `python -m benchmarks.growth`."""
