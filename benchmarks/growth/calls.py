@@ -72,7 +72,7 @@ async def oldest_page(at: Open) -> float:
 
 
 async def extent(at: Open) -> float:
-    """What of a log can be replayed: asked by each terminal that comes."""
+    """The part of a log that can be replayed: asked by each terminal that comes."""
     return await _timed(read_extent(at.database, at.world.shop(at.world.any_shop())))
 
 
@@ -172,7 +172,7 @@ async def head_check(at: Open) -> float:
 
 
 async def key(at: Open) -> float:
-    """Whom a key speaks for."""
+    """A key's holder."""
     hashed = at.world.key_hash(at.world.any_shop(), 1)
     return await _timed(find_keys(at.database, [hashed]))
 

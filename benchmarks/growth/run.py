@@ -19,19 +19,21 @@ from backbone.eventlog.head_check import read_clock
 from backbone.eventlog.postgres import open_database
 from backbone.runtime.settings import PodSettings, load_settings
 from benchmarks.growth.calls import CALLS, Open
-from benchmarks.growth.fit import Fit, fit
+from benchmarks.growth.fit import FLAT_RISE, Fit, fit
 from benchmarks.growth.world import World, fill
 from infra.local.postgres import Postgres
 
 CALLS_EACH = 200
 BLOCKS = 5
 WARM = 8
+COUNTED = 20
+FEW_PAGES = 5
 TEMPLATE = "migrated"
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What grows, and the worlds that differ in it, by their size."""
+    """A thing that grows, and the worlds that differ in it, by their size."""
 
     name: str
     grows: str
@@ -57,7 +59,7 @@ AXES = (
     Axis(
         "connections",
         "connections that each terminal had (20 shops of five terminals, 100,000 events)",
-        {number: World(connections=number, events=100_000) for number in (10, 100, 1_000)},
+        {number: World(connections=number, events=100_000) for number in (50, 500, 5_000)},
     ),
     Axis(
         "backlog",
@@ -75,16 +77,35 @@ AXES = (
 )  # fmt: skip
 
 
+_PAGES = "SELECT blks_hit + blks_read AS pages FROM pg_stat_database WHERE datname = current_database()"
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A call along an axis: for each size the medians of its blocks of calls, in milliseconds."""
+    """A call along an axis: for each size the medians of its blocks of calls, in milliseconds, and how many pages of
+    the database a call looked at, which is the same on any machine.
+    """
 
     axis: str
     call: str
     points: dict[int, list[float]]
+    pages: dict[int, float]
+
+    @property
+    def as_many_pages(self) -> bool:
+        """Whether the largest looks at hardly more pages than the smallest."""
+        smallest, largest = self.pages[min(self.pages)], self.pages[max(self.pages)]
+        return largest - smallest <= FEW_PAGES or largest < smallest * (1 + FLAT_RISE)
+
+    @property
+    def verdict(self) -> str:
+        """Flat, flat in its pages alone (the rest is the machine's: its caches, its other work), or not."""
+        if self.fit().flat:
+            return "flat"
+        return "flat in pages" if self.as_many_pages else "**grows**"
 
     def median(self, size: int) -> float:
-        """What a call costs at that size."""
+        """The cost of a call at that size."""
         return statistics.median(self.points[size])
 
     def fit(self) -> Fit:
@@ -143,7 +164,11 @@ async def _along(
             stack.push_async_callback(database.close)
             worlds[size] = Open(world, database, await read_clock(database))
         await admin.execute("CHECKPOINT")
-        curves = [Curve(axis.name, call, await _time(call, worlds, calls)) for call in CALLS]
+        curves = []
+        for call in CALLS:
+            points = await _time(call, worlds, calls)
+            pages = {size: await _pages(call, world) for size, world in worlds.items()}
+            curves.append(Curve(axis.name, call, points, pages))
     for name in names.values():
         await admin.execute(f"DROP DATABASE {name}")
     return curves
@@ -167,6 +192,27 @@ async def _time(name: str, worlds: dict[int, Open], calls: int) -> dict[int, lis
     return points
 
 
+async def _pages(name: str, at: Open) -> float:
+    """How many pages a call looks at; those of its preparation are among them."""
+
+    async def counted(calls: int) -> int:
+        before = await _looked_at(at)
+        for _ in range(calls):
+            await CALLS[name](at)
+        return await _looked_at(at) - before
+
+    return max(0, await counted(COUNTED) - await counted(0)) / COUNTED
+
+
+async def _looked_at(at: Open) -> int:
+    await at.database.fetch("SELECT pg_stat_force_next_flush()")
+    await at.database.fetch("SELECT pg_stat_clear_snapshot()")
+    row = await at.database.fetch_row(_PAGES)
+    assert row is not None
+    pages: int = row["pages"]
+    return pages
+
+
 def table(curves: Sequence[Curve]) -> str:
     """A table of each axis: a row a call, in milliseconds."""
     parts = []
@@ -176,8 +222,8 @@ def table(curves: Sequence[Curve]) -> str:
             continue
         sizes = list(of_axis[0].points)
         lines = [f"By {axis.grows}:", ""]
-        lines.append(f"| ms | {' | '.join(f'{size:,}' for size in sizes)} | exponent | rise | |")
-        lines.append(f"| --- |{' ---: |' * (len(sizes) + 2)} --- |")
+        lines.append(f"| ms | {' | '.join(f'{size:,}' for size in sizes)} | exponent | rise | pages | |")
+        lines.append(f"| --- |{' ---: |' * (len(sizes) + 3)} --- |")
         lines += [_row(curve, sizes) for curve in of_axis]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
@@ -186,6 +232,6 @@ def table(curves: Sequence[Curve]) -> str:
 def _row(curve: Curve, sizes: Sequence[int]) -> str:
     found = curve.fit()
     times = " | ".join(f"{curve.median(size):.2f}" for size in sizes)
-    said = "flat" if found.flat else "**grows**"
     power = f"{found.exponent:+.3f} ± {found.error:.3f}"
-    return f"| {curve.call} | {times} | {power} | {100 * found.rise:+.0f} % | {said} |"
+    pages = f"{curve.pages[sizes[0]]:.0f} → {curve.pages[sizes[-1]]:.0f}"
+    return f"| {curve.call} | {times} | {power} | {100 * found.rise:+.0f} % | {pages} | {curve.verdict} |"

@@ -1,7 +1,7 @@
 """Years of history, written straight into the tables: what a query must not have to read.
 
-Knows the tables' columns, and one statement for each that takes how many rows. What a row is like is said in SQL, of
-its number `n`; so tests and benchmarks write the same tables in the shapes that they need.
+Knows the tables' columns, and one statement for each that takes how many rows. SQL of its number `n` says how a row
+is; so tests and benchmarks write the same tables in the shapes that they need.
 """
 
 from typing import TypeAlias

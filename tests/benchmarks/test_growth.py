@@ -21,10 +21,12 @@ def test_a_cost_that_hardly_rises_is_flat_whatever_its_error() -> None:
 
 
 def test_a_row_has_a_call_at_each_size_its_exponent_and_its_rise() -> None:
-    grown = Curve(AXIS, "journey", {10: [1.0, 1.0], 1_000: [100.0, 100.0]})
-    still = Curve(AXIS, "look-up", {10: [2.0, 2.1], 1_000: [2.1, 2.0]})
-    lines = table([grown, still]).splitlines()
-    assert "| ms | 10 | 1,000 | exponent | rise | |" in lines
-    assert "| journey | 1.00 | 100.00 | +1.000 ± 0.000 | +9900 % | **grows** |" in lines
+    grown = Curve(AXIS, "journey", {10: [1.0, 1.0], 1_000: [100.0, 100.0]}, {10: 5.0, 1_000: 500.0})
+    still = Curve(AXIS, "look-up", {10: [2.0, 2.1], 1_000: [2.1, 2.0]}, {10: 5.0, 1_000: 5.0})
+    noisy = Curve(AXIS, "page", {10: [1.0, 1.0], 1_000: [3.0, 3.0]}, {10: 100.0, 1_000: 110.0})
+    lines = table([grown, noisy, still]).splitlines()
+    assert "| ms | 10 | 1,000 | exponent | rise | pages | |" in lines
+    assert "| journey | 1.00 | 100.00 | +1.000 ± 0.000 | +9900 % | 5 → 500 | **grows** |" in lines
     assert lines[-1].startswith("| look-up | 2.05 | 2.05 | ")
-    assert lines[-1].endswith("| +0 % | flat |")
+    assert lines[-1].endswith("| +0 % | 5 → 5 | flat |")
+    assert noisy.verdict == "flat in pages"
