@@ -218,8 +218,9 @@ PROFILES = {
         Profile(
             "soak",
             "Does anything grow?",
-            "An even load for an hour. The slope of memory, descriptors and lag is told with its error.",
-            Size(100, 500, 20.0, 3600.0, warm_up_seconds=60.0),
+            "An even load for an hour. The slope of memory, descriptors and lag in its second half is told with its "
+            "error: in the first half caches fill.",
+            Size(50, 500, 20.0, 3600.0, warm_up_seconds=60.0),
             _even,
         ),
     )

@@ -65,7 +65,7 @@ def report_of(run: Run, thresholds: Thresholds) -> dict[str, Any]:
     trends = {
         name: trend
         for name, points in values.items()
-        if name.startswith(GROWING) and (trend := trend_of(points)) is not None
+        if name.startswith(GROWING) and (trend := trend_of(_second_half(points, span))) is not None
     }
     ramp = _ramp(run, rows, values, thresholds) if run.course.stops_at_knee else None
     offered = _offered(run, rows)
@@ -100,6 +100,11 @@ def report_of(run: Run, thresholds: Thresholds) -> dict[str, Any]:
         "acts": [{"at": run.began + act.at, "what": act.what, "share": act.share} for act in run.course.acts],
         "serviceLevelMs": thresholds.service_level_ms,
     }
+
+
+def _second_half(points: Sequence[tuple[int, float]], span: Span) -> list[tuple[int, float]]:
+    """In the first half caches and the gateways' rings fill, which ends by itself."""
+    return [point for point in points if point[0] >= span.begin + span.seconds / 2]
 
 
 def _complaints(

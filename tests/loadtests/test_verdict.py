@@ -174,6 +174,15 @@ def test_memory_that_grows_fails_a_soak_and_no_shorter_run() -> None:
     assert a_report(record, "steady", size)["passed"]
 
 
+def test_memory_that_rises_until_the_caches_are_full_fails_no_soak() -> None:
+    record = a_record(seconds=700)
+    for second in range(int(BEGAN), int(BEGAN) + 700):
+        record.value("memory gateway-1", second, 1e8 + 1e4 * min(300, second - BEGAN))
+    report = a_report(record, "soak", Size(6, 12, 5.0, 600.0, warm_up_seconds=60.0))
+    assert report["passed"], report["complaints"]
+    assert report["trends"]["memory gateway-1"]["per_hour"] == pytest.approx(0.0)
+
+
 @pytest.mark.parametrize(
     ("cpu", "words"),
     [

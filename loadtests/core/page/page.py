@@ -334,7 +334,8 @@ def _trends(report: Report) -> Html:
     return join(
         el(
             "p",
-            "A straight line through all points, with its standard error. Short runs say little.",
+            "A straight line through the points of the second half, with its standard error: in the first half caches "
+            "fill. Short runs say little.",
             class_="quiet",
         ),
         table(["value", "mean", "growth an hour", "in short"], cells),
