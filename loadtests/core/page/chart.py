@@ -66,8 +66,9 @@ class Chart:
             *(self._grid(tick, y(tick)) for tick in ticks),
             *(self._time(second) for second in self._times()),
             *(self._mark(at, word, number_) for number_, (at, word) in enumerate(self.marks)),
-            self._limit(y, low, high),
             *(self._path(line, y) for line in self.lines),
+            # Above the lines, which would hide its word.
+            self._limit(y, low, high),
             viewBox=f"0 0 {WIDTH} {HEIGHT + TOP + FOOT}",
             role="img",
             aria_label=f"{self.title}, {self.unit}: {label}",

@@ -25,6 +25,7 @@ FAULT_TEXTS = {
     "alarm missing": "orders that nobody saw, and that did not alarm",
     "wrong answer": "answers that the contract does not know",
 }
+SERVERS = ("postgres", "valkey", "loadbalancer")
 QUEUES = (
     "requests-under-way",
     "handshakes-waiting",
@@ -293,7 +294,15 @@ def _parts(report: Report) -> Html:
     found = [
         _lines(report, "CPU", "cores", cpu),
         table(["part", "cores used", "of", "share"], [list(row) for row in uses]),
-        _lines(report, "Memory", "bytes", _values(report, "memory"), show=size),
+        *(
+            _lines(report, title, "bytes", values, show=size)
+            for title, values in (
+                ("Memory", [each for each in _values(report, "memory") if each[0] not in SERVERS]),
+                # A database has ten times a pod's: beside it nobody would see one grow.
+                ("Memory of the servers", [each for each in _values(report, "memory") if each[0] in SERVERS]),
+            )
+            if values
+        ),
         _lines(report, "Connections", "open", _values(report, "connections")),
     ]
     for what in QUEUES:

@@ -34,7 +34,7 @@ figure{overflow-x:auto}svg{display:block;width:100%;min-width:640px;height:auto}
 .mark{stroke:var(--ink-2);stroke-width:1;stroke-dasharray:2 4}
 .shade{fill:var(--ink-2);opacity:.08}
 .limit{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:6 4}
-.limit-word{fill:var(--bad);font-size:11px}
+.limit-word{fill:var(--bad);font-size:11px;paint-order:stroke;stroke:var(--surface);stroke-width:4px}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round}
 .dashed{stroke-dasharray:4 3}
 path.s0{stroke:var(--s0)}path.s1{stroke:var(--s1)}path.s2{stroke:var(--s2)}path.s3{stroke:var(--s3)}
