@@ -21,7 +21,8 @@ class Console:
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self._shell = subprocess.Popen(
-            ["bash", "--norc", "--noprofile"],
+            # Ctrl-C counts in a console, also where the tests run in the background, which is to ignore it.
+            ["env", "--default-signal=INT", "bash", "--norc", "--noprofile"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
