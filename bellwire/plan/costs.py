@@ -47,4 +47,4 @@ HAPROXY_SOCKET = Cost(22_500, "22.5 kB of HAProxy with TLS")
 
 # How many.
 SOCKETS_A_WORKER = Cost(12_500, "12,430 to 12,673 on a worker")
-TENANT_ORDERS = Cost(2816, "891 → 2,816")
+TENANT_ORDERS = Cost(2056, "927 → 2,056")
