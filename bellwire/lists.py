@@ -112,10 +112,10 @@ def _answer(endpoint: Found) -> str:
     return f"{result} to {attempt['id']}" + (f": {said}" if said else "")
 
 
-def orders_table(orders: Sequence[Found]) -> str:
-    """One line an order."""
+def orders_table(orders: Sequence[Found], *, unseen: bool = False) -> str:
+    """One line an order; `unseen`: those were asked for that nobody has seen."""
     return _table(
-        "There is no such order.",
+        "No order is unseen." if unseen else "There is no such order.",
         ("order", "placed", "status", "source", "customer", "total", "id"),
         [
             (

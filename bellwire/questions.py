@@ -92,7 +92,7 @@ def orders(
         name: value for name, value in (("status", status), ("unacked", "true" if unseen else None)) if value
     }
     found = find_orders(Peer(url, key, tenant), query, limit)
-    _print(found if as_json else orders_table(found), as_json)
+    _print(found if as_json else orders_table(found, unseen=unseen), as_json)
 
 
 def _print(found: Any, as_json: bool) -> None:

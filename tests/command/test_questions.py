@@ -162,6 +162,9 @@ async def test_shops_terminals_and_unseen_orders_are_listed(shop: Shop, operator
     assert [order["orderId"] for order in json.loads(output)] == [second["orderId"]]
     code, output, _ = await called("orders", "--tenant", shop.slug, "--status", "ready", env=env)
     assert (code, output) == (0, "There is no such order.\n")
+    await shop.step(second["orderId"], "preparing")
+    code, output, _ = await called("orders", "--tenant", shop.slug, "--unseen", env=env)
+    assert (code, output) == (0, "No order is unseen.\n")
     code, output, _ = await called("terminals", "--tenant", shop.slug, env=env)
     assert (code, output.splitlines()[1].split()[:3]) == (0, ["counter", "-", "no"])
     code, output, _ = await called("shops", "--search", uuid.uuid4().hex, "--json", env=env)
