@@ -122,7 +122,7 @@ def _standbys(facts: DatabaseFacts) -> Finding:
         return warning(
             SUBJECT,
             f"no standby is synchronous ({facts.standbys} follow it): the last orders are lost with this server",
-            "set synchronous_standby_names = 'ANY 1 (…)' with two standbys",
+            "set synchronous_standby_names = 'ANY 1 (…)' with two standbys; under Patroni bring the standby back",
         )
     if facts.synchronous_standbys is None:
         return warning(
