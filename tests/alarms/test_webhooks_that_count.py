@@ -107,7 +107,7 @@ async def test_where_the_roles_do_not_hold_webhook_its_receipt_stands_and_the_al
     async with asyncio.timeout(30):
         while not (said := [e for e in await shop.events() if e["type"] == "order_unacknowledged"]):
             await asyncio.sleep(0.2)
-    assert said[0]["data"]["attempt"] == 1
+    assert said[0]["data"]["attempt"] >= 1
     assert len(await database.fetch(RECEIPTS, shop.slug)) == 1
     # It counts from now on; what was raised ends.
     assert await database.fetchval("SELECT set_alarm_roles($1, $2)", shop.slug, ["kitchen", "webhook"])

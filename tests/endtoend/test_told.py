@@ -83,7 +83,8 @@ async def test_an_api_pod_tells_alarms_and_deliveries_by_order_and_trace(
             (failed,) = await told(lines, "webhook.failed", **delivery, status=503)
             assert failed["level"] == "info"
             assert await told(lines, "webhook.delivered", **delivery, status=200, level="debug")
-        (alarm,) = await told(lines, "alarm.raised", **known, attempt=1, order_offset=order["offset"])
+        # Not always the first attempt: one whose moment passes while the pod is late is left out, and the next counts.
+        alarm, *_ = await told(lines, "alarm.raised", **known, order_offset=order["offset"])
         assert (alarm["level"], alarm["order_number"]) == ("info", order["orderNumber"])
         await shop.take(order["offset"])
         (seen,) = await told(lines, "alarm.ended", **known)
