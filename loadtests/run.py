@@ -209,10 +209,8 @@ async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site | P
         process = await asyncio.create_subprocess_exec(
             *command, env=env, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out
         )
-    tasks = [
-        asyncio.create_task(watch(site)),
-        asyncio.create_task(_deploy(wish, plan, files["outcome.json"], say)),
-    ]
+    changes = asyncio.create_task(_deploy(wish, plan, files["outcome.json"], say))
+    tasks = [asyncio.create_task(watch(site)), changes]
     try:
         await process.wait()
     finally:
@@ -229,8 +227,8 @@ async def _locust(wish: Wish, plan: Plan, files: dict[str, Path], site: Site | P
     for result in results:
         if isinstance(result, Exception):
             raise result
-    # The second is the deploy: one that was cut off proves nothing.
-    return not any(isinstance(result, asyncio.CancelledError) for result in results[1:])
+    # A deploy that was cut off proves nothing.
+    return not changes.cancelled()
 
 
 async def watch(site: Site | Prometheus) -> None:

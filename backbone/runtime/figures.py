@@ -20,7 +20,7 @@ def by_label(metric: Counter | Gauge, label: str) -> dict[str, int]:
 def buckets(histogram: Histogram) -> list[int]:
     """How many observations fell into each bucket, the one beyond the last bound included; not added up.
 
-    Whatever labels it has, all of its observations are in it.
+    Its labels are added up: all of its observations are counted.
     """
     reached = list(_reached(histogram).values())
     return [count - before for count, before in zip(reached, [0, *reached], strict=False)]

@@ -21,7 +21,7 @@ EPOCH = 1
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Sizes. `events`, `orders` and `unseen` are of all shops; `connections` is how many each terminal has had.
+    """Sizes: `events` of all shops, `terminals` and `unseen_a_shop` (orders) of each, `connections` of each terminal.
 
     `days` is how many partitions the log has, those ahead of today among them.
     """

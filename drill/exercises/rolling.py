@@ -126,7 +126,9 @@ class Rolling:
         """Gateways, API pods, the balancer."""
         done = [await self._one(f"gateway {pod.name}", self._pod(pod)) for pod in self._cluster.gateways]
         done += [await self._one(f"API pod {pod.name}", self._pod(pod)) for pod in self._cluster.apis]
-        return [*done, await self._one("the balancer, reloaded", self._balancer.reload)]
+        # A reload is over when the gateways have moved the terminals.
+        moved = DRAIN_SECONDS + 2
+        return [*done, await self._one("the balancer, reloaded", self._balancer.reload, moved)]
 
     def _pod(self, pod: Pod) -> Callable[[], None]:
         def replace() -> None:
@@ -137,13 +139,12 @@ class Rolling:
 
         return replace
 
-    async def _one(self, what: str, replace: Callable[[], None]) -> Replaced:
+    async def _one(self, what: str, replace: Callable[[], None], calm: float = CALM_SECONDS) -> Replaced:
         town = self._town
         began, orders = time.monotonic(), town.orders
         errors, repeated = town.answers_5xx, town.repeated
         await asyncio.to_thread(replace)
-        # A reload is over when the gateways have moved the terminals.
-        await asyncio.sleep(DRAIN_SECONDS + 2 if "reloaded" in what else CALM_SECONDS)
+        await asyncio.sleep(calm)
         await until(lambda: all(till.is_live for till in town.tills))
         closes = [close for till in town.tills for close in till.closes if close[0] >= began]
         done = Replaced(

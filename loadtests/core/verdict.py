@@ -29,8 +29,8 @@ GROWING = ("memory ", "descriptors ", "events-behind ")
 class Run:
     """A run, and everything that it brought. `server` are the pods' own histograms: counts up to each edge, in seconds.
 
-    `problems` were not tested, `failed` is why nothing was, `unfinished` is what the
-    profile is for and did not happen. Times are Unix times; `began` is the course's first moment.
+    `problems` were not tested, `failed` is why nothing was, `unfinished` is what the profile is for and did not happen.
+    Times are Unix times; `began` is the course's first moment.
     """
 
     profile: str
