@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -20,6 +21,8 @@ from tests.gateway.till import Till, open_till
 from tests.shop import bearer
 
 pytestmark = pytest.mark.timeout(180)
+
+KEY = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 
 @asynccontextmanager
@@ -80,6 +83,25 @@ async def test_a_shop_comes_back_to_the_same_gateway_through_the_balancer(town: 
         async with through_the_balancer(town, "kitchen", town.kitchen.terminals[0]):
             homes.add(holder_of_sockets(town).name)
     assert len(homes) == 1
+
+
+@pytest.mark.parametrize("way", ["sse/pos/kitchen", "ws/pos/kitchen"])
+async def test_a_stream_that_its_till_ends_at_the_balancer_is_over_at_the_gateway_too(town: Town, way: str) -> None:
+    """And not when two heartbeats have been written to nobody, which takes up to 40 s."""
+    pods = [pod.url for pod in town.cluster.gateways]
+    upgrade = f"Upgrade: websocket\r\nConnection: Upgrade\r\n{KEY}" if way.startswith("ws") else ""
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(town.cluster.url).port)
+    writer.write(
+        f"GET /{way} HTTP/1.1\r\nHost: kitchen\r\n{upgrade}"
+        f"Authorization: Bearer {town.kitchen.terminals[0].key}\r\n\r\n".encode()
+    )
+    async with asyncio.timeout(15):
+        await reader.readuntil(b"caught_up")
+    assert await asyncio.to_thread(read_total, pods, "bellwire_gateway_connections") == 1
+    writer.close()
+    async with asyncio.timeout(12):
+        while await asyncio.to_thread(read_total, pods, "bellwire_gateway_connections"):
+            await asyncio.sleep(0.05)
 
 
 async def test_metrics_are_not_reachable_through_the_balancer(town: Town) -> None:

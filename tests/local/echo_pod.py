@@ -1,7 +1,8 @@
 """A small real HTTP server in a process of its own that says its name, to see where a load balancer sends what.
 
 Run as a script it is the server: it answers everything with its name, the path and the headers that arrived.
-SIGUSR1 makes it say that it is not ready, SIGUSR2 that it drains. An upgrade is a socket that says its name and stays.
+SIGUSR1 makes it say that it is not ready, SIGUSR2 that it drains. An upgrade is a socket that says its name and stays,
+and so is a stream; the end of one is a line. /late is answered late.
 """
 
 import base64
@@ -10,6 +11,7 @@ import hashlib
 import json
 import signal
 import sys
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +23,7 @@ from infra.local.waiting import wait_until
 
 # RFC 6455, 1.3
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+LATE_SECONDS = 0.5
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -68,6 +71,10 @@ class EchoPod:
         """SIGSTOP: connections stay, nothing is answered."""
         self._child.send(signal.SIGSTOP)
 
+    @property
+    def ended_a_stream(self) -> bool:
+        return "a stream is over" in self._child.tail
+
     def kill(self) -> None:
         """`kill -9`: connections are reset, new ones refused."""
         self._child.kill()
@@ -97,6 +104,11 @@ def serve(name: str, port: int) -> None:
                 self.upgrade(("X-Bellwire-Refused", "4401"))
                 self.wfile.write(b"\x88\x02\x11\x31")
                 return
+            if self.path.startswith("/sse/pos/stay"):
+                self.stream()
+                return
+            if self.path == "/late":
+                time.sleep(LATE_SECONDS)
             headers = {header.lower(): value for header, value in self.headers.items()}
             body = json.dumps({"pod": name, "path": self.path, "headers": headers}).encode()
             # A health check hangs up as soon as it has seen the status.
@@ -119,6 +131,17 @@ def serve(name: str, port: int) -> None:
             self.upgrade()
             self.wfile.write(name.encode())
             self.rfile.read()
+
+        def stream(self) -> None:
+            """Begin an answer without an end, say who we are, and wait for the other end to go; then say that."""
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(f"{len(name):x}\r\n{name}\r\n".encode())
+            self.close_connection = True
+            with contextlib.suppress(ConnectionError):
+                self.rfile.read()
+            print("a stream is over", flush=True)
 
         def upgrade(self, *more: tuple[str, str]) -> None:
             """Open a socket."""

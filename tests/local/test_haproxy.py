@@ -488,6 +488,23 @@ def test_new_connections_of_one_address_are_counted_too(pods: Pods) -> None:
         assert answered == 20
 
 
+def test_a_stream_that_its_client_ends_is_over_at_the_gateway(own_site: Site) -> None:
+    """Though the gateway writes nothing: a balancer that sees the end only when it writes would never see this one."""
+    with socket.create_connection(("127.0.0.1", own_site.balancer.port), timeout=5) as link:
+        link.sendall(b"GET /sse/pos/stay HTTP/1.1\r\nHost: x\r\n\r\n")
+        said = b""
+        while b"gateway-" not in said:
+            said += link.recv(1000)
+    assert wait_until(lambda: any(pod.ended_a_stream for pod in own_site.gateways), 10)
+
+
+def test_a_request_is_answered_though_its_client_has_said_that_nothing_more_will_come(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.balancer.port), timeout=5) as link:
+        link.sendall(b"POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        link.shutdown(socket.SHUT_WR)
+        assert link.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
 def proxied(site: Site, address: str, request: bytes) -> bytes:
     """Ask as a balancer in front would, for a client of this address."""
     with socket.create_connection(("127.0.0.1", site.balancer.port), timeout=5) as link:

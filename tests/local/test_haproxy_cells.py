@@ -1,10 +1,12 @@
 """Cells: two installations behind one balancer, each with its own shops, and neither minds the other's end."""
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -31,6 +33,7 @@ class Two:
 
     door: CellDoor
     cells: list[HAProxy]
+    gateways: list[EchoPod]
     client: httpx.Client
     log: list[str] = field(default_factory=list)
 
@@ -44,8 +47,10 @@ class Two:
 def two() -> Iterator[Two]:
     with ExitStack() as stack:
         cells: list[HAProxy] = []
+        gateways = []
         for name in "ab":
             pods = [stack.enter_context(EchoPod(f"{kind}-{name}")) for kind in ("api", "gateway")]
+            gateways.append(pods[1])
             cell = HAProxy(apis=[pods[0].address], gateways=[pods[1].address], settings=BEHIND)
             stack.callback(cell.stop)
             cell.start()
@@ -56,7 +61,7 @@ def two() -> Iterator[Two]:
             CellDoor([f"127.0.0.1:{cell.port}" for cell in cells], places, lambda _, line: log.append(line))
         )
         client = stack.enter_context(httpx.Client(base_url=door.url, trust_env=False, timeout=10))
-        yield Two(door, cells, client, log)
+        yield Two(door, cells, gateways, client, log)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +72,15 @@ def test_a_path_with_a_tenant_goes_to_its_cell_whatever_the_host(two: Two, path:
     for tenant, cell in (("kitchen", "a"), ("bistro", "b"), ("%62istro", "b")):
         for host in ("pos.example", *HOSTS):
             assert two.cell_of(path.format(tenant), host, **headers) == cell
+
+
+def test_a_stream_that_its_client_ends_is_over_at_the_cells_gateway(two: Two) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(two.door.url).port), timeout=5) as link:  # type: ignore[arg-type]
+        link.sendall(b"GET /sse/pos/stay HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        said = b""
+        while b"gateway-a" not in said:
+            said += link.recv(1000)
+    assert wait_until(lambda: two.gateways[0].ended_a_stream, 10)
 
 
 @pytest.mark.parametrize(
