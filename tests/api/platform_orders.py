@@ -1,5 +1,6 @@
 """Ten orders as platforms send them, in our words: the shapes are theirs, the people and the dishes are made up."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _HERE = {"line1": "12 St James's Square", "city": "London", "postalCode": "SW1Y 4JH", "country": "GB"}
@@ -156,7 +157,7 @@ LIGHTSPEED: dict[str, Any] = {
     "externalId": "LS-2026-11-22-0001",
     "orderType": "catering",
     "customerName": "Town hall",
-    "scheduledFor": "2026-12-24T17:00:00.000Z",
+    "scheduledFor": f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}T17:00:00.000Z",
     "items": [{"name": "Platter", "quantity": 12, "unitPrice": 24.5, "notes": None, "station": "cold",
                "modifiers": [{"name": "Cheese", "quantity": 3, "unitPrice": 1.1}]}],
     "adjustments": [{"kind": "discount", "name": "Bulk", "amount": -33.6, "included": False}],

@@ -6,6 +6,7 @@ import copy
 import json
 import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -25,11 +26,13 @@ SECRETS = {"deliverect": "a secret of Deliverect's", "woocommerce": "a secret of
 PLATFORMS = list(SECRETS)
 CANCELLED: dict[str, dict[str, Any]] = {"deliverect": {"status": 100}, "woocommerce": {"status": "cancelled"}}
 TOTALS = {"deliverect": 33.4, "woocommerce": 30.11}
+LATER = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
 
 
 def message(platform: str, **changes: Any) -> dict[str, Any]:
-    """A platform's order, as a new one."""
+    """A platform's order, as a new one; one for later is for a day that is still to come."""
     text = (ROOT / f"examples/aggregators/orders/{platform}.json").read_text(encoding="utf-8")
+    text = text.replace("2027-01-15T", f"{LATER}T")
     found: dict[str, Any] = json.loads(text)
     name = {"deliverect": "_id", "woocommerce": "id"}[platform]
     return {**found, name: uuid4().hex if platform == "deliverect" else random.getrandbits(40), **changes}
@@ -185,7 +188,7 @@ async def test_every_field_of_deliverects_order_has_its_place(town: Town) -> Non
         ("fee", 2.9, False), ("fee", 1, False), ("tip", 2, False), ("discount", -5, False), ("tax", 2.19, True)
     ]  # fmt: skip
     assert found["payments"] == [{"method": "online", "amount": 33.4, "status": "paid"}]
-    assert found["scheduledFor"] == "2027-01-15T12:00:00.000Z"
+    assert found["scheduledFor"] == f"{LATER}T12:00:00.000Z"
     assert found["deliveryAddress"]["line1"] == "St James's Square 12"
     assert (found["guests"], found["orderType"], found["specialInstructions"]) == (
         2,
