@@ -23,7 +23,7 @@ from infra.local.counters import read_total
 from infra.local.failure import CannotStart, WrongSetting
 from infra.local.interrupt import Stopped, ignores_interrupts, raise_on_signals
 from infra.local.logbook import Logbook
-from infra.local.manifest import FOLDER, Manifest, clear_up
+from infra.local.manifest import FOLDER, Manifest, address_at, clear_up
 from infra.local.monitoring import Monitoring
 from infra.local.pages.opening import Opening, is_desktop
 from infra.local.pages.server import Pages
@@ -341,9 +341,13 @@ def main(arguments: list[str] | None = None) -> int:
         console.step(f"port {port} is taken; the check takes another")
         port = free_port()
     if not is_free(port):
-        console.error(
-            f"Port {port} is taken by another program; choose another with BELLWIRE_PORT=8090 make demo."
+        address = address_at(port)
+        taken = (
+            f"Port {port} is taken by another program"
+            if address is None
+            else f"A demo of this folder runs at {address} already"
         )
+        console.error(f"{taken}; choose another port with BELLWIRE_PORT=8090 make demo.")
         return 1
     raise_on_signals()
     plan = dataclasses.replace(plan, port=port)

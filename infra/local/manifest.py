@@ -11,6 +11,7 @@ import re
 import threading
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 FOLDER = ".bellwire"
 OURS = re.compile(r"demo(-\d{1,5})?\.json")
@@ -71,6 +72,18 @@ def clear_up(folder: Path) -> None:
             path.unlink(missing_ok=True)
             lock.unlink(missing_ok=True)
             claim.close()
+
+
+def address_at(port: int, folder: Path | None = None) -> str | None:
+    """The address of this folder's demo that runs at this port, or None."""
+    folder = folder or Path(FOLDER)
+    clear_up(folder)
+    for path in folder.glob("demo*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            url: str = json.loads(path.read_text(encoding="utf-8"))["url"]
+            if OURS.fullmatch(path.name) and urlsplit(url).port == port:
+                return url
+    return None
 
 
 def _claimed(folder: Path, name: str) -> tuple[TextIO, Path] | None:

@@ -86,7 +86,9 @@ async def test_a_shop_comes_back_to_the_same_gateway_through_the_balancer(town: 
 
 
 @pytest.mark.parametrize("way", ["sse/pos/kitchen", "ws/pos/kitchen"])
-async def test_a_stream_that_its_till_ends_at_the_balancer_is_over_at_the_gateway_too(town: Town, way: str) -> None:
+async def test_a_stream_that_its_till_ends_at_the_balancer_is_over_at_the_gateway_too(
+    town: Town, way: str
+) -> None:
     """And not when two heartbeats have been written to nobody, which takes up to 40 s."""
     pods = [pod.url for pod in town.cluster.gateways]
     upgrade = f"Upgrade: websocket\r\nConnection: Upgrade\r\n{KEY}" if way.startswith("ws") else ""

@@ -248,6 +248,14 @@ def test_of_two_demos_in_one_directory_neither_disturbs_the_other_and_the_next_o
         assert first["url"] != document["url"]
         for each in (first, document):
             place_its_first_order(each)
+        again = subprocess.run(
+            COMMAND, cwd=folder, env=environment(folder, BELLWIRE_PORT=str(other)),
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert again.returncode == 1
+        assert again.stdout.startswith(
+            f"A demo of this folder runs at {document['url']} already; choose another port"
+        )
         process.kill()
         process.wait()
         assert all_gone([each["pid"] for each in document["processes"]], 5.0)
