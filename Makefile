@@ -15,7 +15,7 @@ LANES ?= 2
 PYTEST = exec $(BIN)/pytest -n $(LANES) --dist loadfile --no-loadscope-reorder --durations=10
 # Tests of the pure parts: no server, no socket, no clock.
 PURE := core contract $(addprefix api/test_, card_numbers.py migration_files.py money.py rules.py strict_json.py text.py webhook_rules.py) \
-	gateway/test_drain.py gateway/test_plain_frames.py $(addprefix sdk/test_, core.py machine.py vectors.py)
+	$(addprefix gateway/test_, drain.py plain_frames.py turned_away.py) $(addprefix sdk/test_, core.py machine.py vectors.py)
 # What the lock says, with the hash of each file, for those who install without uv: everything, the image's part, what
 # builds the wheel there, and uv itself.
 EXPORT := $(BIN)/uv export --quiet --locked --no-header --no-emit-workspace

@@ -95,7 +95,8 @@ async def measure(terminals: int, tenants: int, workers: int, seconds: float) ->
 async def _watch(site: Site, program: Path, folder: Path, crowds: list[Crowd], seconds: float) -> Held:
     seats = await site.seats()
     empty = await _written(site)
-    pids = workers_of(site.pods[0].pid)
+    # One worker is the process itself.
+    pids = workers_of(site.pods[0].pid) or [site.pods[0].pid]
     memory, kernel = sum(map(rss_bytes, pids)), tcp_bytes()
     began = time.monotonic()
     for first in range(0, len(seats), A_CLIENT):

@@ -2,7 +2,7 @@
 
 A crowd that comes at once must not take the loop from the terminals that are here: handshakes begin in slices of a few
 milliseconds, no more than `at_once` are under way, no more than `waiting` stand in line. One that comes then is told
-when to come back, before a task is made, a header read or a key looked at. First come, first in.
+when it would have had its turn, before a task is made, a header read or a key looked at. First come, first in.
 
 Knows counts and turns of the loop. A handshake's content is the caller's callback.
 
@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 
 from gateway import metrics
+from gateway.core.turned_away import TurnedAway
 
 SLICE_SECONDS = 0.004
 """Of handshakes in one turn of the loop; what else is due then has its turn in between."""
-LATEST_SECONDS = 5
 FULL_SECONDS = 2
 
 
@@ -31,8 +31,8 @@ class HandshakeQueue:
         self._most_waiting = waiting
         self._full = full
         self._line: deque[Callable[[], None]] = deque()
+        self._turned_away = TurnedAway()
         self._under_way = 0
-        self._turned_away = 0
         self._due = False
 
     @property
@@ -49,9 +49,7 @@ class HandshakeQueue:
         if self._full():
             return FULL_SECONDS
         if len(self._line) >= self._most_waiting:
-            # Spread, or all of them would be back in the same second.
-            self._turned_away += 1
-            return 1 + self._turned_away % LATEST_SECONDS
+            return self._turned_away.retry_after(monotonic(), len(self._line))
         self._line.append(begin)
         self._look()
         return None

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.transport.handshake_queue import LATEST_SECONDS, HandshakeQueue
+from gateway.core.turned_away import LATEST_SECONDS
+from gateway.transport.handshake_queue import HandshakeQueue
 from infra.local.pods import Pod
 from tests.conftest import StartGateway
 from tests.gateway.till import open_till
