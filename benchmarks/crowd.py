@@ -28,9 +28,12 @@ SETTLE_SECONDS = 20.0
 COUNTED_SECONDS = 11.0
 """By then every session of PostgreSQL, idle ones too, has told what it has written."""
 _WRITTEN = """
-    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del) FILTER (WHERE relname <> 'gateways'), 0)::bigint AS rows,
-           coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del) FILTER (WHERE relname = 'gateways'), 0)::bigint AS leases
-    FROM pg_stat_user_tables
+    SELECT coalesce(sum(written) FILTER (WHERE NOT is_sign), 0)::bigint AS rows,
+           coalesce(sum(written) FILTER (WHERE is_sign), 0)::bigint AS leases
+    FROM (
+        SELECT n_tup_ins + n_tup_upd + n_tup_del AS written, relname IN ('gateways', 'pod_samples') AS is_sign
+        FROM pg_stat_user_tables
+    ) AS tables
 """
 
 
@@ -39,7 +42,7 @@ class Held:
     """One run. `cores` is the workers' share of one core; memory is that of the processes, without the kernel's.
 
     `rows_to_come_in`: written for each terminal until all were open. `rows_at_rest`: written for all of them while they
-    were watched, besides `leases_at_rest`, the rows by which the workers say that they live.
+    were watched, besides `leases_at_rest`, the rows by which the workers say that they live, and how they are.
     """
 
     terminals: int
