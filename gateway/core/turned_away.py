@@ -14,7 +14,7 @@ Why: docs/decisions/0163-a-place-in-a-line-that-is-not-there.md
 from gateway.core.drain import ARRIVAL_SECONDS
 
 LATEST_SECONDS = 5
-"""Nobody is told to come back later than that, however long the line."""
+"""The latest time, however long the line."""
 
 
 class TurnedAway:

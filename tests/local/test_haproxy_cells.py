@@ -75,7 +75,7 @@ def test_a_path_with_a_tenant_goes_to_its_cell_whatever_the_host(two: Two, path:
 
 
 def test_a_stream_that_its_client_ends_is_over_at_the_cells_gateway(two: Two) -> None:
-    with socket.create_connection(("127.0.0.1", urlsplit(two.door.url).port), timeout=5) as link:  # type: ignore[arg-type]
+    with socket.create_connection(("127.0.0.1", urlsplit(two.door.url).port), timeout=5) as link:
         link.sendall(b"GET /sse/pos/stay HTTP/1.1\r\nHost: a.example\r\n\r\n")
         said = b""
         while b"gateway-a" not in said:
