@@ -7,6 +7,7 @@ says what to type.
 import os
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def end(environment: Any, **_: Any) -> None:
 
 def note(
     distribution: Distribution, *, request_type: str, name: str, response_time: float, exception: Any,
-    response_length: int = 0, start_time: float | None = None, **_: Any,
+    response: Any = None, response_length: int = 0, start_time: float | None = None, **_: Any,
 ) -> None:  # fmt: skip
     """Every request that locust counts is in the record, too, second by second."""
     if request_type == "FAULT" or distribution.running is None:
@@ -71,4 +72,7 @@ def note(
     if exception is None:
         record.note(row, second, response_time, response_length)
     else:
-        record.failed(row, second)
+        status = getattr(response, "status_code", 0)
+        record.failed(
+            row, second, str(status) if status >= HTTPStatus.BAD_REQUEST else type(exception).__name__
+        )

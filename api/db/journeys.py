@@ -8,6 +8,7 @@ from uuid import UUID
 
 from api.db.orders import steps_of
 from api.db.status import POLL_SECONDS
+from backbone.eventlog.pod_samples import EVERY_SECONDS
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.presence import LEASE_SECONDS
 
@@ -16,7 +17,8 @@ TERMINALS_SHOWN = 200
 CONNECTIONS_OF_ORDER = 20
 
 # Which connections are looked at is said by `those`, along an index: a till on a bad line has had thousands.
-# A connection whose gateway died ended when that was last heard of; who polls is there until the poll is too long ago.
+# A connection whose gateway died ended when that was last heard of, also where another process has its name by now: by
+# that one's clock and by the database's, should the two differ. A poller is there until its poll is too long ago.
 _CONNECTIONS = f"""
     SELECT r.terminal_id, r.no, r.reading_id, min(r.began_at) AS began_at,
            coalesce(max(r.ended_at), CASE
@@ -26,13 +28,17 @@ _CONNECTIONS = f"""
                WHEN g.renewed_at IS NULL THEN max(r.began_at)
                WHEN g.renewed_at < clock_timestamp() - interval '{LEASE_SECONDS} seconds'
                    THEN greatest(g.renewed_at, max(r.began_at))
+               WHEN max(r.began_at) < p.started_at AND max(r.began_at) < p.lost_at + interval '{EVERY_SECONDS} seconds'
+                   THEN greatest(p.lost_at, max(r.began_at))
            END) AS ended_at,
            r.gateway, r.door, r.address, r.agent, max(r.code) AS code,
            (array_agg(r.epoch || '-' || r.began_seq ORDER BY r.stretch))[1] AS first_offset,
            (array_agg(r.epoch || '-' || r.sent_seq ORDER BY r.stretch DESC))[1] AS last_offset
     FROM readings r LEFT JOIN gateways g ON g.gateway = r.gateway
+    LEFT JOIN pod_samples p ON p.kind = 'gateway' AND p.pod = r.gateway
     WHERE r.terminal_id = {{terminal}} AND {{those}}
-    GROUP BY r.terminal_id, r.no, r.reading_id, r.gateway, r.door, r.address, r.agent, g.renewed_at
+    GROUP BY r.terminal_id, r.no, r.reading_id, r.gateway, r.door, r.address, r.agent, g.renewed_at,
+             p.lost_at, p.started_at
 """  # noqa: S608 - put together from constants
 
 _NEWEST = f"""

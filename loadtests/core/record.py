@@ -1,7 +1,7 @@
 """The record of a run: for each row and each second what was counted, however many processes counted it.
 
 A delta of a process goes over a wire as JSON; the sum of all deltas, in whatever order they come, is the record. Faults
-of the cluster are kept by kind, with the first sentences of each.
+of the cluster are kept by kind, with the first sentences of each, and what failed by its reason.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,9 @@ from typing import Any
 from loadtests.core.histogram import bucket_of
 
 EXAMPLES = 20
+REASONS = 8
+"""Of a row's failures; what fails in yet another way is counted under `OTHER`."""
+OTHER = "other"
 
 # The faults that fail a run, whatever else it shows.
 LOST, REPEATED, SWAPPED, FOREIGN = "lost", "repeated", "out of order", "foreign event"
@@ -43,6 +46,7 @@ class Record:
     values: dict[str, dict[int, float]] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    reasons: dict[str, dict[str, int]] = field(default_factory=dict)
     # The sum of each row's seconds; `take` leaves it, so it is of the whole run.
     totals: dict[str, Cell] = field(default_factory=dict)
 
@@ -53,10 +57,11 @@ class Record:
             cell.buckets[bucket] = cell.buckets.get(bucket, 0) + 1
             cell.size += size
 
-    def failed(self, row: str, second: int) -> None:
-        """One more that failed."""
+    def failed(self, row: str, second: int, reason: str) -> None:
+        """One more that failed. `reason` is a status or an error's name, and nothing that differs with each."""
         self._cell(row, second).failures += 1
         self._total(row).failures += 1
+        self._reason(row, reason, 1)
 
     def fault(self, kind: str, text: str, count: int = 1) -> None:
         """The cluster broke a promise."""
@@ -85,6 +90,9 @@ class Record:
             self.faults[kind] = self.faults.get(kind, 0) + count
             shown = self.examples.setdefault(kind, [])
             shown += delta["examples"].get(kind, ())[: EXAMPLES - len(shown)]
+        for row, counts in delta["reasons"].items():
+            for reason, count in counts.items():
+                self._reason(row, reason, count)
 
     def delta(self) -> dict[str, Any]:
         """Everything as JSON takes it."""
@@ -99,13 +107,20 @@ class Record:
             "values": {name: _keys(of) for name, of in self.values.items()},
             "faults": dict(self.faults),
             "examples": {kind: list(texts) for kind, texts in self.examples.items()},
+            "reasons": {row: dict(counts) for row, counts in self.reasons.items()},
         }
 
     def take(self) -> dict[str, Any]:
         """Everything as JSON takes it, and begin anew."""
         delta = self.delta()
-        self.rows, self.values, self.faults, self.examples = {}, {}, {}, {}
+        self.rows, self.values, self.faults, self.examples, self.reasons = {}, {}, {}, {}, {}
         return delta
+
+    def _reason(self, row: str, reason: str, count: int) -> None:
+        counts = self.reasons.setdefault(row, {})
+        if reason not in counts and len(counts) >= REASONS:
+            reason = OTHER
+        counts[reason] = counts.get(reason, 0) + count
 
     def _total(self, row: str) -> Cell:
         return self.totals.setdefault(row, Cell())

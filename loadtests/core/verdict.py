@@ -86,6 +86,7 @@ def report_of(run: Run, thresholds: Thresholds) -> dict[str, Any]:
         "problems": [*run.problems, *_doubts(rows), *_disturbances(values)],
         "faults": {kind: run.record.faults.get(kind, 0) for kind in FAULTS},
         "examples": run.record.examples,
+        "reasons": run.record.reasons,
         "offered": offered,
         "rows": {name: _row(row, span) for name, row in rows.items()},
         "values": {

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from http import HTTPStatus
 
 import aiohttp
 
@@ -33,11 +34,12 @@ class Acks:
             async with self._http.post(
                 path, json=body, headers={"Authorization": f"Bearer {seat.place.key}"}
             ) as answer:
-                taken = answer.status == 204
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            taken = False
+                reason = "" if answer.status == HTTPStatus.NO_CONTENT else str(answer.status)
+        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+            reason = type(exc).__name__
         second = int(time.time())
-        if taken:
-            seat.record.note(f"POST acks ({seat.people})", second, (time.perf_counter() - begun) * 1000)
+        row = f"POST acks ({seat.people})"
+        if reason:
+            seat.record.failed(row, second, reason)
         else:
-            seat.record.failed(f"POST acks ({seat.people})", second)
+            seat.record.note(row, second, (time.perf_counter() - begun) * 1000)

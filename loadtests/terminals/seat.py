@@ -106,7 +106,12 @@ class Seat:
             if not ours:
                 self._count(f"DOOR closed by the server ({code})")
         elif not ours:
-            self.record.failed(rows.connect(self.place.door, self.people), int(time.time()))
+            # An error is shown with what it says, which may differ with each.
+            self.record.failed(
+                rows.connect(self.place.door, self.people),
+                int(time.time()),
+                why.partition("(")[0] or str(code),
+            )
         self.open = self.live = False
         self._due = None
         self._judge(self.ledger.lost(over=True))

@@ -5,6 +5,7 @@ Of two that live under one name the newer one has it, and the older one gives wa
 
 import asyncio
 import signal
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -19,6 +20,7 @@ from tests.shop import Shop, bearer
 SECONDS = 60.0
 LEASE = "SELECT renewed_at FROM gateways WHERE gateway = $1"
 READINGS = "SELECT * FROM readings WHERE tenant = $1 ORDER BY no, stretch"
+HEARD = "SELECT sampled_at > (SELECT max(began_at) FROM readings WHERE tenant = $2) FROM pod_samples WHERE pod = $1"
 ROWS = "SELECT count(*) FROM terminals WHERE tenant = $1 AND connection_id IS NOT NULL"
 
 
@@ -32,6 +34,13 @@ async def status_of(shop: Shop) -> dict[str, Any]:
     answer = await shop.http.get(shop.path("status"), headers=bearer(shop.storefront_key))
     status: dict[str, Any] = answer.json()
     return status
+
+
+async def connections_of(shop: Shop) -> list[dict[str, Any]]:
+    path = shop.path(f"terminals/{shop.terminals[0].terminal_id}/connections")
+    answer = await shop.http.get(path, headers=bearer(shop.storefront_key))
+    connections: list[dict[str, Any]] = answer.json()["connections"]
+    return connections
 
 
 async def until_recorded(database: "asyncpg.Connection[asyncpg.Record]", shop: Shop, tills: int) -> None:
@@ -57,6 +66,9 @@ async def test_a_gateway_that_is_back_under_its_name_takes_no_order_for_the_till
         assert (await status_of(shop))["acceptingOrders"]
         await shop.order()
         lease = await database.fetchval(LEASE, own_pod.name)
+        async with asyncio.timeout(20):
+            while not await database.fetchval(HEARD, own_pod.name, shop.slug):
+                await asyncio.sleep(0.05)
         await kill_and_await_lease(database, own_pod)
         readings = await database.fetch(READINGS, shop.slug)
         status = await status_of(shop)
@@ -68,10 +80,20 @@ async def test_a_gateway_that_is_back_under_its_name_takes_no_order_for_the_till
         assert lease <= last_seen < await database.fetchval(LEASE, own_pod.name)
         # How far its stream had come is not known: nothing is said of it.
         assert [reading["ended_at"] for reading in readings] == [None]
+        # Known with the first figures of the new process.
+        async with asyncio.timeout(20):
+            while (connection := (await connections_of(shop))[0])["to"] is None:
+                await asyncio.sleep(0.05)
+        ended = datetime.fromisoformat(connection["to"])
+        assert (
+            datetime.fromisoformat(connection["from"]) <= ended < await database.fetchval(LEASE, own_pod.name)
+        )
     await asyncio.to_thread(own_pod.await_ready)
     async with open_till(own_pod, shop.slug, shop.terminal_key):
         await until_recorded(database, shop, 1)
         assert (await status_of(shop))["acceptingOrders"]
+        newest, _ = await connections_of(shop)
+        assert newest["to"] is None
 
 
 async def test_a_till_that_is_elsewhere_by_then_stays_online(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from loadtests.core.figures import Span, rows_of, values_of
 from loadtests.core.histogram import bucket_of, edge_of, merged, percentile, total
 from loadtests.core.marker import sent_ns, stamp
-from loadtests.core.record import LOST, Record
+from loadtests.core.record import LOST, OTHER, REASONS, Record
 from loadtests.core.trend import trend_of
 
 DURATIONS = st.floats(0.001, 1e6)
@@ -41,7 +41,7 @@ def test_deltas_of_several_processes_add_up_to_the_record_of_one() -> None:
         for record in (one, parts[number % 2]):
             record.note("EVENT x", 1000 + number // 10, number + 1, 10)
             if number % 7 == 0:
-                record.failed("EVENT x", 1000 + number // 10)
+                record.failed("EVENT x", 1000 + number // 10, "503")
     one.fault(LOST, "a", 3)
     parts[0].fault(LOST, "a", 3)
     whole = Record()
@@ -49,6 +49,18 @@ def test_deltas_of_several_processes_add_up_to_the_record_of_one() -> None:
         whole.add(json.loads(json.dumps(part.take())))
         assert part.rows == {}
     assert (whole.rows, whole.faults, whole.examples) == (one.rows, one.faults, one.examples)
+    assert whole.reasons == one.reasons == {"EVENT x": {"503": 15}}
+
+
+def test_a_row_that_fails_in_ever_new_ways_has_a_bound_and_its_failures_add_up() -> None:
+    record, other = Record(), Record()
+    for number in range(3 * REASONS):
+        for each in (record, other):
+            each.failed("POST acks (crowd)", 1000, f"error {number}")
+    record.add(other.take())
+    counts = record.reasons["POST acks (crowd)"]
+    assert len(counts) == REASONS + 1
+    assert (counts["error 0"], counts[OTHER], sum(counts.values())) == (2, 4 * REASONS, 6 * REASONS)
 
 
 def test_only_the_measured_time_is_in_the_figures() -> None:

@@ -40,6 +40,7 @@ def a_page(profile: str = "storm", *, evil: bool = False) -> str:
         record.value("events-behind gateway-1", second, 0)
     if evil:
         record.fault(LOST, EVIL)
+        record.failed("POST acks (crowd)", int(BEGAN) + 8, EVIL)
     run = Run(
         profile, sized, "x", BEGAN, BEGAN + course.seconds, record, {"delivery": {0.005: 90.0, float("inf"): 100.0}},
         {"bellwire": "0.2.0"}, {"url": EVIL if evil else "http://127.0.0.1:8080"}, [EVIL] if evil else [],
@@ -59,7 +60,7 @@ def test_each_profile_s_report_is_one_page_with_its_charts_and_nothing_of_elsewh
 def test_a_text_of_the_cluster_is_a_text() -> None:
     page = a_page(evil=True)
     assert EVIL not in page
-    assert page.count("&lt;img src=x onerror=alert(1)&gt;") >= 3
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;") >= 4
 
 
 def test_a_run_without_any_figure_has_a_page_too() -> None:

@@ -100,7 +100,7 @@ def test_the_load_test_s_own_page_is_read_by_a_prometheus_and_has_every_fault_fr
     record = Record()
     for milliseconds in (4.0, 40.0, 400.0):
         record.note('EVENT "x"', 1000, milliseconds)
-    record.failed('EVENT "x"', 1000)
+    record.failed('EVENT "x"', 1000, "503")
     record.fault(LOST, "a", 2)
     record.value("connections crowd", 1000, 12)
     record.value("cpu probes", 900, 1)

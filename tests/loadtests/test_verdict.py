@@ -67,13 +67,15 @@ def test_what_is_slow_before_the_measured_time_fails_nothing() -> None:
 
 def test_one_request_that_failed_fails_the_run() -> None:
     record = a_record()
-    record.failed("POST orders/create", int(BEGAN) + 8)
-    assert a_report(record)["complaints"] == ["POST orders/create: 1 of 46 failed"]
+    record.failed("POST orders/create", int(BEGAN) + 8, "503")
+    report = a_report(record)
+    assert report["complaints"] == ["POST orders/create: 1 of 46 failed"]
+    assert report["reasons"] == {"POST orders/create": {"503": 1}}
 
 
 def test_a_connection_that_came_to_nothing_is_no_failed_request() -> None:
     record = a_record()
-    record.failed("DOOR connect websocket (crowd)", int(BEGAN) + 8)
+    record.failed("DOOR connect websocket (crowd)", int(BEGAN) + 8, "TimeoutError")
     assert a_report(record)["passed"]
 
 

@@ -192,6 +192,23 @@ def test_a_killed_gateway_costs_no_handshake_and_its_tenant_moves_at_once(own_si
     assert wait_until(lambda: own_site.balancer.states()[victim].startswith("DOWN"), 3.0)
 
 
+def test_a_terminal_that_was_sent_to_a_dead_gateway_is_told_a_sooner_time_than_when_all_are_known_to_be_dead(
+    own_site: Site,
+) -> None:
+    url = f"{own_site.balancer.url}/ws/pos/kitchen"
+    for pod in own_site.gateways:
+        pod.kill()
+    # Each of the tries is refused at once, before any of the pods counts as down.
+    at_once = httpx.get(url, headers=UPGRADE, trust_env=False)
+    assert (at_once.status_code, at_once.headers.get_list("Retry-After")) == (503, ["1"])
+    assert wait_until(
+        lambda: all(own_site.balancer.states()[pod.name].startswith("DOWN") for pod in own_site.gateways),
+        10.0,
+    )
+    later = httpx.get(url, headers=UPGRADE, trust_env=False)
+    assert (later.status_code, later.headers.get_list("Retry-After")) == (503, ["2"])
+
+
 def test_a_gateway_that_says_it_is_not_ready_gets_no_new_sockets(own_site: Site) -> None:
     drained = next(pod for pod in own_site.gateways if pod.name == own_site.gateway_of("kitchen"))
     drained.refuse_work()

@@ -63,7 +63,7 @@ def of_load_tests() -> dict[str, Metric]:
     """The metrics of a load test, whose page is written by itself, as that page has them."""
     record = Record()
     record.note("row", 1, 1.0)
-    record.failed("row", 1)
+    record.failed("row", 1, "503")
     record.value("connections part", 1, 1.0)
     record.value("cpu part", 1, 1.0)
     found = {}

@@ -372,7 +372,22 @@ def _rows(report: Report) -> Html:
         ]
         for name, row in report["rows"].items()
     ]  # fmt: skip
-    return table(["row", "times", "failed", "a second", "p50", "p90", "p99", "p99.9", "most"], cells)
+    why: list[list[Content]] = [
+        [name, reason, f"{count:,}"]
+        for name, counts in report.get("reasons", {}).items()  # an older report has none
+        for reason, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    ]
+    return join(
+        table(["row", "times", "failed", "a second", "p50", "p90", "p99", "p99.9", "most"], cells),
+        *(
+            [
+                el("h3", "Why requests failed, over the whole run"),
+                table(["row", "reason", "times"], why, numbers=2),
+            ]
+            if why
+            else []
+        ),
+    )
 
 
 def _facts(report: Report) -> Html:
