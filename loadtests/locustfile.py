@@ -72,7 +72,7 @@ def note(
     if exception is None:
         record.note(row, second, response_time, response_length)
     else:
-        status = getattr(response, "status_code", 0)
+        status = getattr(response, "status_code", 0) or 0
         record.failed(
             row, second, str(status) if status >= HTTPStatus.BAD_REQUEST else type(exception).__name__
         )
