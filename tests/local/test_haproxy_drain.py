@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from infra.local.cluster import LOCAL_LIMITS, Cluster
 from infra.local.haproxy import HAProxy
@@ -90,7 +90,7 @@ class Till:
                 self._closed(*_close_of(self.socket))
             except ConnectionClosed as exc:
                 self._closed(exc.rcvd.code if exc.rcvd else 1006, exc.rcvd.reason if exc.rcvd else "")
-            except OSError:
+            except (OSError, InvalidHandshake):
                 self.refused += 1
             wait = re.fullmatch(r"retry_ms=(\d+)", self.closes[-1][1]) if self.closes else None
             await asyncio.sleep(int(wait[1]) / 1000 if wait else 0.1)
@@ -132,10 +132,16 @@ class Storefront:
         self.offsets: list[str] = []
         self.failed: list[str] = []
         self._town = town
+        self._closing = asyncio.Event()
+        self._selling = asyncio.create_task(self._sell())
 
-    async def sell(self) -> None:
-        """Until it is cancelled."""
-        while True:
+    async def close(self) -> None:
+        """Place no more. The answer that is under way is waited for: nothing is sold that is not known here."""
+        self._closing.set()
+        await self._selling
+
+    async def _sell(self) -> None:
+        while not self._closing.is_set():
             try:
                 async with httpx.AsyncClient(
                     base_url=self._town.balancer.url, timeout=30, trust_env=False
@@ -158,15 +164,13 @@ async def test_a_reload_refuses_nobody_and_moves_the_terminals_each_at_its_own_m
     count = len(town.kitchen.terminals)
     async with tills_at(town, town.balancer.url, count) as tills:
         storefront = Storefront(town)
-        selling = asyncio.create_task(storefront.sell())
         old = town.balancer.worker
         await asyncio.to_thread(town.balancer.reload)
         assert town.balancer.worker != old
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not all(till.closes and till.caught_up.is_set() for till in tills):
                 await asyncio.sleep(0.05)
-        selling.cancel()
-        await asyncio.gather(selling, return_exceptions=True)
+            await storefront.close()
         assert storefront.failed == []
         assert storefront.offsets
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -253,7 +257,6 @@ async def test_without_stickiness_every_promise_holds(town: Town) -> None:
     try:
         async with tills_at(town, loose.url, len(town.kitchen.terminals)) as tills:
             storefront = Storefront(town)
-            selling = asyncio.create_task(storefront.sell())
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while len(storefront.offsets) < 20:
                     # They come back wherever chance leads them.
@@ -261,8 +264,7 @@ async def test_without_stickiness_every_promise_holds(town: Town) -> None:
                         if till.caught_up.is_set() and till.socket is not None:
                             till.socket.transport.abort()
                     await asyncio.sleep(0.2)
-                selling.cancel()
-                await asyncio.gather(selling, return_exceptions=True)
+                await storefront.close()
                 while any(till.offsets[-1:] != storefront.offsets[-1:] for till in tills):
                     await asyncio.sleep(0.05)
             assert storefront.failed == []
