@@ -50,6 +50,8 @@ class Judge:
         waiting = self.not_before is not None and not self.open and self.barred is None and not ends
         if waiting and (due is None or due > max(self.now, self.not_before or 0) + self.nudged * NUDGE_MS):
             self.blame(f"it wants to come back at {self.not_before}, and asks to be woken at {due}")
+        if given["type"] == "wake" and not out and due is not None and due <= self.now:
+            self.blame("it was woken for nothing, and asks for it again at once")
 
     def _heard(self, given: dict[str, Any]) -> None:
         ours = self.open and given.get("link") == self.link

@@ -176,6 +176,13 @@ def acks() -> list[Script]:
     found.append(s)
 
     s = Script(
+        "an ack without a stream",
+        "an ack that waits for others is no reason to wake while there is no stream to say it on",
+    )
+    s.live(1).event(2, 3, 4).done(2).closed(1006).done(3).later(300).wake().hello(3, 4).event(4).done(4)
+    found.append(s)
+
+    s = Script(
         "acks and a network that is back",
         "a word of the system shortens the wait for an ack, also of one that is under way, and none of the server's",
         doors=["sse"],
@@ -651,6 +658,21 @@ def doors() -> list[Script]:
     s.later(10).wake()
     s.later(10).on_link("page", page=page(end=4))
     s.wake()
+    found.append(s)
+
+    s = Script(
+        "a poll behind a handler",
+        "while something is in the hand there is nothing to ask, and no reason to wake",
+        doors=["poll"],
+    )
+    s.start()
+    s.on_link("page", page=page(1))
+    s.on_link("failed", reached=True, reason="cut")
+    s.wake()
+    # History forked, and the only event is not in it any more.
+    s.on_link("page", page={"events": [], "offset": "2-0", "head": "2-0", "more": False, "reading": "p"})
+    s.later(2_000).say("wake")
+    s.done(1).stored()
     found.append(s)
 
     s = Script("a poll that is silent", "a poll that outlives its wait by far is given up", doors=["poll"])

@@ -19,8 +19,11 @@ export class Acks {
   #wait = new Wait();
   #failures = 0;
 
-  get due() {
-    return soonest(this.#soonAt, this.#wait.until);
+  // When to look again: at nothing that could not be said then. `frames`: a WebSocket is there; `stream`: one whose acks
+  // are posted, which wait for the answer to the one before.
+  due(frames, stream) {
+    const says = frames || (stream && !this.#underWay && this.#wait.until === null);
+    return soonest(says ? this.#soonAt : null, this.#wait.until);
   }
 
   stored() {

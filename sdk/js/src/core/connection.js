@@ -55,7 +55,9 @@ export class Connection {
   // The moments at which it wants a `wake`.
   get due() {
     if (!this.isOpen) return [this.#return.until];
-    return [this.#watch.silentAt, this.#watch.behindAt, this.#ladder.climbAt, this.#pollAt];
+    // Before all is handled there is nothing to ask.
+    const pollAt = this.#line.isIdle ? this.#pollAt : null;
+    return [this.#watch.silentAt, this.#watch.behindAt, this.#ladder.climbAt, pollAt];
   }
 
   get door() {

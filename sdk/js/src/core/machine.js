@@ -50,7 +50,9 @@ export class Machine {
 
   get due() {
     if (this.#phase === "over") return null;
-    return soonest(...this.#connection.due, this.#line.againAt, this.#config.acks ? this.#acks.due : null);
+    const frames = this.#acksByFrame;
+    const ack = this.#config.acks ? this.#acks.due(frames, this.#connection.isGreeted && !frames) : null;
+    return soonest(...this.#connection.due, this.#line.againAt, ack);
   }
 
   receive(given) {

@@ -24,10 +24,14 @@ class Acks:
         self._wait = Wait()
         self._failures = 0
 
-    @property
-    def due(self) -> int | None:
-        """When to look again."""
-        return min((at for at in (self._soon_at, self._wait.until) if at is not None), default=None)
+    def due(self, *, frames: bool, stream: bool) -> int | None:
+        """When to look again: at nothing that could not be said then.
+
+        `frames`: a WebSocket is there; `stream`: one whose acks are posted, each after the answer to the one before.
+        """
+        says = frames or (stream and self._under_way is None and self._wait.until is None)
+        times = (self._soon_at if says else None, self._wait.until)
+        return min((at for at in times if at is not None), default=None)
 
     def stored(self) -> None:
         """One more event is on the disk."""

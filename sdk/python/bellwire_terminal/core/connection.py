@@ -73,7 +73,8 @@ class Connection:
             self._watch.silent_at,
             self._watch.behind_at,
             self._ladder.climb_at,
-            self._poll_at,
+            # Before all is handled there is nothing to ask.
+            self._poll_at if self._line.idle else None,
         ]
 
     @property

@@ -50,7 +50,8 @@ class Machine:
             return None
         times = [*self._connection.due, self._line.again_at]
         if self._config.acks:
-            times.append(self._acks.due)
+            frames, stream = self._acks_by_frame, self._connection.is_greeted and not self._acks_by_frame
+            times.append(self._acks.due(frames=frames, stream=stream))
         return min((at for at in times if at is not None), default=None)
 
     def receive(self, given: dict[str, Any]) -> list[dict[str, Any]]:
