@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from re import Pattern
 
-SECONDS = 60.0
+SECONDS = 30.0
 MARK = "end-of-block"
 # A command that fails is a failure of its block, also where another one follows.
 BEGIN = "set -o pipefail -o errtrace; trap 'FAILED=$?' ERR; trap : INT\n"
