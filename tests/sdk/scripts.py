@@ -675,6 +675,21 @@ def doors() -> list[Script]:
     s.done(1).stored()
     found.append(s)
 
+    s = Script(
+        "a poll without a reading",
+        "where the server names no reading there is nothing to post, and no reason to wake for it",
+        doors=["poll"],
+    )
+    s.start(kept(1))
+    s.on_link("page", page=page(2, 3, 4))
+    s.done(2)
+    s.on_link("failed", reached=True, reason="cut")
+    s.wake()
+    s.on_link("page", page=page(3, 4, reading=None))
+    s.later(300).say("wake")
+    s.done(3, 4).stored()
+    found.append(s)
+
     s = Script("a poll that is silent", "a poll that outlives its wait by far is given up", doors=["poll"])
     s.start(kept(4)).wake().wake()
     found.append(s)

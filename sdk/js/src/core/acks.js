@@ -19,10 +19,10 @@ export class Acks {
   #wait = new Wait();
   #failures = 0;
 
-  // When to look again: at nothing that could not be said then. `frames`: a WebSocket is there; `stream`: one whose acks
-  // are posted, which wait for the answer to the one before.
-  due(frames, stream) {
-    const says = frames || (stream && !this.#underWay && this.#wait.until === null);
+  // When to look again, in milliseconds: at nothing that could not be said then. `frames`: there is a WebSocket. `posts`:
+  // there is a reading to post for, one request after the other.
+  due(frames, posts) {
+    const says = frames || (posts && !this.#underWay && this.#wait.until === null);
     return soonest(says ? this.#soonAt : null, this.#wait.until);
   }
 

@@ -50,8 +50,8 @@ export class Machine {
 
   get due() {
     if (this.#phase === "over") return null;
-    const frames = this.#acksByFrame;
-    const ack = this.#config.acks ? this.#acks.due(frames, this.#connection.isGreeted && !frames) : null;
+    const posts = this.#postedReading !== null;
+    const ack = this.#config.acks ? this.#acks.due(this.#acksByFrame, posts) : null;
     return soonest(...this.#connection.due, this.#line.againAt, ack);
   }
 
@@ -353,6 +353,12 @@ export class Machine {
     return this.#config.acks && this.#connection.isGreeted && this.#connection.door === "websocket";
   }
 
+  // The reading whose acks are posted: of a stream that takes no frame.
+  get #postedReading() {
+    const takesNone = this.#connection.isGreeted && !this.#acksByFrame;
+    return takesNone ? this.#connection.reading : null;
+  }
+
   #frame(idle) {
     const message = this.#acks.frame(this.#line.cursor, this.#moment.now, idle);
     if (message) this.#say({ type: "send", link: this.#connection.number, message });
@@ -361,9 +367,7 @@ export class Machine {
   #acknowledge() {
     const { isIdle } = this.#line;
     if (this.#acksByFrame) this.#frame(isIdle);
-    const isOverHttp = this.#connection.isGreeted && !this.#acksByFrame;
-    const reading = isOverHttp ? this.#connection.reading : null;
-    const body = this.#acks.request(this.#line.cursor, reading, this.#moment.now, isIdle);
+    const body = this.#acks.request(this.#line.cursor, this.#postedReading, this.#moment.now, isIdle);
     if (body) this.#say({ type: "post_ack", body });
   }
 

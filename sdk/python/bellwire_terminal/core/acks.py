@@ -24,12 +24,12 @@ class Acks:
         self._wait = Wait()
         self._failures = 0
 
-    def due(self, *, frames: bool, stream: bool) -> int | None:
-        """When to look again: at nothing that could not be said then.
+    def due(self, *, frames: bool, posts: bool) -> int | None:
+        """When to look again, in milliseconds: at nothing that could not be said then.
 
-        `frames`: a WebSocket is there; `stream`: one whose acks are posted, each after the answer to the one before.
+        `frames`: there is a WebSocket. `posts`: there is a reading to post for, one request after the other.
         """
-        says = frames or (stream and self._under_way is None and self._wait.until is None)
+        says = frames or (posts and self._under_way is None and self._wait.until is None)
         times = (self._soon_at if says else None, self._wait.until)
         return min((at for at in times if at is not None), default=None)
 

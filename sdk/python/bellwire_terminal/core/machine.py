@@ -50,8 +50,8 @@ class Machine:
             return None
         times = [*self._connection.due, self._line.again_at]
         if self._config.acks:
-            frames, stream = self._acks_by_frame, self._connection.is_greeted and not self._acks_by_frame
-            times.append(self._acks.due(frames=frames, stream=stream))
+            posts = self._posted_reading is not None
+            times.append(self._acks.due(frames=self._acks_by_frame, posts=posts))
         return min((at for at in times if at is not None), default=None)
 
     def receive(self, given: dict[str, Any]) -> list[dict[str, Any]]:
@@ -338,6 +338,12 @@ class Machine:
     def _acks_by_frame(self) -> bool:
         return self._config.acks and self._connection.is_greeted and self._connection.door == "websocket"
 
+    @property
+    def _posted_reading(self) -> str | None:
+        """The reading whose acks are posted: of a stream that takes no frame."""
+        takes_none = self._connection.is_greeted and not self._acks_by_frame
+        return self._connection.reading if takes_none else None
+
     def _frame(self, *, idle: bool) -> None:
         frame = self._acks.frame(self._line.cursor, self._moment.now, idle=idle)
         if frame is not None:
@@ -347,9 +353,7 @@ class Machine:
         idle = self._line.idle
         if self._acks_by_frame:
             self._frame(idle=idle)
-        over_http = self._connection.is_greeted and not self._acks_by_frame
-        reading = self._connection.reading if over_http else None
-        body = self._acks.request(self._line.cursor, reading, self._moment.now, idle=idle)
+        body = self._acks.request(self._line.cursor, self._posted_reading, self._moment.now, idle=idle)
         if body is not None:
             self._say({"type": "post_ack", "body": body})
 
