@@ -57,6 +57,12 @@ def page_of(report: Report) -> str:
         *([el("h2", "Growth"), _trends(report)] if report["trends"] else []),
         el("h2", "Every row"),
         _rows(report),
+        # An older report has none.
+        *(
+            [el("h3", "Why requests failed, over the whole run"), _reasons(report)]
+            if report.get("reasons")
+            else []
+        ),
         el("h2", "How it was measured"),
         _facts(report),
     )
@@ -372,22 +378,16 @@ def _rows(report: Report) -> Html:
         ]
         for name, row in report["rows"].items()
     ]  # fmt: skip
-    why: list[list[Content]] = [
+    return table(["row", "times", "failed", "a second", "p50", "p90", "p99", "p99.9", "most"], cells)
+
+
+def _reasons(report: Report) -> Html:
+    cells: list[list[Content]] = [
         [name, reason, f"{count:,}"]
-        for name, counts in report.get("reasons", {}).items()  # an older report has none
+        for name, counts in report["reasons"].items()
         for reason, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     ]
-    return join(
-        table(["row", "times", "failed", "a second", "p50", "p90", "p99", "p99.9", "most"], cells),
-        *(
-            [
-                el("h3", "Why requests failed, over the whole run"),
-                table(["row", "reason", "times"], why, numbers=2),
-            ]
-            if why
-            else []
-        ),
-    )
+    return table(["row", "reason", "times"], cells, numbers=2)
 
 
 def _facts(report: Report) -> Html:
