@@ -20,7 +20,7 @@ def api_figures(health: Health, traffic: Traffic) -> Callable[[], dict[str, Any]
             "missing": health.missing,
             "draining": health.draining,
             **servers(),
-            "committed": sum(by_label(COMMITTED, "type").values()),
+            "committed": sum(by_label(COMMITTED).values()),
             "shops": traffic.top(SHOPS),
         }
 

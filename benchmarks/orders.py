@@ -339,7 +339,3 @@ def table(run: Orders) -> str:
             "",
         ]
     )
-
-
-if __name__ == "__main__":
-    print(table(measure(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0)))

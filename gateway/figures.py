@@ -19,12 +19,12 @@ def gateway_figures(health: Health) -> Callable[[], dict[str, Any]]:
             "missing": health.missing,
             "draining": health.draining,
             **servers(),
-            "connections": by_label(metrics.CONNECTIONS, "transport"),
-            "deliveries": sum(by_label(metrics.DELIVERIES, "transport").values()),
+            "connections": by_label(metrics.CONNECTIONS),
+            "deliveries": sum(by_label(metrics.DELIVERIES).values()),
             "bounds": delivery_bounds,
             "delivery": buckets(metrics.DELIVERY_SECONDS),
-            "replayed": by_label(metrics.REPLAYED, "source"),
-            "closed": by_label(metrics.CLOSED, "code"),
+            "replayed": by_label(metrics.REPLAYED),
+            "closed": by_label(metrics.CLOSED),
         }
 
     return read

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from backbone.contract.errors import Unavailable
 from backbone.contract.offset import Offset
 from backbone.eventlog.epochs import enter_epoch
-from backbone.eventlog.head_check import HeadCheck, check_heads, read_clock
+from backbone.eventlog.head_check import HeadCheck, KnownHeads, check_heads, read_clock
 from backbone.eventlog.live import LiveFeed
 from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
@@ -26,7 +26,6 @@ from gateway.rooms.behind import Behind
 from gateway.rooms.room import Room
 from gateway.settings import GatewaySettings
 
-SUSPECT_CHECK_SECONDS = 0.25
 # So long a pod that has just begun may wait for its first canary before it says that Redis is away.
 FIRST_CANARY_SECONDS = 5.0
 GATHER_SECONDS = 0.005
@@ -50,13 +49,21 @@ class HeadChecker:
         self._health = health
         self._rooms = rooms
         self._behind = Behind(rooms)
+        self._known = KnownHeads()
         self._began = time.monotonic()
         self._redis_known = False
-        self._now = asyncio.Event()
+        self._is_due = False
+        self._woken = asyncio.Event()
 
     def soon(self) -> None:
         """There is a reason to compare at once."""
-        self._now.set()
+        self._is_due = True
+        self._woken.set()
+
+    def look_for_unheard(self) -> None:
+        """Look whether there are tenants whose Redis cannot be trusted now; the gateway's upkeep asks for it."""
+        if self._feed.unheard():
+            self._woken.set()
 
     async def run(self) -> None:
         """Compare, for ever; ends by cancellation only."""
@@ -64,8 +71,7 @@ class HeadChecker:
         while True:
             try:
                 since = since or await read_clock(self._database)
-                heads = {tenant: room.log.head_to_compare for tenant, room in self._rooms.items()}
-                check = await check_heads(self._database, heads, since, self._pod)
+                check = await check_heads(self._database, self._known_heads(), since, self._pod)
                 if check.epoch is None:
                     # Level-triggered: whichever pod sees it first enters the new epoch, and the heads are asked anew.
                     await enter_epoch(self._database)
@@ -79,6 +85,15 @@ class HeadChecker:
             except Unavailable:
                 self._report(postgres=False)
             await self._until_next()
+
+    def _known_heads(self) -> KnownHeads:
+        # Most shops have rested since the last time.
+        for tenant, room in self._rooms.items():
+            if room.log.moved:
+                room.log.moved = False
+                self._known[tenant] = room.log.head_to_compare
+        self._known.keep_only(self._rooms)
+        return self._known
 
     def _apply(self, check: HeadCheck) -> None:
         # First, so that no hole is filled from what the stream has of before.
@@ -119,19 +134,20 @@ class HeadChecker:
         metrics.UNHEARD.set(len(self._feed.unheard()))
 
     async def _until_next(self) -> None:
-        seconds = self._seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
-        due = time.monotonic() + seconds
-        while (left := due - time.monotonic()) > 0:
+        due = time.monotonic() + self._seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
+        while not self._is_due:
             try:
-                async with asyncio.timeout(min(left, SUSPECT_CHECK_SECONDS)):
-                    await self._now.wait()
+                async with asyncio.timeout(due - time.monotonic()):
+                    await self._woken.wait()
             except TimeoutError:
+                return
+            self._woken.clear()
+            if not self._is_due:
                 await self._check_unheard()
-                continue
-            # Confirmations come in crowds; one check answers those of the next moment too.
-            await asyncio.sleep(GATHER_SECONDS)
-            break
-        self._now.clear()
+        # Confirmations come in crowds; one check answers those of the next moment too.
+        await asyncio.sleep(GATHER_SECONDS)
+        self._is_due = False
+        self._woken.clear()
 
     async def _check_unheard(self) -> None:
         """Look more often after those tenants whose Redis cannot be trusted, and after no others."""

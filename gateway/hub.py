@@ -59,7 +59,9 @@ class Hub:
             on_head=self._on_head,
         )
         self.head_check = HeadChecker(settings, database, self.feed, health, self._rooms)
-        self.upkeep = Upkeep(settings, self.head_check.soon, self._close_room)
+        self.upkeep = Upkeep(
+            settings, self.head_check.look_for_unheard, self.head_check.soon, self._close_room
+        )
         self.write_behind = WriteBehind(database, settings.pod_name)
         way, send_all = choose_send_all(settings.fanout)
         log.info("fanout.chosen", extra={"way": way})

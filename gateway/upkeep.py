@@ -29,16 +29,22 @@ class Upkeep:
     """The wheel, and those who need a look now and then: a thousand rooms that need none cost none.
 
     `paused` has the sessions whose sockets take nothing, with the moment (monotonic) since when; rooms write it.
-    `on_stall` hears that the event loop stood still, `on_idle` of a room that nobody needs any more.
+    `on_tick` is called each time; `on_stall` hears that the event loop stood still, `on_idle` of a room that nobody
+    needs any more.
     """
 
     def __init__(
-        self, settings: GatewaySettings, on_stall: Callable[[], None], on_idle: Callable[[Home], None]
+        self,
+        settings: GatewaySettings,
+        on_tick: Callable[[], None],
+        on_stall: Callable[[], None],
+        on_idle: Callable[[Home], None],
     ) -> None:
         self.paused: dict[Session, float] = {}
         self._empty: dict[Home, float] = {}
         self._wheel: Wheel[Session] = Wheel(max(1, round(settings.heartbeat_seconds / TICK_SECONDS)))
         self._slow_seconds = settings.slow_seconds
+        self._on_tick = on_tick
         self._on_stall = on_stall
         self._on_idle = on_idle
 
@@ -76,6 +82,7 @@ class Upkeep:
         self._beat()
         self._end_slow(now)
         self._close_empty(now)
+        self._on_tick()
 
     def _beat(self) -> None:
         beats: dict[tuple[Home, Encoding], bytes] = {}

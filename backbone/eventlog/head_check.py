@@ -90,18 +90,43 @@ _CHECK = """
 _CLOCK = "SELECT clock_timestamp() AS moment"
 
 
-async def check_heads(
-    database: Database, known: Mapping[str, Offset], since: datetime, gateway: str
-) -> HeadCheck:
+class KnownHeads:
+    """The heads that a gateway has, each as PostgreSQL is told it: as text, made when it moved and kept until it does.
+
+    >>> known = KnownHeads({"pizza": Offset(1, 7)})
+    >>> known["sushi"] = Offset(1, 2)
+    >>> known.as_text()
+    ('pizza,sushi', '1,1', '7,2')
+    """
+
+    def __init__(self, heads: Mapping[str, Offset] | None = None) -> None:
+        self._epochs: dict[str, str] = {}
+        self._seqs: dict[str, str] = {}
+        for tenant, head in (heads or {}).items():
+            self[tenant] = head
+
+    def __setitem__(self, tenant: str, head: Offset) -> None:
+        self._epochs[tenant], self._seqs[tenant] = str(head.epoch), str(head.seq)
+
+    def keep_only(self, tenants: Mapping[str, object]) -> None:
+        """Forget those who are not among the tenants; each of these is known."""
+        if len(self._seqs) > len(tenants):
+            for tenant in self._seqs.keys() - tenants.keys():
+                del self._epochs[tenant], self._seqs[tenant]
+
+    def as_text(self) -> tuple[str, str, str]:
+        """Tenants, epochs and seqs, in one order."""
+        return ",".join(self._seqs), ",".join(self._epochs.values()), ",".join(self._seqs.values())
+
+
+async def check_heads(database: Database, known: KnownHeads, since: datetime, gateway: str) -> HeadCheck:
     """Compare the `known` heads of tenants, and ask for their terminals that changed elsewhere since `since`.
 
     Raises:
         Unavailable: PostgreSQL.
     """
-    epochs, seqs = zip(*known.values(), strict=True) if known else ((), ())
-    rows = await database.fetch(
-        _CHECK, ",".join(known), since, gateway, ",".join(map(str, epochs)), ",".join(map(str, seqs))
-    )
+    tenants, epochs, seqs = known.as_text()
+    rows = await database.fetch(_CHECK, tenants, since, gateway, epochs, seqs)
     found: dict[str, Offset] = {}
     changes = []
     erasures: dict[str, Erasure] = {}

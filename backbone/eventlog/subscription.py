@@ -65,6 +65,8 @@ class Subscription:
         self._wanted: set[str] = set()
         self._asked: set[str] = set()
         self._confirmed: set[str] = set()
+        # Wanted and not confirmed. Kept, since it is asked for four times a second, for a thousand shops.
+        self._unconfirmed: set[str] = set()
         self._changed = asyncio.Event()
         self._canary = b""
         self._heard_at = 0.0
@@ -83,16 +85,19 @@ class Subscription:
 
     def unheard(self) -> set[str]:
         """The wanted channels of which a message might not reach us now."""
-        return self._wanted - self._confirmed if self.trusted else set(self._wanted)
+        return set(self._unconfirmed if self.trusted else self._wanted)
 
     def want(self, channel: str) -> None:
         """Hear this channel from now on."""
         self._wanted.add(channel)
+        if channel not in self._confirmed:
+            self._unconfirmed.add(channel)
         self._changed.set()
 
     def unwant(self, channel: str) -> None:
         """Do not hear this channel any more."""
         self._wanted.discard(channel)
+        self._unconfirmed.discard(channel)
         self._changed.set()
 
     async def run(self) -> None:
@@ -126,6 +131,7 @@ class Subscription:
         finally:
             self._up = False
             self._confirmed.clear()
+            self._unconfirmed = set(self._wanted)
             # Bounded: closing must not hang on the peer that we leave because it hangs.
             async with asyncio.timeout(1):
                 if raw_connection is not None:
@@ -169,10 +175,13 @@ class Subscription:
             self._up = True
         elif (name := channel.decode()) in self._asked:
             self._confirmed.add(name)
+            self._unconfirmed.discard(name)
             self._on_confirmed(name)
 
     def _end_of(self, channel: str) -> None:
         self._confirmed.discard(channel)
+        if channel in self._wanted:
+            self._unconfirmed.add(channel)
         if channel in self._asked:
             # We did not ask for that: the slot has moved to another server. Asked once more, this one says which.
             self._asked.discard(channel)

@@ -27,6 +27,7 @@ from backbone.runtime.settings import PodSettings
 log = logging.getLogger("bellwire.server")
 
 BACKLOG = 4096
+DATE_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = (
     75  # longer than the load balancer keeps an idle connection, so that it is the one to close
 )
@@ -42,6 +43,8 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
         self._drain = drain
+        self._loop = asyncio.get_running_loop()
+        self._leaving = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -59,7 +62,19 @@ class Server(uvicorn.Server):
         # The second signal cuts the drain short.
         self.force_exit = self.should_exit
         self.should_exit = True
+        self._loop.call_soon_threadsafe(self._leaving.set)
         log.info("server.signal", extra={"signal": signal.Signals(number).name, "force": self.force_exit})
+
+    async def main_loop(self) -> None:
+        """As uvicorn's, which looks ten times a second whether it is to end; this one is woken for that.
+
+        Those looks were a third of what a gateway without terminals did.
+        """
+        # Its first tick of ten writes the date of the answers anew.
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DATE_SECONDS):
+                    await self._leaving.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then let uvicorn close what is left."""

@@ -23,7 +23,7 @@ from api.db.writes import Attempt
 from backbone.contract.event_filter import EventFilter
 from backbone.contract.offset import Offset
 from backbone.eventlog.access import find_keys
-from backbone.eventlog.head_check import check_heads
+from backbone.eventlog.head_check import KnownHeads, check_heads
 from backbone.eventlog.log_reads import read_events, read_extent, read_heads
 from backbone.eventlog.postgres import Database
 from backbone.eventlog.readings import NewReading, Progress, advance_readings, begin_readings
@@ -168,7 +168,7 @@ async def head_check(at: Open) -> float:
     """A gateway's check of a hundred shops (of all, where there are fewer) in which nothing changed."""
     numbers = random.sample(range(1, at.world.shops + 1), min(SHOPS_A_CHECK, at.world.shops))
     known = await read_heads(at.database, [at.world.shop(number) for number in numbers])
-    return await _timed(check_heads(at.database, known, at.since, "nowhere"))
+    return await _timed(check_heads(at.database, KnownHeads(known), at.since, "nowhere"))
 
 
 async def key(at: Open) -> float:

@@ -95,11 +95,12 @@ class TenantLog:
     `floor` is the earliest position from which the log of record can still be replayed, as far as is known.
     `known_head` is the newest offset that anybody spoke of; while it is later than `head`, events are missing here.
     `forks` has every epoch that the database went through, see `backbone.contract.lineage`. Nothing up to `erased` is
-    held, for a customer was forgotten since.
+    held, for a customer was forgotten since. `moved` says that `head_to_compare` may be another one by now; it is reset
+    by whom that concerns.
     """
 
     __slots__ = ("_early", "_max_bytes", "_max_events", "_ring", "_ring_bytes", "epoch", "erased", "floor", "forks",
-                 "head_seq", "known_head")  # fmt: skip
+                 "head_seq", "known_head", "moved")  # fmt: skip
 
     def __init__(
         self,
@@ -117,6 +118,7 @@ class TenantLog:
         self.known_head = head
         self.forks = forks or {}
         self.erased = erased
+        self.moved = True
         self._ring: deque[Entry] = deque()
         self._ring_bytes = 0
         self._early: dict[int, Event] = {}
@@ -166,6 +168,7 @@ class TenantLog:
         offset = event.offset
         if offset.epoch < self.epoch and offset.seq > self._last_shared_seq(offset.epoch):
             return Outcome.STALE_EPOCH, []
+        self.moved = True
         if offset.epoch > self.epoch:
             self.known_head = max(self.known_head, offset)
             return Outcome.NEW_EPOCH, []
@@ -203,7 +206,9 @@ class TenantLog:
 
     def learn(self, head: Offset) -> None:
         """Hear of a head; of an earlier one than is known already nothing follows."""
-        self.known_head = max(self.known_head, head)
+        if head > self.known_head:
+            self.known_head = head
+            self.moved = True
 
     def confirm(self, head: Offset) -> None:
         """PostgreSQL's own word of its head, read together with everything up to it: rumours of more are dropped.
@@ -212,6 +217,7 @@ class TenantLog:
         """
         self._early = {seq: event for seq, event in self._early.items() if seq <= head.seq}
         self.known_head = max(head, self.head)
+        self.moved = True
 
     def entries_after(self, seq: int) -> Iterator[Entry] | None:
         """The entries later than position `seq`, or None when the ring does not reach back so far."""
@@ -238,6 +244,7 @@ class TenantLog:
             longer exist, and goes on from there.
         """
         self.forks = forks
+        self.moved = True
         shared = max(min(self._shared_with(self.epoch, head.epoch) or 0, head.seq), floor.seq)
         while self._ring and self._ring[-1].seq > shared:
             self._ring_bytes -= self._ring.pop().size
@@ -292,3 +299,4 @@ class TenantLog:
         self._early = {early: event for early, event in self._early.items() if early > seq}
         self.head_seq = seq
         self.known_head = max(self.known_head, self.head)
+        self.moved = True

@@ -19,7 +19,7 @@ from backbone.contract.errors import Unavailable
 from backbone.contract.event_filter import EVERYTHING
 from backbone.contract.offset import BEGINNING, Offset
 from backbone.eventlog.epochs import enter_epoch, keep_settled
-from backbone.eventlog.head_check import check_heads, read_clock
+from backbone.eventlog.head_check import KnownHeads, check_heads, read_clock
 from backbone.eventlog.log_reads import Extent, read_extent
 from backbone.eventlog.postgres import Database, EpochOver, open_database
 from backbone.eventlog.readings import ack_reading, newest_ack, poll_reading
@@ -97,7 +97,7 @@ async def test_while_a_history_is_over_nothing_is_appended_and_no_extent_is_told
         await write_once(log)
     with pytest.raises(Unavailable):
         await read_extent(log, "t")
-    check = await check_heads(log, {"t": BEGINNING}, await read_clock(log), "g")
+    check = await check_heads(log, KnownHeads({"t": BEGINNING}), await read_clock(log), "g")
     assert check.epoch is None
     balance = await log.fetch_row("SELECT points FROM loyalty_accounts")
     assert balance is not None
@@ -116,7 +116,7 @@ async def test_twenty_pods_at_once_enter_one_epoch_whose_forks_are_the_heads(log
     assert (await extent_of(log, "u")).forks == {1: 0, epoch: 0}
     assert await write(log) == Offset(epoch, 4)
     assert await write(log, "u") == Offset(epoch, 1)
-    check = await check_heads(log, {"t": BEGINNING, "u": BEGINNING}, await read_clock(log), "g")
+    check = await check_heads(log, KnownHeads({"t": BEGINNING, "u": BEGINNING}), await read_clock(log), "g")
     assert check.epoch == epoch
     assert check.heads == {"t": Offset(epoch, 4), "u": Offset(epoch, 1)}
 
@@ -127,13 +127,13 @@ async def test_a_head_check_tells_the_heads_that_differ_and_no_others(log: Datab
     head = await write(log)
     later = Offset(head.epoch, 7)
     known = {"t": head, "u": later, "v": Offset(head.epoch + 1, 0), "not-there": BEGINNING}
-    check = await check_heads(log, known, await read_clock(log), "g")
+    check = await check_heads(log, KnownHeads(known), await read_clock(log), "g")
     # A history that lost commits, or is of another epoch, differs as much as one that went on.
     assert check.heads == {"u": Offset(head.epoch, 0), "v": Offset(head.epoch, 0)}
     await write(log)
-    check = await check_heads(log, {"t": head}, check.moment, "g")
+    check = await check_heads(log, KnownHeads({"t": head}), check.moment, "g")
     assert check.heads == {"t": Offset(head.epoch, head.seq + 1)}
-    assert (await check_heads(log, {}, check.moment, "g")).heads == {}
+    assert (await check_heads(log, KnownHeads(), check.moment, "g")).heads == {}
 
 
 async def test_a_head_check_does_not_go_through_terminals_that_did_not_change(log: Database) -> None:
@@ -147,7 +147,7 @@ async def test_a_head_check_does_not_go_through_terminals_that_did_not_change(lo
     # More than five: then PostgreSQL takes one plan for all, which knows nothing of the moment.
     checks = 12
     for _ in range(checks):
-        await check_heads(log, {"t": BEGINNING}, since, "g")
+        await check_heads(log, KnownHeads({"t": BEGINNING}), since, "g")
     after = await read_of_terminals(log)
     assert after["scans"] - before["scans"] >= checks, "the statistics were not told"
     # A join may fetch its first row before it sees that nothing is to be joined.

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 import uuid
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import asyncpg
 import httpx
@@ -49,6 +51,16 @@ async def test_the_metrics_have_their_names_and_tell_no_tenant_no_terminal_no_ph
         assert secret not in page
     assert 'route="/api/{tenant}/loyalty/{phone}/add"' in page
     assert 'route="unmatched"' in page
+
+
+async def test_an_answer_has_the_date_of_now(http: httpx.AsyncClient) -> None:
+    dates = set[datetime]()
+    async with asyncio.timeout(10):
+        while len(dates) < 3:
+            date = parsedate_to_datetime((await http.get("/healthz")).headers["date"])
+            assert abs((datetime.now(UTC) - date).total_seconds()) < 5
+            dates.add(date)
+            await asyncio.sleep(0.1)
 
 
 async def test_no_series_tells_when_another_one_was_made(http: httpx.AsyncClient) -> None:

@@ -13,6 +13,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from backbone.contract.erasure import Erasure
 from backbone.contract.event import Event
 from backbone.contract.offset import BEGINNING, Offset
 from gateway.core.tenant_log import TenantLog
@@ -49,6 +50,14 @@ class LogMachine(RuleBasedStateMachine):
         # Of a faulty log the machine is to see what comes of it, at the terminals.
         for gateway in self.gateways if self.make_log is None else ():
             assert gateway.log.head_to_compare in (gateway.log.head, BEGINNING)
+
+    @invariant()
+    def a_head_that_is_another_one_now_says_that_it_moved(self) -> None:
+        for gateway in self.gateways if self.make_log is None else ():
+            if gateway.log.moved:
+                gateway.log.moved = False
+                gateway.told = gateway.log.head_to_compare
+            assert gateway.told == gateway.log.head_to_compare
 
     @rule(cached=st.booleans(), count=st.integers(1, 3))
     def commit(self, cached: bool, count: int) -> None:
@@ -129,6 +138,11 @@ class LogMachine(RuleBasedStateMachine):
     def a_message_overtakes_another(self, which: int) -> None:
         self.database.commit()
         self.gateways[which].hear(self.database.commit())
+
+    @rule(which=st.integers(0, 1), ago=st.integers(0, 3), ahead=st.integers(0, 3))
+    def a_customer_is_forgotten(self, which: int, ago: int, ahead: int) -> None:
+        log = self.gateways[which].log
+        log.forget(Erasure(log.erased.times + 1, max(0, log.head_seq - ago + ahead)))
 
     @rule(which=st.integers(0, 2))
     def a_terminal_goes_away(self, which: int) -> None:
@@ -219,8 +233,10 @@ def test_a_log_that_is_behind_asks_for_its_head_in_any_case_a_rumour_too() -> No
     assert log.head_to_compare == Offset(1, 3)
     log.learn(Offset(1, 5))
     assert log.head_to_compare == BEGINNING
+    log.moved = False
     log.confirm(Offset(1, 3))
     assert log.head_to_compare == Offset(1, 3)
+    assert log.moved
 
 
 def test_without_the_head_check_a_lost_last_message_is_found_missing() -> None:

@@ -12,7 +12,7 @@ from backbone.contract.keys import KeyKind, hash_key, make_key
 from backbone.contract.offset import BEGINNING, Offset
 from backbone.eventlog import access
 from backbone.eventlog.access import Access
-from backbone.eventlog.head_check import check_heads, read_clock
+from backbone.eventlog.head_check import KnownHeads, check_heads, read_clock
 from backbone.eventlog.postgres import Database, open_database
 from backbone.eventlog.presence import Arrival, record_arrivals
 from backbone.runtime.metrics import STATEMENTS
@@ -117,7 +117,7 @@ async def test_a_head_check_tells_who_came_elsewhere_or_was_revoked_and_not_who_
             "UPDATE terminals SET revoked_at = now(), changed_at = clock_timestamp() WHERE terminal_id = $1",
             revoked,
         )
-        check = await check_heads(pool, {shop.slug: BEGINNING}, since, "here")
+        check = await check_heads(pool, KnownHeads({shop.slug: BEGINNING}), since, "here")
         told = {change.terminal: change.revoked for change in check.changes}
         assert told.get(elsewhere) is False
         assert told.get(revoked) is True

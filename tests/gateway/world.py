@@ -136,6 +136,8 @@ class Gateway:
         self.database = database
         self.stream = stream
         self.log = self.make_log(ring)
+        # The head that PostgreSQL was told last.
+        self.told: Offset | None = None
         self.tills: list[Till] = []
 
     def make_log(self, ring: int) -> TenantLog:
