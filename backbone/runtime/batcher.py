@@ -11,6 +11,9 @@ from typing import Generic, TypeVar
 Q = TypeVar("Q")
 A = TypeVar("A")
 
+ANSWERS_A_TURN = 16
+"""Callers that go on in one turn of the loop: what a crowd does with its answers must not keep others waiting."""
+
 
 class Batcher(Generic[Q, A]):
     """Asks `answer` with up to `most` different questions at a time, in at most `at_once` calls at a time.
@@ -84,7 +87,11 @@ class Batcher(Generic[Q, A]):
                 if not waiter.done():
                     waiter.set_exception(exc)
             return
+        told = 0
         for question, waiting in batch.items():
             for waiter in waiting:
                 if not waiter.done():
                     waiter.set_result(answers.get(question))
+                    told += 1
+                    if told % ANSWERS_A_TURN == 0:
+                        await asyncio.sleep(0)

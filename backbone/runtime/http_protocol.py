@@ -51,6 +51,8 @@ class HttpProtocol(HttpToolsProtocol):
                 if self._should_upgrade():
                     self._has_arrived()
                     self.handle_websocket_upgrade()
+                    if rest := data[exc.args[0] :]:
+                        self.data_received(rest)
                     return
                 if self.scope["method"] == "CONNECT":
                     self.send_400_response("This is no proxy.")

@@ -28,6 +28,7 @@ from backbone.runtime.problems import response_of
 from gateway import metrics
 from gateway.core import plain_frames
 from gateway.transport.connection import ABNORMAL, CLOSE_SECONDS, Listener, peer_of
+from gateway.transport.first_reads import FirstReads
 from gateway.transport.handshake_queue import HandshakeQueue
 from gateway.transport.plain_handshake import PlainHandshake, UpgradeAnswers, read_plain
 from gateway.transport.readable_refusal import (
@@ -42,6 +43,7 @@ from gateway.transport.websocket import DECIDED, WebSocketProtocol
 
 EXTENSION = "bellwire.eventstream"
 WRITE_BUFFER_BYTES = 64 * 1024
+_A_HANDSHAKE = b"GET /ws/pos/"
 
 
 @functools.cache
@@ -70,6 +72,7 @@ def protocol_at(
         "allowed_origins": allowed_origins,
         "short_way": None if short_way is None else staticmethod(short_way),
         "answers": UpgradeAnswers(),
+        "first_reads": FirstReads(),
     }
     return type("GatewayHttp", (EventStreamProtocol,), members)
 
@@ -82,9 +85,11 @@ class EventStreamProtocol(HttpProtocol):
     allowed_origins: AllowedOrigins
     short_way: ShortWay | None = None
     answers: UpgradeAnswers
+    first_reads: FirstReads
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._unread: bytes | None = None
         self._waits = False
         self._is_decided_on = False
         self._turned_away = False
@@ -140,12 +145,15 @@ class EventStreamProtocol(HttpProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone."""
+        self._unread = None
         self._waits = False
         self._start_closing(ABNORMAL)
         super().connection_lost(exc)
+        # The two know each other: cut, or a crowd of such rings waits for a collection.
+        self._listener = None
 
     def data_received(self, data: bytes) -> None:
-        """Parse a request. An attached peer has nothing more to say."""
+        """Parse a request, if it is for a WebSocket when it is its turn. An attached peer has nothing more to say."""
         if self._waits:
             # Nothing may be said before the answer (RFC 6455, 4.1).
             self.transport.abort()
@@ -153,7 +161,20 @@ class EventStreamProtocol(HttpProtocol):
             # Of what is still said, only a Close frame counts: then both have said it.
             if data[0] == plain_frames.CLOSE:
                 self.transport.close()
+        elif self._unread is not None:
+            # Read at once, so that no more is kept than came in two pieces.
+            data, self._unread = self._unread + data, None
+            super().data_received(data)
         elif self._listener is None:
+            if self.cycle is None and data.startswith(_A_HANDSHAKE):
+                self._unread = data
+                self.first_reads.enqueue(self._read)
+            else:
+                super().data_received(data)
+
+    def _read(self) -> None:
+        if self._unread is not None and not self.transport.is_closing():
+            data, self._unread = self._unread, None
             super().data_received(data)
 
     def handle_websocket_upgrade(self) -> None:

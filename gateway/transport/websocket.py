@@ -202,6 +202,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._tell_writable()
         if self._cutting is not None:
             self._cutting.cancel()
+        # A listener knows us and we know it: cut, or a crowd of such rings waits for a collection.
+        self._listener = self._cutting = None
 
     def pause_writing(self) -> None:
         """The transport holds something back."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone.runtime.batcher import Batcher
+from backbone.runtime.batcher import ANSWERS_A_TURN, Batcher
 
 pytestmark = pytest.mark.usefixtures("loop_in_debug_mode")
 
@@ -119,3 +119,20 @@ async def test_the_end_of_a_call_ends_the_waiting_too() -> None:
         call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+
+async def test_the_loop_looks_around_while_a_crowd_goes_on_with_its_answers() -> None:
+    turn, turns = 0, list[int]()
+    gather = Batcher(Library().answer, most=1000, at_once=1)
+
+    async def ask(question: int) -> None:
+        assert await gather.ask(question) == question * question
+        turns.append(turn)
+
+    asking = [asyncio.create_task(ask(2 * number + 1)) for number in range(10 * ANSWERS_A_TURN)]
+    async with asyncio.timeout(10):
+        while not all(task.done() for task in asking):
+            await asyncio.sleep(0)
+            turn += 1
+    await asyncio.gather(*asking)
+    assert max(turns.count(number) for number in turns) == ANSWERS_A_TURN

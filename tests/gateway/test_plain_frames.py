@@ -1,10 +1,13 @@
 """Frames that are read without a parser mean what the parser says they mean, wherever the stream is cut."""
 
 import asyncio
+import gc
 import itertools
+import weakref
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import pytest
 import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -208,3 +211,66 @@ def test_a_peer_that_said_much_before_anybody_listened_is_heard_on_from_the_very
         notes, _ = runner.run(conversation(early, deaf_seconds=0.3, late=late))
     assert notes.messages == [(b"%d" % number, True) for number in range(4)]
     assert notes.code == 1000
+
+
+class Guest(Notes):
+    """A listener that knows its connection, as a session does."""
+
+    socket: WebSocketProtocol
+
+
+async def ended(*, politely: bool) -> "weakref.ref[Guest]":
+    """A guest whose connection has begun and ended, one way or the other."""
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    guests: list[weakref.ref[Guest]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        guest = Guest()
+        guest.socket = scope["extensions"][EXTENSION]
+        guest.socket.attach(guest)
+        guests.append(weakref.ref(guest))
+
+    class Watched(WebSocketProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            gone.set()
+
+    config = Config(
+        cast("Any", app), interface="asgi3", proxy_headers=False, ws_max_size=MAX_BYTES, lifespan="off", log_config=None
+    )  # fmt: skip
+    config.load()
+    state = ServerState()
+    server = await loop.create_server(lambda: Watched(config, state, {}), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(REQUEST.format(tenant="a").encode())
+    await reader.readuntil(b"\r\n\r\n")
+    if politely:
+        writer.write(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+        await reader.read()
+    else:
+        # Unread bytes of ours: the kernel resets the connection.
+        writer.transport.abort()
+    async with asyncio.timeout(20):
+        await gone.wait()
+    writer.close()
+    server.close()
+    return guests[0]
+
+
+@pytest.mark.parametrize("politely", [True, False])
+def test_a_connection_that_has_ended_leaves_nothing_for_the_collector(politely: bool) -> None:
+    async def play() -> None:
+        guest = await ended(politely=politely)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert guest() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(play())
+    finally:
+        gc.enable()

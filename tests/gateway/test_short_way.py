@@ -5,6 +5,7 @@ A request goes the long way as soon as a header of no meaning is in it twice; th
 
 import asyncio
 import base64
+import contextlib
 import json
 import random
 import re
@@ -12,6 +13,7 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.http11 import Request
@@ -240,6 +242,18 @@ async def test_bytes_ahead_of_the_answer_end_a_plain_handshake(
                 pass
         writer.transport.abort()
     assert not [line for line in log if "socket.bug" in line]
+
+
+@pytest.mark.parametrize("odd", [[], ODD])
+async def test_bytes_that_come_with_a_handshake_end_it_as_those_that_come_behind_it_do(
+    gateway: Pod, shop: Shop, odd: list[tuple[str, str]]
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(plain(shop).read_by(*odd) + b"\x89\x80" + MASK)
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.transport.abort()
 
 
 NAMES = st.sampled_from(
