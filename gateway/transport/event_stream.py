@@ -175,7 +175,12 @@ class EventStreamProtocol(HttpProtocol):
     def _read(self) -> None:
         if self._unread is not None and not self.transport.is_closing():
             data, self._unread = self._unread, None
-            super().data_received(data)
+            try:
+                super().data_received(data)
+            except Exception:
+                # As the loop does when it hands bytes over itself: a bug costs the connection.
+                self.transport.abort()
+                raise
 
     def handle_websocket_upgrade(self) -> None:
         """Stand in line; or be turned away, before the request has cost anything."""
