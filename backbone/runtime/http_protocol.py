@@ -51,7 +51,8 @@ class HttpProtocol(HttpToolsProtocol):
                 if self._should_upgrade():
                     self._has_arrived()
                     self.handle_websocket_upgrade()
-                    if rest := data[exc.args[0] :]:
+                    rest = data[exc.args[0] :]
+                    if rest and not self.transport.is_closing():
                         self.data_received(rest)
                     return
                 if self.scope["method"] == "CONNECT":

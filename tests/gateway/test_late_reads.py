@@ -73,5 +73,15 @@ async def test_a_request_in_two_pieces_is_answered_once(cut: int) -> None:
     assert heard.count(b"HTTP/1.1 ") == 1
 
 
+async def test_one_that_is_turned_away_is_answered_once_whatever_else_it_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="bellwire.http")
+    heard = await said([HEAD + b"\x89\x80\x00\x00\x00\x00"])
+    assert heard.startswith(b"HTTP/1.1 503 ")
+    assert heard.count(b"HTTP/1.1 ") == 1
+    assert "http.malformed" not in caplog.text
+
+
 async def test_a_bug_in_the_reading_costs_the_connection() -> None:
     assert await said([HEAD], breaks=True) == b""
