@@ -187,7 +187,8 @@ class Statement:
             return self._argument(bound, "timestamptz")
         day = self._argument(bound, "date")
         begins = f"({day} + 1)" if last else day
-        return f"day_begins({begins}, (SELECT n.time_zone FROM tenants n WHERE n.tenant = $1))"  # noqa: S608
+        # A query of its own, which is asked once; as a condition's part it was asked of each order that was passed.
+        return f"(SELECT day_begins({begins}, n.time_zone) FROM tenants n WHERE n.tenant = $1)"  # noqa: S608
 
 
 async def search_orders(

@@ -51,6 +51,8 @@ _FIND = f"""
     FROM api_keys k LEFT JOIN tenants t ON t.tenant = k.tenant LEFT JOIN terminals d ON d.terminal_id = k.terminal_id
     WHERE k.key_hash = ANY ($1::bytea[]) AND {VALID_KEY}
 """  # noqa: S608 - put together from constants
+# For a list of one the server makes a new plan each time: by what it reckons, a kept one is for ten.
+_FIND_ONE = _FIND.replace("ANY ($1::bytea[])", "$1::bytea")
 
 
 async def find_keys(database: Database, hashes: Sequence[bytes]) -> dict[bytes, Principal]:
@@ -62,7 +64,8 @@ async def find_keys(database: Database, hashes: Sequence[bytes]) -> dict[bytes, 
     LOOKUPS.inc(len(hashes))
     STATEMENTS.inc()
     # The comparison is the index's, on the SHA-256 of 256 random bits: its timing tells nothing about a key.
-    rows = await database.fetch(_FIND, hashes)
+    alone = len(hashes) == 1
+    rows = await database.fetch(_FIND_ONE if alone else _FIND, hashes[0] if alone else hashes)
     return {
         row["key_hash"]: Principal(KeyKind(row["kind"]), row["tenant"], row["terminal_id"], row["key_hash"])
         for row in rows

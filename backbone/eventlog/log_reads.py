@@ -121,6 +121,8 @@ async def read_extent(database: Database, tenant: str) -> Extent | None:
 
 
 _HEADS = "SELECT tenant, epoch, seq FROM tenant_streams WHERE tenant = ANY ($1)"
+# A plan that is kept; the one for a list of one is not.
+_HEAD = "SELECT tenant, epoch, seq FROM tenant_streams WHERE tenant = $1"
 
 
 async def read_heads(database: Database, tenants: list[str]) -> dict[str, Offset]:
@@ -129,5 +131,6 @@ async def read_heads(database: Database, tenants: list[str]) -> dict[str, Offset
     Raises:
         Unavailable: PostgreSQL.
     """
-    rows = await database.fetch(_HEADS, tenants)
+    alone = len(tenants) == 1
+    rows = await database.fetch(_HEAD if alone else _HEADS, tenants[0] if alone else tenants)
     return {row["tenant"]: Offset(row["epoch"], row["seq"]) for row in rows}

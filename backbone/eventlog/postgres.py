@@ -16,6 +16,7 @@ import asyncpg
 
 from backbone.contract.errors import Unavailable
 from backbone.eventlog.idle_connections import IdleConnections
+from backbone.eventlog.known_types import KnownTypes
 from backbone.eventlog.primary import Primary
 from backbone.eventlog.schema_gate import SchemaGate
 from backbone.runtime.metrics import POOL_WAIT_SECONDS, POOL_WAITS, STATEMENTS, adder
@@ -204,6 +205,7 @@ async def open_database(
         min_size=0,
         max_size=size,
         connect=primary.connect,
+        connection_class=KnownTypes,
         command_timeout=settings.database_timeout_seconds,
         reset=_keep_session,
         server_settings={"application_name": application, **session},

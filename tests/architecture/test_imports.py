@@ -120,6 +120,7 @@ HOMES = {
         "backbone/eventlog/postgres.py",
         "backbone/eventlog/primary.py",
         "backbone/eventlog/idle_connections.py",
+        "backbone/eventlog/known_types.py",
         "api/db/",
     ),
     "uvicorn": (

@@ -12,6 +12,7 @@ import pytest
 
 from api.db.migrate import migrate
 from backbone.eventlog.head_check import read_clock
+from backbone.eventlog.log_reads import read_heads
 from backbone.eventlog.postgres import Database
 from benchmarks.growth.calls import CALLS, Open
 from benchmarks.growth.world import World, fill
@@ -46,6 +47,11 @@ INDEXES = {
     "head check, 100 shops": {"terminals_changed"},
     "look-up of a key": {"api_keys_pkey", "tenants_pkey"},
 }
+CUSTOM_PLANS = 5
+"""So many the server makes of a statement at least, before it may keep one for whatever is asked."""
+PLANNED = "SELECT max(custom_plans) FROM pg_prepared_statements WHERE statement = $1"
+PLANNED_ANEW = {"orders of a phone"}
+"""A search, by a person."""
 
 
 class Noted:
@@ -117,3 +123,30 @@ async def test_each_call_reads_by_index_and_no_more_than_its_page(filled: str, m
     finally:
         await connection.close()
     assert wrong == []
+
+
+async def head_of_a_shop(at: Open) -> None:
+    """As an ack over HTTP looks it up."""
+    await read_heads(at.database, [at.world.shop(0)])
+
+
+async def test_each_call_that_is_made_all_day_keeps_its_plan(filled: str) -> None:
+    connection: Connection = await asyncpg.connect(filled)
+    noted = Noted(connection)
+    database = cast("Database", noted)
+    at = Open(WORLD, database, await read_clock(database))
+    planned_anew = set()
+    try:
+        for name, call in [*CALLS.items(), ("head of a shop", head_of_a_shop)]:
+            noted.asked.clear()
+            transaction = connection.transaction()
+            await transaction.start()
+            for _ in range(3 * CUSTOM_PLANS):
+                await call(at)
+            for sql, _ in noted.asked:
+                if await connection.fetchval(PLANNED, sql) > CUSTOM_PLANS:
+                    planned_anew.add(name)
+            await transaction.rollback()
+    finally:
+        await connection.close()
+    assert planned_anew == PLANNED_ANEW

@@ -1,7 +1,8 @@
 """A bound holds for what a day of a shop reads of the tables that grow, however long its history and that of others.
 
 PostgreSQL counts the rows that it reads, of every statement of every pod, those of their background work among them; so
-none can be forgotten here. A bound is for what goes through a table page by page, a page each time.
+none can be forgotten here. A bound is for what goes through a table page by page, a page each time. It counts the calls
+of our functions as well: one that a query asks of each row that it passes goes through them as much.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from tests.waiting import eventually
 
 ROWS = 14_000
 MOST = ROWS // 2
+MOST_CALLS = 1_000
 READ = """
     SELECT coalesce(parent.relname, t.relname) AS name,
            sum(t.seq_tup_read + coalesce(t.idx_tup_fetch, 0))::bigint AS rows
@@ -31,6 +33,7 @@ READ = """
     LEFT JOIN pg_inherits i ON i.inhrelid = t.relid LEFT JOIN pg_class parent ON parent.oid = i.inhparent
     GROUP BY 1
 """
+CALLED = "SELECT funcname, sum(calls)::bigint AS calls FROM pg_stat_user_functions GROUP BY 1"
 
 
 async def reads(database: Connection) -> dict[str, int]:
@@ -46,6 +49,8 @@ async def nothing_reads_much(
     """Pods of a database, and behind them the judgement of what they read."""
     database: Connection = await asyncpg.connect(url)
     try:
+        name = await database.fetchval("SELECT current_database()")
+        await database.execute(f"ALTER DATABASE \"{name}\" SET track_functions = 'all'")
         before = await reads(database)
         pod = start_api_pod({"BELLWIRE_DATABASE_URL": url})
         gateway = start_gateway({"BELLWIRE_DATABASE_URL": url})
@@ -60,6 +65,9 @@ async def nothing_reads_much(
         read = {name: rows - before.get(name, 0) for name, rows in after.items()}
         assert sum(read.values()) > 100
         assert {name: rows for name, rows in read.items() if rows > MOST} == {}
+        called = {row["funcname"]: row["calls"] for row in await database.fetch(CALLED)}
+        assert called["step_order"] > 0
+        assert {name: calls for name, calls in called.items() if calls > MOST_CALLS} == {}
     finally:
         await database.close()
 

@@ -213,7 +213,7 @@ DATABASE_FAULTS: dict[str, tuple[tuple[str, str, str], list[Step]]] = {
          ("poll", 0, "cursor", "all", 9, False), ("poll_ack", 0, "all", "named")],
     ),
     "a position of a history that is over counts": (
-        ("epoch_bound", "WHEN p_epoch = p_now_epoch THEN", "WHEN true THEN"),
+        ("epoch_bound", "IF p_epoch = p_now_epoch THEN", "IF true THEN"),
         [("poll", 0, "zero", "all", 9, False), ("order", ""), ("poll", 0, "cursor", "all", 9, False),
          ("poll_ack", 0, "all", "late"), ("fork", 1, False), ("order", ""), ("poll", 0, "zero", "all", 9, True),
          ("land",)],

@@ -94,4 +94,6 @@ def test_it_says_under_which_license_and_brings_it(wheel: Path) -> None:
 def test_libraries_whose_inner_parts_we_use_have_an_upper_bound() -> None:
     bounded = {line.split(">=")[0] for line in PROJECT["project"]["dependencies"] if ",<" in line}
     # The terminals' SDK is of this release.
-    assert bounded == {"bellwire-terminal", "prometheus-client", "redis[hiredis]", "uvicorn", "websockets"}
+    assert bounded == {
+        "asyncpg", "bellwire-terminal", "prometheus-client", "redis[hiredis]", "uvicorn", "websockets"
+    }  # fmt: skip
