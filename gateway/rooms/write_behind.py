@@ -34,8 +34,8 @@ V = TypeVar("V")
 
 FLUSH_SECONDS = 0.5
 RENEW_SECONDS = 2.0
-WORDS_A_STATEMENT = 1000
-"""However many have gathered, a statement stays far below the bound that every statement has."""
+WORDS_A_STATEMENT = 250
+"""However many have gathered, a statement holds its terminals no longer than an ack over HTTP can wait for one."""
 LOST_RETRY_MS = 1000
 POSITIONS_A_FLUSH = 2000
 """Positions of event streams written at a time. Their acks come over HTTP, and count when the position is written."""
@@ -120,7 +120,7 @@ class WriteBehind:
             await asyncio.sleep(FLUSH_SECONDS)
 
     async def flush(self) -> None:
-        """Write everything pending, a thousand words a statement.
+        """Write everything pending, `WORDS_A_STATEMENT` at a time.
 
         However a statement ends but well, a cancellation or a bug included, its words are pending again: writing them
         twice does no harm, losing them hides who has seen an order.

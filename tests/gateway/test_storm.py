@@ -141,7 +141,7 @@ class Comer:
         self.sent = 0
 
 
-async def test_arrivals_ends_and_departures_of_a_crowd_are_written_a_thousand_a_statement(
+async def test_arrivals_ends_and_departures_of_a_crowd_are_written_some_hundreds_a_statement(
     database: "asyncpg.Connection[asyncpg.Record]", database_url: str, redis_url: str, shop: Shop
 ) -> None:
     crowd = [Comer(own) for own in (await crowd_of(database, shop, 2 * WORDS_A_STATEMENT + 1)).values()]
