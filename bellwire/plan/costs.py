@@ -42,7 +42,7 @@ KEPT_ORDER = Cost(2510, "2,510 bytes of an order, and 277 for each terminal that
 KEPT_TERMINAL = Cost(277, "2,510 bytes of an order, and 277 for each terminal that saw it")
 REDIS_OUT = Cost(592, "592 bytes out of Valkey")
 REDIS_KEPT = Cost(584, "584 bytes kept in its stream")
-GATEWAY_SOCKET = Cost(6700, "**6.7 kB** of the processes' memory each")
+GATEWAY_SOCKET = Cost(7800, "**7.8 kB** of the processes' memory each")
 HAPROXY_SOCKET = Cost(22_500, "22.5 kB of HAProxy with TLS")
 
 # How many.
