@@ -127,7 +127,7 @@ async def test_each_call_reads_by_index_and_no_more_than_its_page(filled: str, m
 
 async def head_of_a_shop(at: Open) -> None:
     """As an ack over HTTP looks it up."""
-    await read_heads(at.database, [at.world.shop(0)])
+    await read_heads(at.database, [at.world.shop(1)])
 
 
 async def test_each_call_that_is_made_all_day_keeps_its_plan(filled: str) -> None:
